@@ -1,0 +1,89 @@
+/** Everything one tick saw of the world. Gathered by the driver, judged by `step` alone. */
+import type { Fault, FaultCode } from "../base/errors.ts";
+import type { Instant, Seconds } from "../base/time.ts";
+import type { DomainName } from "../dns/name.ts";
+import type { CertificateDigests, ChainFacts, ChainId, RecordText } from "./chain.ts";
+
+export interface Observation {
+  /** What the ACME client has now, and what is wrong with it as something to deploy (empty: nothing). */
+  readonly source: SourceObservation;
+  /** What the deployed directory holds; null when there is none yet. */
+  readonly deployed: ChainFacts | null;
+  /** Chains of which complete, consistent files are kept in the deployment store, the deployed one included. */
+  readonly stored: readonly ChainId[];
+  /** One per TLSA owner name of the policy. */
+  readonly owners: readonly OwnerObservation[];
+  /** One per endpoint and address; null when this tick did not probe. */
+  readonly endpoints: readonly EndpointObservation[] | null;
+}
+
+export type SourceObservation =
+  | { readonly outcome: "chain"; readonly chain: ChainFacts; readonly faults: readonly Fault[] }
+  | { readonly outcome: "failed"; readonly fault: Fault };
+
+export type OwnerObservation =
+  | {
+      readonly outcome: "seen";
+      readonly owner: DomainName;
+      readonly finalOwner: DomainName;
+      readonly zone: DomainName;
+      /** Largest TTL among the CNAME links that lead to the final owner; 0 without aliases. */
+      readonly aliasTtl: Seconds;
+      readonly servers: readonly ServerObservation[];
+      readonly validated: ValidatedObservation;
+    }
+  /** The zone or its name servers could not be found at all. */
+  | { readonly outcome: "failed"; readonly owner: DomainName; readonly fault: Fault };
+
+export interface ServerObservation {
+  readonly server: string;
+  readonly address: string;
+  /** Configured to be ignored: neither blocks nor counts. */
+  readonly excluded: boolean;
+  readonly said:
+    | {
+        readonly outcome: "answer";
+        /** Empty: this server has no TLSA RRset at the name. */
+        readonly records: readonly RecordText[];
+        /** TTL of the RRset, or of the negative answer: how long a cache may keep it. */
+        readonly ttl: Seconds;
+        readonly authoritative: boolean;
+        /** A covering RRSIG within its validity came along; true for negative answers (they are not checked here). */
+        readonly signed: boolean;
+        readonly serial: number | null;
+      }
+    | { readonly outcome: "failed"; readonly fault: Fault };
+}
+
+/** One DNSSEC-validated answer through the resolver; it may come out of a cache. */
+export type ValidatedObservation =
+  | { readonly status: "secure" | "insecure"; readonly records: readonly RecordText[] }
+  | { readonly status: "bogus" | "indeterminate"; readonly fault: Fault };
+
+export interface EndpointObservation {
+  /** `host:port` as in the policy's services. */
+  readonly endpoint: string;
+  /** The TLSA owner names whose RRset must match what this endpoint presents. */
+  readonly owner: DomainName;
+  readonly address: string;
+  /** This host serves it; others are peers behind the same name. */
+  readonly own: boolean;
+  readonly presents:
+    | { readonly outcome: "chain"; readonly id: ChainId; readonly certificates: readonly CertificateDigests[] }
+    | { readonly outcome: "failed"; readonly code: FaultCode; readonly detail: string };
+}
+
+/** How an action of the last step went; folded in by `recordOutcomes` before the state is saved again. */
+export type ActionOutcome =
+  | { readonly kind: "publish" | "withdraw"; readonly owner: DomainName; readonly at: Instant; readonly fault: Fault | null }
+  | { readonly kind: "store"; readonly chain: ChainId; readonly at: Instant; readonly fault: Fault | null }
+  | {
+      readonly kind: "deploy";
+      readonly chain: ChainId;
+      readonly at: Instant;
+      /** The link points to the chain's files now. */
+      readonly flipped: boolean;
+      /** Every reload action ended well. */
+      readonly reloaded: boolean;
+      readonly fault: Fault | null;
+    };

@@ -1,0 +1,152 @@
+/**
+ * The state of one rollover unit (a certificate, its TLSA owner names, its endpoints), as saved between ticks.
+ *
+ * ```
+ *                 renewed, records change                 every name server serves them, signed
+ *     ┌────────┐ ────────────────────────▶ ┌────────────┐ ─────────────────────────▶ ┌───────┐
+ *     │ stable │                           │ announcing │                            │ aging │
+ *     └────────┘ ◀─ same records: through  └────────────┘ ◀── a server regressed ─── └───┬───┘
+ *         ▲         in one step, no wait                                                 │ clock ran out, gates open
+ *         │                                                                              ▼
+ *     ┌───┴─────────┐  every address proven,  ┌────────────┐  link flipped, reloaded ┌───────────┐
+ *     │ withdrawing │ ◀────────────────────── │ confirming │ ◀────────────────────── │ deploying │
+ *     └─────────────┘  retire safety over     └─────┬──────┘                         └─────┬─────┘
+ *                                                   │ not proven in time                   │ reload failed
+ *                                                   ▼                                      ▼
+ *                               held(reason): old files back; left only by resume or abort
+ * ```
+ *
+ * Phases are labels for people and for the file. What keeps mail flowing is the cache horizon in {@link OwnerState}.
+ */
+import type { FaultCode } from "../base/errors.ts";
+import type { Instant, Seconds } from "../base/time.ts";
+import type { DomainName } from "../dns/name.ts";
+import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
+
+export interface RolloverState {
+  readonly phase: Phase;
+  readonly phaseSince: Instant;
+  /** Every chain that still matters: current, next, obsolete, and those whose records caches may hold. */
+  readonly chains: readonly ChainFacts[];
+  readonly owners: readonly OwnerState[];
+  readonly endpoints: readonly EndpointState[];
+  /** A chain that the operator aborted: not picked up again while the source still offers it. */
+  readonly rejected: ChainId | null;
+  /** Standing failures of actions; gone as soon as the action works. */
+  readonly troubles: readonly Trouble[];
+  /** Instant of the last step: an earlier `now` means that the clock was set back. */
+  readonly lastStepAt: Instant;
+}
+
+export type ActivePhase =
+  /** `current` null: nothing deployed by us yet. */
+  | { readonly phase: "stable"; readonly current: ChainId | null }
+  | { readonly phase: "announcing"; readonly current: ChainId | null; readonly next: ChainId }
+  | { readonly phase: "aging"; readonly current: ChainId | null; readonly next: ChainId; readonly seenEverywhereAt: Instant }
+  | {
+      readonly phase: "deploying";
+      readonly current: ChainId | null;
+      readonly next: ChainId;
+      readonly flippedAt: Instant | null;
+    }
+  | {
+      readonly phase: "confirming";
+      readonly obsolete: ChainId | null;
+      readonly current: ChainId;
+      readonly deployedAt: Instant;
+      /** Consecutive good rounds, and when the last one was. */
+      readonly rounds: number;
+      readonly lastRoundAt: Instant | null;
+      /** When the last needed round was good: the retire safety runs from here. */
+      readonly confirmedAt: Instant | null;
+    }
+  | { readonly phase: "withdrawing"; readonly obsolete: ChainId | null; readonly current: ChainId };
+
+export type HoldReason = "OPERATOR_HOLD" | "RELOAD_FAILED" | "CONFIRM_FAILED" | "DEPLOY_FAILED" | "FOREIGN_CHAIN_SERVED";
+
+export type Phase =
+  | ActivePhase
+  | {
+      readonly phase: "held";
+      readonly resume: ActivePhase;
+      readonly reason: HoldReason;
+      readonly detail: string;
+      /** The chain whose files are to be put back, until that is done. */
+      readonly restoring: ChainId | null;
+    };
+
+export interface OwnerState {
+  readonly owner: DomainName;
+  readonly finalOwner: DomainName;
+  readonly zone: DomainName;
+  /** Largest TTL among the CNAME links. */
+  readonly aliasTtl: Seconds;
+  /** RDATA that we published: written before the update is sent, so that a crash cannot orphan a record. */
+  readonly ours: readonly RecordText[];
+  /** Every RRset that some cache may still hold. */
+  readonly horizon: readonly HorizonEntry[];
+  /** Since when every name server has served a record without a break. */
+  readonly clocks: readonly RecordClock[];
+  readonly servers: readonly ServerState[];
+  /** Times a record of ours vanished although we did not withdraw it; a second writer is at work from two on. */
+  readonly reverted: number;
+}
+
+export interface HorizonEntry {
+  /** Sorted; empty: a negative answer. */
+  readonly records: readonly RecordText[];
+  /** The largest TTL it was served with. */
+  readonly ttl: Seconds;
+  /** Upper bound of the last instant at which a server served it; null while one still does. */
+  readonly servedUntil: Instant | null;
+}
+
+export interface RecordClock {
+  readonly record: RecordText;
+  readonly since: Instant;
+  /** TTL_old: the largest TTL of the RRsets without this record that caches may have held at `since`. */
+  readonly ttl: Seconds;
+}
+
+export interface ServerState {
+  readonly server: string;
+  readonly address: string;
+  readonly excluded: boolean;
+  /** Last answer; null when it never answered. */
+  readonly records: readonly RecordText[] | null;
+  readonly ttl: Seconds;
+  readonly serial: number | null;
+  readonly answeredAt: Instant | null;
+  readonly condition: "in-sync" | "lagging" | "unreachable" | "unsigned" | "not-authoritative";
+  readonly conditionSince: Instant;
+  readonly detail: string;
+}
+
+export interface EndpointState {
+  readonly endpoint: string;
+  readonly owner: DomainName;
+  readonly address: string;
+  readonly own: boolean;
+  readonly presents: ChainId | null;
+  readonly detail: string;
+  readonly at: Instant;
+}
+
+export interface Trouble {
+  /** What failed: `publish OWNER`, `withdraw OWNER`, `deploy`, `store`, `source`. */
+  readonly subject: string;
+  readonly code: FaultCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly since: Instant;
+  readonly at: Instant;
+}
+
+/** Why a transition does not happen now. The refusals are the status page. */
+export interface Refusal {
+  readonly gate: "policy" | "dane" | "time";
+  readonly code: FaultCode;
+  /** When it lifts by itself; null when something must change first. */
+  readonly until: Instant | null;
+  readonly detail: string;
+}
