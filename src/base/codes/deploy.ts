@@ -36,7 +36,10 @@ export const DEPLOY_CODES = {
     title: "the deploy directory could lead elsewhere",
     hint: "the deploy root and .versions below it must be real directories that only their owner may write",
   },
-  DEPLOY_WRITE_FAILED: { title: "the new files could not be written", hint: "check space and permissions of the deploy root" },
+  DEPLOY_WRITE_FAILED: {
+    title: "the new files could not be written",
+    hint: "check space and permissions of the deploy root",
+  },
   DEPLOY_DAMAGED: {
     title: "files in the deployment store are not what was written there",
     hint: "nothing was flipped; look at the deploy root, then daneward tick CERT",
