@@ -1,7 +1,33 @@
 import type { CodeTable } from "./entry.ts";
 
-/** Verification faults. */
+/** Verification faults: reaching a server, STARTTLS, TLS, and what a DANE client makes of the chain. */
 export const VERIFY_CODES = {
+  CONNECT_FAILED: {
+    title: "a server cannot be reached",
+    hint: "check that the service runs, its address, and the firewall",
+  },
+  CONNECT_TIMEOUT: {
+    title: "a server did not answer in time",
+    hint: "check the firewall, and that outbound connections to this port are allowed from here; --timeout allows more time",
+  },
+  SERVICE_REFUSED: {
+    title: "a server turned us away before TLS was mentioned",
+    hint: "it may be overloaded or block this client's address; look at its log",
+  },
+  STARTTLS_REFUSED: {
+    title: "the server does not offer STARTTLS, or refuses it",
+    hint: "check the TLS settings of the server",
+  },
+  STARTTLS_MALFORMED: {
+    title: "the server broke the protocol before STARTTLS",
+    hint: "check that the port really speaks this protocol; HOST:PORT/PROTOCOL names another one",
+  },
+  STARTTLS_INJECTION: {
+    title: "octets arrived before they were asked for, outside of TLS",
+    hint: "somebody may be injecting plain text into the connection; check middleboxes and update the server",
+  },
   TLS_FAILED: { title: "the TLS handshake failed", hint: "look at the log of the server" },
-  STARTTLS_REFUSED: { title: "the server does not offer STARTTLS", hint: "check the TLS settings of the server" },
+  TLS_TIMEOUT: { title: "the TLS handshake did not finish in time", hint: "check that the port really speaks TLS" },
+  TLS_NO_CERTIFICATE: { title: "the server sent no certificate", hint: "give the service a certificate" },
+  PROBE_CANCELLED: { title: "a probe was cancelled", hint: "start it again" },
 } as const satisfies CodeTable;
