@@ -5,6 +5,8 @@ import type { DomainName } from "../dns/name.ts";
 import type { CertificateDigests, ChainFacts, ChainId, RecordText } from "./chain.ts";
 
 export interface Observation {
+  /** Seconds since the machine booted: tells a set clock from time that passed. Null where it cannot be known. */
+  readonly uptime: Seconds | null;
   /** What the ACME client has now, and what is wrong with it as something to deploy (empty: nothing). */
   readonly source: SourceObservation;
   /** What the deployed directory holds; null when there is none yet. */
@@ -69,7 +71,14 @@ export interface EndpointObservation {
   /** This host serves it; others are peers behind the same name. */
   readonly own: boolean;
   readonly presents:
-    | { readonly outcome: "chain"; readonly id: ChainId; readonly certificates: readonly CertificateDigests[] }
+    | {
+        readonly outcome: "chain";
+        readonly id: ChainId;
+        readonly certificates: readonly CertificateDigests[];
+        readonly subject: string;
+        readonly notBefore: Instant;
+        readonly notAfter: Instant;
+      }
     | { readonly outcome: "failed"; readonly code: FaultCode; readonly detail: string };
 }
 

@@ -36,6 +36,8 @@ export interface RolloverState {
   readonly troubles: readonly Trouble[];
   /** Instant of the last step: an earlier `now` means that the clock was set back. */
   readonly lastStepAt: Instant;
+  /** Uptime of the machine at that step; null where unknown. */
+  readonly lastUptime: Seconds | null;
 }
 
 export type ActivePhase =
@@ -59,6 +61,8 @@ export type ActivePhase =
       readonly lastRoundAt: Instant | null;
       /** When the last needed round was good: the retire safety runs from here. */
       readonly confirmedAt: Instant | null;
+      /** Since when an address has not presented it; null while all do. */
+      readonly failingSince: Instant | null;
     }
   | { readonly phase: "withdrawing"; readonly obsolete: ChainId | null; readonly current: ChainId };
 

@@ -1,0 +1,113 @@
+/**
+ * Sets of TLSA records against chains: which record matches, what a client would say to an RRset, which records are
+ * wanted. Everything works on {@link RecordText}, so sets are sets of strings.
+ */
+import { fullDataSha256 } from "../tlsa/full-data.ts";
+import type { CertificateDigests, ChainFacts, RecordText } from "./chain.ts";
+
+interface Fields {
+  readonly usage: number;
+  readonly selector: number;
+  readonly matchingType: number;
+  readonly data: string;
+}
+
+const DIGEST_DIGITS: Readonly<Record<number, number>> = { 1: 64, 2: 128 };
+
+function fieldsOf(record: RecordText): Fields {
+  const [usage = "", selector = "", matchingType = "", data = ""] = record.split(" ");
+  return { usage: Number(usage), selector: Number(selector), matchingType: Number(matchingType), data };
+}
+
+/** Known parameters and data of the right length (RFC 6698 §4.1); a record that is not usable is as if absent. */
+export function isUsable(record: RecordText): boolean {
+  const { usage, selector, matchingType, data } = fieldsOf(record);
+  if (usage > 3 || selector > 1 || matchingType > 2 || data === "") return false;
+  const digits = DIGEST_DIGITS[matchingType];
+  return digits === undefined || data.length === digits;
+}
+
+/** The combination {usage, selector, matching type} of RFC 7671 §8, as text: `3 1 1`. */
+export function combinationOf(record: RecordText): string {
+  return record.split(" ", 3).join(" ");
+}
+
+function matchesCertificate(fields: Fields, certificate: CertificateDigests): boolean {
+  const spki = fields.selector === 1;
+  switch (fields.matchingType) {
+    case 0:
+      return fullDataSha256(fields.data) === (spki ? certificate.spkiSha256 : certificate.certSha256);
+    case 1:
+      return fields.data === (spki ? certificate.spkiSha256 : certificate.certSha256);
+    case 2:
+      return fields.data === (spki ? certificate.spkiSha512 : certificate.certSha512);
+    default:
+      return false;
+  }
+}
+
+/**
+ * Whether the record matches the chain as sent: usages 1 and 3 the leaf alone, usages 0 and 2 an issuer, never the
+ * leaf (RFC 7671 §5). Signatures, names and dates were checked when the chain was taken in.
+ */
+export function matchesChain(record: RecordText, certificates: readonly CertificateDigests[]): boolean {
+  if (!isUsable(record)) return false;
+  const fields = fieldsOf(record);
+  const candidates = fields.usage === 1 || fields.usage === 3 ? certificates.slice(0, 1) : certificates.slice(1);
+  return candidates.some((certificate) => matchesCertificate(fields, certificate));
+}
+
+/** Digest agility (RFC 7671 §9): of each usage and selector, full data and the strongest digest are looked at. */
+function afterAgility(records: readonly RecordText[]): readonly RecordText[] {
+  const usable = records.filter(isUsable);
+  const strongest = new Map<string, number>();
+  for (const record of usable) {
+    const { usage, selector, matchingType } = fieldsOf(record);
+    const group = `${usage} ${selector}`;
+    strongest.set(group, Math.max(strongest.get(group) ?? 0, matchingType));
+  }
+  return usable.filter((record) => {
+    const { usage, selector, matchingType } = fieldsOf(record);
+    return matchingType === 0 || matchingType === strongest.get(`${usage} ${selector}`);
+  });
+}
+
+/** Whether a DANE client that holds this RRset takes the chain: an empty set binds nobody, else any match will do. */
+export function clientAccepts(records: readonly RecordText[], certificates: readonly CertificateDigests[]): boolean {
+  const considered = afterAgility(records);
+  return considered.length === 0 || considered.some((record) => matchesChain(record, certificates));
+}
+
+/** The combinations of an RRset in which some record matches the chain. */
+export function matchedCombinations(
+  records: readonly RecordText[],
+  certificates: readonly CertificateDigests[],
+): ReadonlySet<string> {
+  return new Set(records.filter((record) => matchesChain(record, certificates)).map(combinationOf));
+}
+
+/**
+ * Whether a server may change from `current` to `next` under this RRset: a client must accept `next`, and no
+ * combination that matched before may cease to (RFC 7671 §8: "for each ... combination"). A combination that nothing
+ * of ours matched before is somebody else's and was broken before.
+ */
+export function mayServe(records: readonly RecordText[], next: ChainFacts, current: ChainFacts | null): boolean {
+  if (!clientAccepts(records, next.certificates)) return false;
+  if (current === null) return true;
+  const after = matchedCombinations(records, next.certificates);
+  return [...matchedCombinations(records, current.certificates)].every((combination) => after.has(combination));
+}
+
+/** The union, sorted, without duplicates: the form in which record sets are kept and compared. */
+export function union(...sets: readonly (readonly RecordText[])[]): readonly RecordText[] {
+  return [...new Set(sets.flat())].sort();
+}
+
+/** `set` without the records of `other`. */
+export function without(set: readonly RecordText[], other: readonly RecordText[]): readonly RecordText[] {
+  return set.filter((record) => !other.includes(record));
+}
+
+export function sameSet(left: readonly RecordText[], right: readonly RecordText[]): boolean {
+  return left.length === right.length && left.every((record) => right.includes(record));
+}
