@@ -1,5 +1,9 @@
+import { formatHex } from "../base/bytes.ts";
+import { seconds } from "../base/time.ts";
 import type { Seconds } from "../base/time.ts";
+import { CLASS, TYPE } from "./iana.ts";
 import type { DomainName } from "./name.ts";
+import { readUint16 } from "./wire.ts";
 
 /** One resource record. `rdata` is decompressed wire form with the case of embedded names as received. */
 export interface ResourceRecord {
@@ -22,4 +26,58 @@ export interface Rrset {
   readonly rdatas: readonly Uint8Array[];
   /** RDATA of the RRSIG records that cover this RRset. */
   readonly signatures: readonly Uint8Array[];
+}
+
+interface Group {
+  readonly first: ResourceRecord;
+  ttl: number;
+  readonly rdatas: Map<string, Uint8Array>;
+}
+
+function collect(groups: Map<string, Group>, key: string, record: ResourceRecord): void {
+  const group = groups.get(key) ?? { first: record, ttl: record.ttl, rdatas: new Map<string, Uint8Array>() };
+  group.ttl = Math.min(group.ttl, record.ttl);
+  group.rdatas.set(formatHex(record.rdata), record.rdata);
+  groups.set(key, group);
+}
+
+function keyOf(record: ResourceRecord, type: number): string {
+  return `${String(record.class)} ${String(type)} ${record.name}`;
+}
+
+/**
+ * Sorts the records of one section into RRsets, in the order of their first record. An RRSIG joins the RRset that it
+ * covers (RFC 4034 §3.1.1); RRSIGs that cover nothing here form RRsets of type RRSIG, so that no record is lost.
+ */
+export function groupRrsets(records: readonly ResourceRecord[]): readonly Rrset[] {
+  const groups = new Map<string, Group>();
+  const signatures = new Map<string, Group>();
+  for (const record of records) {
+    if (record.type !== TYPE.RRSIG) collect(groups, keyOf(record, record.type), record);
+  }
+  for (const record of records) {
+    if (record.type !== TYPE.RRSIG) continue;
+    const covered = keyOf(record, readUint16(record.rdata, 0));
+    if (groups.has(covered)) collect(signatures, covered, record);
+    else collect(groups, keyOf(record, TYPE.RRSIG), record);
+  }
+  return [...groups].map(([key, group]) => ({
+    name: group.first.name,
+    type: group.first.type,
+    class: group.first.class,
+    ttl: seconds(group.ttl),
+    rdatas: [...group.rdatas.values()],
+    signatures: [...(signatures.get(key)?.rdatas.values() ?? [])],
+  }));
+}
+
+/** The RRset of class IN with this owner and type among the records, or null when there is none. */
+export function findRrset(records: readonly ResourceRecord[], name: DomainName, type: number): Rrset | null {
+  const related = records.filter(
+    (record) =>
+      record.name === name &&
+      record.class === CLASS.IN &&
+      (record.type === type || (record.type === TYPE.RRSIG && readUint16(record.rdata, 0) === type)),
+  );
+  return groupRrsets(related).find((rrset) => rrset.type === type) ?? null;
 }
