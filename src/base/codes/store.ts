@@ -1,8 +1,15 @@
 import type { CodeTable } from "./entry.ts";
 
-/** State directory, lock and journal faults. */
+/** State directory, lock, journal and spool faults. */
 export const STORE_CODES = {
   LOCK_HELD: { title: "another daneward is at work", hint: "it will finish by itself; try again later" },
-  STATE_DAMAGED: { title: "a state file is damaged", hint: "restore it from a backup, or move it away and let daneward look again" },
+  STATE_DAMAGED: {
+    title: "a state file is damaged",
+    hint: "restore it from a backup, or move it away and let daneward look at DNS and the servers again; no record is withdrawn meanwhile",
+  },
   STATE_NEWER: { title: "a state file was written by a newer daneward", hint: "upgrade daneward" },
+  STATE_UNWRITABLE: {
+    title: "the state directory cannot be written",
+    hint: "check that the directory exists and that its file system is mounted read-write; the old files are still in place",
+  },
 } as const satisfies CodeTable;

@@ -1,0 +1,97 @@
+/**
+ * The loaded configuration: every default filled in, every value checked, every path absolute.
+ *
+ * It is written by people in TOML (`toml.ts`), put together from the main file and `conf.d/*.toml` (`load.ts`), and
+ * decoded by hand (`decode.ts`), so that one run names all the faults, each at its line and column. Secrets are never
+ * part of it: it names the files that hold them.
+ *
+ * Not in this release, and refused rather than ignored: publishers other than `rfc2136`, `trust = "local"`, and
+ * `next = "prepublish"`.
+ */
+import type { Seconds } from "../base/time.ts";
+import type { DomainName } from "../dns/name.ts";
+import type { Policy } from "../rollover/policy.ts";
+import type { TlsaParameters } from "../tlsa/params.ts";
+
+export interface Configuration {
+  readonly version: 1;
+  /** Every file that was read, the main one first. */
+  readonly files: readonly string[];
+  /** Files and folders whose change means that the configuration must be read again. */
+  readonly watched: readonly string[];
+  /** The recursive resolver to ask. */
+  readonly resolver: ResolverAddress;
+  /** Where the security status of an answer comes from: the AD bit of {@link resolver}. */
+  readonly trust: "ad";
+  /** The operator vouches for the path to a resolver that is not on this host. */
+  readonly allowRemoteAd: boolean;
+  /** Port of authoritative name servers; other than 53 only in laboratories. */
+  readonly nameServerPort: number;
+  /** Folder under which deployed links are made when a certificate does not say `deploy`. */
+  readonly deployRoot: string;
+  readonly publishers: ReadonlyMap<string, PublisherConfig>;
+  readonly certificates: readonly CertificateConfig[];
+}
+
+export interface ResolverAddress {
+  /** An IPv4 or IPv6 address without brackets. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** RFC 2136 dynamic update with TSIG. */
+export interface PublisherConfig {
+  readonly name: string;
+  readonly type: "rfc2136";
+  /** Host name or address of the primary, and its port. */
+  readonly server: { readonly host: string; readonly port: number };
+  readonly keyFile: string;
+  /** Which key of the file; null: the only one. */
+  readonly keyName: DomainName | null;
+  /** Null: found by walking up to the SOA. */
+  readonly zone: DomainName | null;
+  /** Name servers that must serve a record before it counts as published: every NS, or these (names or addresses). */
+  readonly checkNs: "all" | readonly string[];
+  /** Name servers (names or addresses) that neither block nor count. */
+  readonly excludeNs: readonly string[];
+  /** For one update, connecting included. */
+  readonly timeout: Seconds;
+}
+
+/** Where the ACME client puts renewals: a folder with the usual file names, or the files one by one. */
+export type SourceConfig =
+  | { readonly kind: "directory"; readonly path: string }
+  | { readonly kind: "files"; readonly cert: string; readonly key: string; readonly chain: string | null };
+
+/** How TLS starts on a port: `tls` at once, the others after the STARTTLS dialogue of that protocol. */
+export type ServiceProtocol = "tls" | "smtp" | "lmtp" | "imap" | "pop3";
+
+/** A TLS service by name, as written `host:port/protocol`. */
+export interface ServiceConfig {
+  readonly host: DomainName;
+  readonly port: number;
+  readonly protocol: ServiceProtocol;
+  /** `_port._tcp.host.` */
+  readonly owner: DomainName;
+  /** `host:port` without the final dot: the name of this endpoint in state, journal and reports. */
+  readonly label: string;
+}
+
+export interface CertificateConfig {
+  readonly name: string;
+  readonly source: SourceConfig;
+  /** The link that servers read through. */
+  readonly deploy: string;
+  /** Key of {@link Configuration.publishers}. */
+  readonly publisher: string;
+  readonly services: readonly ServiceConfig[];
+  /** Commands as argument vectors, run in order after the link was flipped. Never a shell. */
+  readonly reload: readonly (readonly string[])[];
+  /** Addresses of the services' hosts that are this host; null: all of them. */
+  readonly verify: readonly string[] | null;
+  readonly next: "on-renewal";
+  /** Group that may read the deployed private key; null: nobody but the owner. */
+  readonly keyGroup: string | null;
+  readonly parameters: readonly TlsaParameters[];
+  readonly policy: Policy;
+}

@@ -1,0 +1,145 @@
+/**
+ * Files that are either the old one or the new one, never half of each, whatever the moment of a crash.
+ *
+ * Written beside the target, flushed, renamed over it, and the directory flushed: only then is the change on disk. The
+ * calls are synchronous on purpose: state is written one small file at a time between two steps that depend on it, and
+ * asynchronous file access over many small files costs several times as much.
+ */
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { formatHex } from "../base/bytes.ts";
+import { OperationalError } from "../base/errors.ts";
+import { addSeconds, seconds } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
+
+/** Only the owner reads and writes: state names hosts and certificates, and its neighbours may hold keys. */
+export const FILE_MODE = 0o600;
+export const DIRECTORY_MODE = 0o700;
+
+/**
+ * Replaces the file at `path`, mode 0600 whatever the umask. On failure the old file is untouched and nothing is left
+ * behind. Throws DISK_FULL, PERMISSION_DENIED or STATE_UNWRITABLE.
+ */
+export function replaceFile(path: string, content: string | Uint8Array): void {
+  const temporary = temporaryBeside(path);
+  try {
+    writeNewFile(temporary, content);
+    renameSync(temporary, path);
+    syncDirectory(dirname(path));
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw writeFailure(path, cause);
+  }
+}
+
+/** A fresh name in the same directory, so that a rename or a link never crosses a file system. */
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${formatHex(randomBytes(6))}.tmp`);
+}
+
+/** Creates `path`, which must not exist, and flushes it. Throws the system's own errors. */
+export function writeNewFile(path: string, content: string | Uint8Array): void {
+  const file = openSync(path, "wx", FILE_MODE);
+  try {
+    fchmodSync(file, FILE_MODE);
+    writeFileSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Flushes a directory, so that a name made or renamed in it survives a power cut. */
+export function syncDirectory(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** Creates a directory (and its parents) with mode 0700; one that exists is left as it is. Throws as {@link replaceFile}. */
+export function ensureDirectory(path: string): void {
+  try {
+    // The umask can only take bits away from 0700, and the usual ones take none of these.
+    mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+  } catch (cause) {
+    throw writeFailure(path, cause);
+  }
+}
+
+/** An hour: no write of ours takes that long. */
+const LEFTOVER_AGE = seconds(3600);
+
+/**
+ * Removes temporary files that a killed process left in `directory`, once they are an hour old: a hook writes to the
+ * spool without holding the lock, so a young one may still be in use.
+ */
+export function sweepTemporaries(directory: string, now: Instant): void {
+  for (const name of namesIn(directory)) {
+    if (!name.startsWith(".") || !name.endsWith(".tmp")) continue;
+    const path = join(directory, name);
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found !== undefined && addSeconds(now, seconds(-LEFTOVER_AGE)) > found.mtimeMs) rmSync(path, { force: true });
+  }
+}
+
+/** The names in a directory, sorted; empty when there is no such directory. Throws as {@link readFailure}. */
+export function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT") return [];
+    throw readFailure(directory, cause);
+  }
+}
+
+/** The system's name of an error (`ENOENT`), or null for anything else that was thrown. */
+export function systemCode(cause: unknown): string | null {
+  return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : null;
+}
+
+/** What a failed write means for the operator. */
+export function writeFailure(path: string, cause: unknown): OperationalError {
+  const system = systemCode(cause);
+  const reason = reasonOf(cause);
+  switch (system) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return new OperationalError("DISK_FULL", `cannot write ${path}: ${reason}`, { cause });
+    case "EACCES":
+    case "EPERM":
+      return new OperationalError("PERMISSION_DENIED", `cannot write ${path}: ${reason}`, { cause, retry: "never" });
+    default:
+      return new OperationalError("STATE_UNWRITABLE", `cannot write ${path}: ${reason}`, { cause });
+  }
+}
+
+/** What a failed read means for the operator. */
+export function readFailure(path: string, cause: unknown): OperationalError {
+  const system = systemCode(cause);
+  const message = `cannot read ${path}: ${reasonOf(cause)}`;
+  if (system === "EACCES" || system === "EPERM") {
+    return new OperationalError("PERMISSION_DENIED", message, { cause, retry: "never" });
+  }
+  return new OperationalError(system === "ENOENT" ? "FILE_NOT_FOUND" : "FILE_UNREADABLE", message, { cause });
+}
+
+/** `no space left on device` out of Node's `ENOSPC: no space left on device, write`. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  return /^[A-Z0-9]+: ([^,]+)/.exec(cause.message)?.[1] ?? cause.message;
+}

@@ -1,0 +1,229 @@
+/**
+ * Version 1 of the state file, a closed format: what is not described here is refused, by its JSON path. It mirrors
+ * `rollover/state.ts` field by field without being it, so that the types may move on while old files stay readable.
+ * Instants are RFC 3339 in UTC with milliseconds, durations whole seconds, names and records in their canonical text.
+ */
+import { assertNever } from "../base/assert.ts";
+import { fault } from "../base/errors.ts";
+import type { Fault } from "../base/errors.ts";
+import { failure, success } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
+import type { ChainId } from "../rollover/chain.ts";
+import type { ActivePhase, Phase, RolloverState } from "../rollover/state.ts";
+import {
+  decodeChain,
+  decodeEndpoint,
+  decodeOwner,
+  decodeTrouble,
+  encodeChain,
+  encodeEndpoint,
+  encodeOwner,
+  encodeTrouble,
+  readChainId,
+  time,
+  timeOrNull,
+} from "./format-v1-parts.ts";
+import {
+  peek,
+  readCount,
+  readInstant,
+  readList,
+  readNullable,
+  readObject,
+  readOneOf,
+  readSeconds,
+  readText,
+} from "./json-reader.ts";
+import type { FaultList, JsonFields, JsonPlace } from "./json-reader.ts";
+import type { SavedState } from "./store.ts";
+
+const VERSION = 1;
+
+/** How many faults a message names; one torn file may hold hundreds. */
+const FAULTS_SHOWN = 5;
+
+/** The text of a state file. */
+export function encodeState(saved: SavedState): string {
+  const content = {
+    version: VERSION,
+    certificate: saved.certificate,
+    savedAt: time(saved.savedAt),
+    state: encodeRollover(saved.state),
+    wakeAt: timeOrNull(saved.wakeAt),
+  };
+  return `${JSON.stringify(content, null, 1)}\n`;
+}
+
+/** Reads a state file. Faults: STATE_DAMAGED, naming JSON paths, or STATE_NEWER. Never throws. */
+export function decodeState(text: string): Result<SavedState, Fault> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    return failure(fault("STATE_DAMAGED", `not JSON: ${cause instanceof Error ? cause.message : String(cause)}`));
+  }
+  const faults: FaultList = [];
+  const root: JsonPlace = { value, path: "$", faults };
+  const version = peek(root, "version").value;
+  if (typeof version === "number" && Number.isSafeInteger(version) && version > VERSION) {
+    return failure(fault("STATE_NEWER", `format ${String(version)}, this daneward knows ${String(VERSION)}`));
+  }
+  if (version !== VERSION) return failure(fault("STATE_DAMAGED", "$.version: expected 1"));
+  const fields = readObject(root, ["version", "certificate", "savedAt", "state", "wakeAt"]);
+  const saved: SavedState = {
+    certificate: readText(fields.at("certificate")),
+    savedAt: readInstant(fields.at("savedAt")),
+    state: decodeRollover(fields.at("state")),
+    wakeAt: readNullable(fields.at("wakeAt"), readInstant),
+  };
+  return faults.length === 0 ? success(saved) : failure(fault("STATE_DAMAGED", summary(faults)));
+}
+
+function summary(faults: FaultList): string {
+  const rest = faults.length - FAULTS_SHOWN;
+  const shown = faults.slice(0, FAULTS_SHOWN).join("; ");
+  return rest > 0 ? `${shown}; and ${String(rest)} more` : shown;
+}
+
+// ---- the whole state ----------------------------------------------------------------------------------------------
+
+function encodeRollover(state: RolloverState): Record<keyof RolloverState, unknown> {
+  return {
+    phase: encodePhase(state.phase),
+    phaseSince: time(state.phaseSince),
+    chains: state.chains.map(encodeChain),
+    owners: state.owners.map(encodeOwner),
+    endpoints: state.endpoints.map(encodeEndpoint),
+    rejected: state.rejected,
+    troubles: state.troubles.map(encodeTrouble),
+    lastStepAt: time(state.lastStepAt),
+    lastUptime: state.lastUptime,
+  };
+}
+
+const STATE_KEYS: readonly (keyof RolloverState)[] = [
+  "phase",
+  "phaseSince",
+  "chains",
+  "owners",
+  "endpoints",
+  "rejected",
+  "troubles",
+  "lastStepAt",
+  "lastUptime",
+];
+
+function decodeRollover(place: JsonPlace): RolloverState {
+  const fields = readObject(place, STATE_KEYS);
+  return {
+    phase: decodePhase(fields.at("phase")),
+    phaseSince: readInstant(fields.at("phaseSince")),
+    chains: readList(fields.at("chains"), decodeChain),
+    owners: readList(fields.at("owners"), decodeOwner),
+    endpoints: readList(fields.at("endpoints"), decodeEndpoint),
+    rejected: readNullable(fields.at("rejected"), readChainId),
+    troubles: readList(fields.at("troubles"), decodeTrouble),
+    lastStepAt: readInstant(fields.at("lastStepAt")),
+    lastUptime: readNullable(fields.at("lastUptime"), readSeconds),
+  };
+}
+
+// ---- phases -------------------------------------------------------------------------------------------------------
+
+function encodePhase(phase: Phase): object {
+  if (phase.phase !== "held") return encodeActive(phase);
+  const { reason, detail, restoring, resume } = phase;
+  return { phase: "held", resume: encodeActive(resume), reason, detail, restoring };
+}
+
+function encodeActive(phase: ActivePhase): object {
+  switch (phase.phase) {
+    case "stable":
+      return { phase: "stable", current: phase.current };
+    case "announcing":
+      return { phase: "announcing", current: phase.current, next: phase.next };
+    case "aging": {
+      const { current, next, seenEverywhereAt } = phase;
+      return { phase: "aging", current, next, seenEverywhereAt: time(seenEverywhereAt) };
+    }
+    case "deploying":
+      return { phase: "deploying", current: phase.current, next: phase.next, flippedAt: timeOrNull(phase.flippedAt) };
+    case "confirming":
+      return {
+        phase: "confirming",
+        obsolete: phase.obsolete,
+        current: phase.current,
+        deployedAt: time(phase.deployedAt),
+        rounds: phase.rounds,
+        lastRoundAt: timeOrNull(phase.lastRoundAt),
+        confirmedAt: timeOrNull(phase.confirmedAt),
+        failingSince: timeOrNull(phase.failingSince),
+      };
+    case "withdrawing":
+      return { phase: "withdrawing", obsolete: phase.obsolete, current: phase.current };
+    default:
+      return assertNever(phase);
+  }
+}
+
+function decodePhase(place: JsonPlace): Phase {
+  if (peek(place, "phase").value !== "held") return decodeActive(place);
+  const fields = readObject(place, ["phase", "resume", "reason", "detail", "restoring"]);
+  return {
+    phase: "held",
+    resume: decodeActive(fields.at("resume")),
+    reason: readOneOf(fields.at("reason"), [
+      "OPERATOR_HOLD",
+      "RELOAD_FAILED",
+      "CONFIRM_FAILED",
+      "DEPLOY_FAILED",
+      "FOREIGN_CHAIN_SERVED",
+    ]),
+    detail: readText(fields.at("detail")),
+    restoring: readNullable(fields.at("restoring"), readChainId),
+  };
+}
+
+function decodeActive(place: JsonPlace): ActivePhase {
+  const names = ["stable", "announcing", "aging", "deploying", "confirming", "withdrawing"] as const;
+  const phase = readOneOf(peek(place, "phase"), names);
+  const open = (...keys: readonly string[]): JsonFields => readObject(place, ["phase", ...keys]);
+  switch (phase) {
+    case "stable":
+      return { phase, current: readNullable(open("current").at("current"), readChainId) };
+    case "announcing":
+      return { phase, ...decodePair(open("current", "next")) };
+    case "aging": {
+      const fields = open("current", "next", "seenEverywhereAt");
+      return { phase, ...decodePair(fields), seenEverywhereAt: readInstant(fields.at("seenEverywhereAt")) };
+    }
+    case "deploying": {
+      const fields = open("current", "next", "flippedAt");
+      return { phase, ...decodePair(fields), flippedAt: readNullable(fields.at("flippedAt"), readInstant) };
+    }
+    case "confirming": {
+      const fields = open("obsolete", "current", "deployedAt", "rounds", "lastRoundAt", "confirmedAt", "failingSince");
+      return {
+        phase,
+        obsolete: readNullable(fields.at("obsolete"), readChainId),
+        current: readChainId(fields.at("current")),
+        deployedAt: readInstant(fields.at("deployedAt")),
+        rounds: readCount(fields.at("rounds")),
+        lastRoundAt: readNullable(fields.at("lastRoundAt"), readInstant),
+        confirmedAt: readNullable(fields.at("confirmedAt"), readInstant),
+        failingSince: readNullable(fields.at("failingSince"), readInstant),
+      };
+    }
+    case "withdrawing": {
+      const fields = open("obsolete", "current");
+      const obsolete = readNullable(fields.at("obsolete"), readChainId);
+      return { phase, obsolete, current: readChainId(fields.at("current")) };
+    }
+    default:
+      return assertNever(phase);
+  }
+}
+
+function decodePair(fields: JsonFields): { readonly current: ChainId | null; readonly next: ChainId } {
+  return { current: readNullable(fields.at("current"), readChainId), next: readChainId(fields.at("next")) };
+}

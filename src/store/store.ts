@@ -1,0 +1,94 @@
+/**
+ * What daneward remembers between two ticks, under one state directory (0700):
+ *
+ * ```
+ * certificates/NAME.json   the rollover state of one certificate: a closed, versioned format, replaced atomically
+ * due.json                 which certificate is due when; can always be made again from the files above
+ * events.jsonl             the journal: what was decided, tried and seen, one line each
+ * spool/                   notes left by hooks: "there may be a new certificate"
+ * lock                     held by the one process that may write all this (but for the spool)
+ * ```
+ *
+ * The order that makes a crash harmless: save the state with the intent, act, journal, save the outcome. A file that
+ * cannot be read is an error, never an empty state: starting from nothing would forget which records are ours. No key,
+ * TSIG secret or token is ever written here.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { assert } from "../base/assert.ts";
+import { OperationalError } from "../base/errors.ts";
+import type { Instant } from "../base/time.ts";
+import type { RolloverState } from "../rollover/state.ts";
+import { ensureDirectory, namesIn, readFailure, replaceFile, sweepTemporaries, systemCode } from "./atomic-file.ts";
+import { decodeState, encodeState } from "./format-v1.ts";
+import { spoolDirectory } from "./spool.ts";
+
+/** The content of one certificate's state file. */
+export interface SavedState {
+  readonly certificate: string;
+  readonly savedAt: Instant;
+  readonly state: RolloverState;
+  /** When the next step is due; null: nothing to wait for. */
+  readonly wakeAt: Instant | null;
+}
+
+/** Names of certificates are file names here: no separators, no leading dot, at most 100 characters. */
+export function isCertificateName(text: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(text);
+}
+
+/** Makes the state directory and its parts where missing, and sweeps leftovers of killed processes. Call under the lock. */
+export function prepareStateDirectory(stateDirectory: string, now: Instant): void {
+  for (const directory of [stateDirectory, certificatesDirectory(stateDirectory), spoolDirectory(stateDirectory)]) {
+    ensureDirectory(directory);
+    sweepTemporaries(directory, now);
+  }
+}
+
+/**
+ * The saved state of one certificate; null when it was never saved. Throws STATE_DAMAGED, STATE_NEWER,
+ * PERMISSION_DENIED or FILE_UNREADABLE.
+ */
+export function loadState(stateDirectory: string, certificate: string): SavedState | null {
+  const path = stateFile(stateDirectory, certificate);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT") return null;
+    throw readFailure(path, cause);
+  }
+  const decoded = decodeState(text);
+  if (!decoded.ok) {
+    const { code, message, hint } = decoded.fault;
+    throw new OperationalError(code, `${path}: ${message}`, { hint, retry: "never" });
+  }
+  if (decoded.value.certificate !== certificate) {
+    const other = decoded.value.certificate;
+    throw new OperationalError("STATE_DAMAGED", `${path}: holds the state of "${other}"`, { retry: "never" });
+  }
+  return decoded.value;
+}
+
+/** Saves atomically and durably: on return it survives a power cut. Throws DISK_FULL, PERMISSION_DENIED or STATE_UNWRITABLE. */
+export function saveState(stateDirectory: string, saved: SavedState): void {
+  replaceFile(stateFile(stateDirectory, saved.certificate), encodeState(saved));
+}
+
+/** Names of the certificates that have a state file, sorted. */
+export function listStates(stateDirectory: string): readonly string[] {
+  return namesIn(certificatesDirectory(stateDirectory))
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => name.slice(0, -".json".length))
+    .filter(isCertificateName);
+}
+
+/** Path of a certificate's state file, for messages. */
+export function stateFile(stateDirectory: string, certificate: string): string {
+  assert(isCertificateName(certificate), `"${certificate}" is not a certificate name`);
+  return join(certificatesDirectory(stateDirectory), `${certificate}.json`);
+}
+
+function certificatesDirectory(stateDirectory: string): string {
+  return join(stateDirectory, "certificates");
+}
