@@ -18,32 +18,7 @@ export const DNS_CODES = {
     hint: "look at the log of that server: limits on TCP clients, access lists, a crash",
   },
   DNS_INTERRUPTED: { title: "a DNS exchange was given up on request", hint: "start it again" },
-  DNS_CONNECTION_LOST: {
-    title: "a name server closed the connection before it had answered",
-    hint: "look at the log of that server: limits on TCP clients, access lists, a crash",
-  },
-  DNS_INTERRUPTED: { title: "a DNS exchange was given up on request", hint: "start it again" },
   DNS_RCODE: { title: "a name server answered with an error", hint: "look at the log of that server" },
-  DNS_ALIAS_LOOP: {
-    title: "the aliases (CNAME) of a name lead nowhere",
-    hint: "mend the CNAME records; at most 11 may follow each other",
-  },
-  DNS_ALIAS_DIFFERS: {
-    title: "a name server shows another alias (CNAME) than the resolver",
-    hint: "wait until all name servers agree; check NOTIFY and zone transfer to that server",
-  },
-  RESOLVER_NOT_RECURSIVE: {
-    title: "the server is no recursive resolver for this host",
-    hint: "name a recursive resolver that serves this host",
-  },
-  RESOLVER_NOT_LOOPBACK: {
-    title: "the AD bit of a resolver that is not on this host is not believed",
-    hint: "run a validating resolver such as unbound on 127.0.0.1, and name that",
-  },
-  NS_ADDRESS_UNKNOWN: {
-    title: "a name server has no known address",
-    hint: "mend its A and AAAA records, or the delegation",
-  },
   DNS_ALIAS_LOOP: {
     title: "the aliases (CNAME) of a name lead nowhere",
     hint: "mend the CNAME records; at most 11 may follow each other",
