@@ -1,0 +1,152 @@
+/**
+ * The independent witness: several times a second it does what a DANE client does (address and TLSA records through the
+ * validating cache, handshake, any `3 1 1` record matches), with code of its own, and writes down each failure.
+ */
+import { connect as connectPlain } from "node:net";
+import type { Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { connect as connectTls } from "node:tls";
+import type { Place } from "./bind.ts";
+import { spkiSha256 } from "./lineage.ts";
+import { A, TLSA, ask, tlsaText } from "./wire.ts";
+
+export interface SampledService {
+  readonly host: string;
+  readonly port: number;
+  readonly starttls: boolean;
+}
+
+export interface Sample {
+  readonly at: number;
+  readonly service: string;
+  /** `absent`: the validated answer is that there is no TLSA RRset, so a client goes on without DANE. */
+  readonly outcome: "match" | "absent" | "failure";
+  readonly evidence: string;
+}
+
+export interface Sampler {
+  readonly samples: () => readonly Sample[];
+  readonly failures: () => readonly Sample[];
+  /** Samples whose evidence names this public key. */
+  readonly seen: (spki: string) => number;
+  readonly stop: () => Promise<void>;
+}
+
+/** Reads SMTP replies until one is complete; gives its code. */
+function smtpReply(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const settle = (act: () => void): void => {
+      socket.off("data", onData).off("error", onError).off("close", onClose);
+      act();
+    };
+    const onData = (data: Buffer): void => {
+      text += data.toString("latin1");
+      const last = /^(\d{3}) .*\r\n$/m.exec(text);
+      if (last?.[1] !== undefined) {
+        const code = last[1];
+        settle(() => {
+          resolve(code);
+        });
+      }
+    };
+    const onError = (error: Error): void => {
+      settle(() => {
+        reject(error);
+      });
+    };
+    const onClose = (): void => {
+      settle(() => {
+        reject(new Error("the SMTP server closed the connection"));
+      });
+    };
+    socket.on("data", onData).on("error", onError).on("close", onClose);
+  });
+}
+
+async function dialogue(socket: Socket): Promise<void> {
+  const expect = async (line: string | null, code: string): Promise<void> => {
+    const reply = smtpReply(socket);
+    if (line !== null) socket.write(`${line}\r\n`);
+    const got = await reply;
+    if (got !== code) throw new Error(`SMTP ${got} to ${line ?? "the connection"}`);
+  };
+  await expect(null, "220");
+  await expect("EHLO sampler.example.test", "250");
+  await expect("STARTTLS", "220");
+}
+
+/** SHA-256 of the public key that one address presents now. */
+export async function presentedSpki(place: Place, host: string, starttls: boolean): Promise<string> {
+  const plain = connectPlain({ host: place.address, port: place.port });
+  plain.setTimeout(8_000, () => plain.destroy(new Error("time-out")));
+  try {
+    if (starttls) await dialogue(plain);
+    return await new Promise((resolve, reject) => {
+      const secure = connectTls({ socket: plain, servername: host, rejectUnauthorized: false }, () => {
+        const certificate = secure.getPeerX509Certificate();
+        if (certificate === undefined) reject(new Error("no certificate"));
+        else resolve(spkiSha256(certificate.raw));
+        secure.end();
+      });
+      secure.on("error", reject);
+      plain.on("error", reject);
+      plain.on("close", () => {
+        reject(new Error("closed before the handshake ended"));
+      });
+    });
+  } finally {
+    plain.destroy();
+  }
+}
+
+async function observe(resolver: Place, service: SampledService): Promise<Omit<Sample, "at" | "service">> {
+  const owner = `_${String(service.port)}._tcp.${service.host}`;
+  const [addresses, tlsa] = await Promise.all([ask(resolver, service.host, A), ask(resolver, owner, TLSA)]);
+  const rcodes = `${String(addresses.rcode)}/${String(tlsa.rcode)}`;
+  if (!addresses.authenticated || !tlsa.authenticated)
+    return { outcome: "failure", evidence: `no AD bit, rcodes ${rcodes}` };
+  if (addresses.answers.length === 0) return { outcome: "failure", evidence: `no address, rcodes ${rcodes}` };
+  const records = tlsa.answers.map((answer) => tlsaText(answer.data));
+  const served = await Promise.all(
+    addresses.answers.map(async ({ data }) => {
+      const address = [...data].join(".");
+      return { address, spki: await presentedSpki({ address, port: service.port }, service.host, service.starttls) };
+    }),
+  );
+  const evidence = `[${records.join(", ")}] against ${served.map(({ address, spki }) => `${address} ${spki}`).join(", ")}`;
+  if (records.length === 0) return { outcome: "absent", evidence };
+  return { outcome: served.every(({ spki }) => records.includes(`3 1 1 ${spki}`)) ? "match" : "failure", evidence };
+}
+
+/** Starts one loop a service; each sample begins `everyMs` after the last began, or at once when that took longer. */
+export function startSampler(resolver: Place, services: readonly SampledService[], everyMs = 200): Sampler {
+  const samples: Sample[] = [];
+  let running = true;
+  const loops = services.map(async (service) => {
+    while (running) {
+      const at = Date.now();
+      const name = `${service.host}:${String(service.port)}`;
+      try {
+        samples.push({ at, service: name, ...(await observe(resolver, service)) });
+      } catch (error) {
+        samples.push({
+          at,
+          service: name,
+          outcome: "failure",
+          evidence: error instanceof Error ? error.message : String(error),
+        });
+      }
+      await delay(Math.max(0, at + everyMs - Date.now()));
+    }
+  });
+  return {
+    samples: () => samples,
+    failures: () => samples.filter((sample) => sample.outcome === "failure"),
+    seen: (spki) => samples.filter((sample) => sample.evidence.includes(spki)).length,
+    stop: async () => {
+      running = false;
+      await Promise.all(loops);
+    },
+  };
+}

@@ -1,0 +1,194 @@
+/** The whole lab put together: signed tree, primary and secondary, resolver, authority, lineage, mail and web server. */
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeTsigKey, startBindPrimary, startBindSecondary } from "./bind.ts";
+import type { Place } from "./bind.ts";
+import { makeAuthority, makeLineage } from "./lineage.ts";
+import type { Authority, Lineage } from "./lineage.ts";
+import { drawNetwork } from "./network.ts";
+import { startNsdSecondary } from "./nsd.ts";
+import { must } from "./process.ts";
+import type { Daemon } from "./process.ts";
+import { program } from "./programs.ts";
+import { startRelay } from "./relay.ts";
+import type { Relay } from "./relay.ts";
+import { startNginx, startPostfix } from "./services.ts";
+import type { Service } from "./services.ts";
+import type { SampledService } from "./sampler.ts";
+import { ZONE, makeTree } from "./tree.ts";
+import { startUnbound } from "./unbound.ts";
+import { TLSA, ask, tlsaText } from "./wire.ts";
+
+/** Programs that {@link startWorld} needs. */
+export const WORLD_PROGRAMS = [
+  "root",
+  "named",
+  "dnssec-keygen",
+  "dnssec-dsfromkey",
+  "dnssec-signzone",
+  "tsig-keygen",
+  "nsupdate",
+  "nsd",
+  "unbound",
+  "postfix",
+  "nginx",
+  "openssl",
+] as const;
+
+export const MX = { host: `mx.${ZONE}`, port: 2525, starttls: true } as const satisfies SampledService;
+export const WWW = { host: `www.${ZONE}`, port: 8443, starttls: false } as const satisfies SampledService;
+export const OWNERS = [MX, WWW].map((service) => `_${String(service.port)}._tcp.${service.host}`);
+
+export interface World {
+  readonly folder: string;
+  readonly primary: Place;
+  readonly secondary: Place;
+  readonly resolver: Place;
+  /** Transfers from primary to secondary go through it. */
+  readonly relay: Relay;
+  /** tsig-keygen file of the key that may write TLSA at the two owner names. */
+  readonly tsigKey: string;
+  /** A key that named does not know. */
+  readonly strangerKey: string;
+  /** DS of the root key, in zone-file form. */
+  readonly anchor: string;
+  readonly authority: Authority;
+  readonly lineage: Lineage;
+  readonly postfix: Service;
+  readonly nginx: Service;
+  readonly primaryDaemon: Daemon;
+  /** TLSA records as a name server serves them, sorted text. */
+  readonly served: (owner: string, from?: Place) => Promise<readonly string[]>;
+  /** Writes records by nsupdate under the administrator's key, which may write anything. */
+  readonly asAdministrator: (commands: readonly string[]) => Promise<void>;
+  /** Output of every daemon, for the report of a failed test. */
+  readonly logs: () => string;
+  readonly stop: () => Promise<void>;
+}
+
+export type SecondaryKind = "nsd" | "bind";
+
+/** Undoes what was started, newest first, whatever of it fails. */
+async function unwind(steps: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of [...steps].reverse()) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, "the lab did not stop cleanly");
+}
+
+export async function startWorld(options: { readonly secondary?: SecondaryKind } = {}): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), "daneward-lab-"));
+  chmodSync(folder, 0o711); // Postfix's own user passes through
+  const undo: (() => Promise<void>)[] = [
+    () => {
+      rmSync(folder, { recursive: true, force: true });
+      return Promise.resolve();
+    },
+  ];
+  try {
+    return await build(folder, options.secondary ?? "nsd", undo);
+  } catch (error) {
+    await unwind(undo);
+    throw error;
+  }
+}
+
+async function build(folder: string, kind: SecondaryKind, undo: (() => Promise<void>)[]): Promise<World> {
+  const network = await drawNetwork();
+  const place = (host: number): Place => ({ address: network.address(host), port: network.dnsPort });
+  // named listens on addresses of interfaces only: the primary gets 127.0.0.1, a secondary named a relay in front.
+  const primary: Place = { address: "127.0.0.1", port: network.dnsPort };
+  const [secondary, relayed, resolver] = [place(2), place(3), place(53)] as const;
+  const mail = [network.address(10), network.address(11)];
+  const web = [network.address(12)];
+
+  const authority = await makeAuthority(join(folder, "ca"));
+  const lineage = await makeLineage(join(folder, "letsencrypt"), authority, MX.host, [MX.host, WWW.host]);
+  const tree = await makeTree(folder, {
+    nameServers: [primary.address, secondary.address],
+    records: [
+      `@ IN MX 10 ${MX.host}.`,
+      ...mail.map((address) => `${MX.host}. IN A ${address}`),
+      ...web.map((address) => `${WWW.host}. IN A ${address}`),
+    ],
+  });
+  const [tsigKey, strangerKey, administratorKey] = await Promise.all(
+    ["daneward", "stranger", "administrator"].map((name) => makeTsigKey(folder, name)),
+  );
+  if (tsigKey === undefined || strangerKey === undefined || administratorKey === undefined) throw new Error("no keys");
+
+  const daemons: Daemon[] = [];
+  const add = (daemon: Daemon): Daemon => {
+    daemons.push(daemon);
+    undo.push(daemon.stop);
+    return daemon;
+  };
+  const primaryDaemon = add(
+    await startBindPrimary({
+      tree,
+      at: primary,
+      keyFiles: [tsigKey, administratorKey],
+      grants: [...OWNERS.map((owner) => `grant daneward name ${owner}. TLSA`), "grant administrator zonesub ANY"],
+      notify: [secondary],
+    }),
+  );
+  const relay = await startRelay(relayed, primary);
+  undo.push(relay.stop);
+  if (kind === "nsd") add(await startNsdSecondary(folder, secondary, relayed));
+  else {
+    const behind: Place = { address: "127.0.0.1", port: network.sparePort };
+    add(await startBindSecondary(folder, behind, relayed));
+    undo.push((await startRelay(secondary, behind)).stop);
+  }
+  add(await startUnbound(tree, resolver, { ".": [primary], test: [primary], [ZONE]: [primary, secondary] }));
+  const postfix = await startPostfix(
+    folder,
+    mail.map((address) => ({ address, port: MX.port })),
+    lineage.live,
+  );
+  undo.push(postfix.stop);
+  const nginx = await startNginx(
+    folder,
+    web.map((address) => ({ address, port: WWW.port })),
+    lineage.live,
+  );
+  undo.push(nginx.stop);
+
+  return {
+    folder,
+    primary,
+    secondary,
+    resolver,
+    relay,
+    tsigKey,
+    strangerKey,
+    anchor: tree.anchor,
+    authority,
+    lineage,
+    postfix,
+    nginx,
+    primaryDaemon,
+    served: async (owner, from = primary) =>
+      (await ask(from, owner, TLSA, { recursion: false })).answers.map((answer) => tlsaText(answer.data)).sort(),
+    asAdministrator: async (commands) => {
+      const script = [
+        `server ${primary.address} ${String(primary.port)}`,
+        `zone ${ZONE}`,
+        ...commands,
+        "send",
+        "",
+      ].join("\n");
+      await must(program("nsupdate"), ["-v", "-k", administratorKey], { input: script });
+    },
+    logs: () =>
+      [...daemons, postfix.daemon, nginx.daemon].map((daemon) => `--- ${daemon.name}\n${daemon.output()}`).join("\n") +
+      `\n--- postfix log\n${postfix.log()}\n--- nginx log\n${nginx.log()}`,
+    stop: () => unwind(undo),
+  };
+}
