@@ -7,6 +7,7 @@ import type { DomainName } from "../dns/name.ts";
 import { formatTlsa, parseTlsa } from "../dns/rdata.ts";
 import type { CertificateDigests, ChainFacts, ChainId, RecordText } from "../rollover/chain.ts";
 import type { EndpointState, HorizonEntry, OwnerState, RecordClock, ServerState, Trouble } from "../rollover/state.ts";
+import type { SavedRefusal } from "./store.ts";
 import {
   readAs,
   readCount,
@@ -194,7 +195,7 @@ export function decodeTrouble(place: JsonPlace): Trouble {
   const fields = readObject(place, ["subject", "code", "message", "hint", "since", "at"]);
   return {
     subject: readText(fields.at("subject")),
-    code: readAs<FaultCode>(fields.at("code"), "a known code", (text) => (isCode(text) ? text : null), "INTERNAL_BUG"),
+    code: readCode(fields.at("code")),
     message: readText(fields.at("message")),
     hint: readText(fields.at("hint")),
     since: readInstant(fields.at("since")),
@@ -202,7 +203,27 @@ export function decodeTrouble(place: JsonPlace): Trouble {
   };
 }
 
+export function encodeRefusal(refusal: SavedRefusal): Record<keyof SavedRefusal, unknown> {
+  const { gate, code, until, detail, since } = refusal;
+  return { gate, code, until: timeOrNull(until), detail, since: time(since) };
+}
+
+export function decodeRefusal(place: JsonPlace): SavedRefusal {
+  const fields = readObject(place, ["gate", "code", "until", "detail", "since"]);
+  return {
+    gate: readOneOf(fields.at("gate"), ["policy", "dane", "time"]),
+    code: readCode(fields.at("code")),
+    until: readNullable(fields.at("until"), readInstant),
+    detail: readText(fields.at("detail")),
+    since: readInstant(fields.at("since")),
+  };
+}
+
 // ---- leaves -------------------------------------------------------------------------------------------------------
+
+function readCode(place: JsonPlace): FaultCode {
+  return readAs<FaultCode>(place, "a known code", (text) => (isCode(text) ? text : null), "INTERNAL_BUG");
+}
 
 function isCode(text: string): text is FaultCode {
   return Object.hasOwn(CATALOGUE, text);

@@ -14,10 +14,12 @@ import {
   decodeChain,
   decodeEndpoint,
   decodeOwner,
+  decodeRefusal,
   decodeTrouble,
   encodeChain,
   encodeEndpoint,
   encodeOwner,
+  encodeRefusal,
   encodeTrouble,
   readChainId,
   time,
@@ -50,6 +52,7 @@ export function encodeState(saved: SavedState): string {
     savedAt: time(saved.savedAt),
     state: encodeRollover(saved.state),
     wakeAt: timeOrNull(saved.wakeAt),
+    refusals: saved.refusals.map(encodeRefusal),
   };
   return `${JSON.stringify(content, null, 1)}\n`;
 }
@@ -69,12 +72,13 @@ export function decodeState(text: string): Result<SavedState, Fault> {
     return failure(fault("STATE_NEWER", `format ${String(version)}, this daneward knows ${String(VERSION)}`));
   }
   if (version !== VERSION) return failure(fault("STATE_DAMAGED", "$.version: expected 1"));
-  const fields = readObject(root, ["version", "certificate", "savedAt", "state", "wakeAt"]);
+  const fields = readObject(root, ["version", "certificate", "savedAt", "state", "wakeAt", "refusals"]);
   const saved: SavedState = {
     certificate: readText(fields.at("certificate")),
     savedAt: readInstant(fields.at("savedAt")),
     state: decodeRollover(fields.at("state")),
     wakeAt: readNullable(fields.at("wakeAt"), readInstant),
+    refusals: readList(fields.at("refusals"), decodeRefusal),
   };
   return faults.length === 0 ? success(saved) : failure(fault("STATE_DAMAGED", summary(faults)));
 }

@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { assert } from "../base/assert.ts";
 import { OperationalError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
-import type { RolloverState } from "../rollover/state.ts";
+import type { Refusal, RolloverState } from "../rollover/state.ts";
 import { ensureDirectory, namesIn, readFailure, replaceFile, sweepTemporaries, systemCode } from "./atomic-file.ts";
 import { decodeState, encodeState } from "./format-v1.ts";
 import { spoolDirectory } from "./spool.ts";
@@ -30,6 +30,13 @@ export interface SavedState {
   readonly state: RolloverState;
   /** When the next step is due; null: nothing to wait for. */
   readonly wakeAt: Instant | null;
+  /** Why the last step went no further: what `status` shows without looking at the world again. */
+  readonly refusals: readonly SavedRefusal[];
+}
+
+/** A refusal and since when it has stood. */
+export interface SavedRefusal extends Refusal {
+  readonly since: Instant;
 }
 
 /** Names of certificates are file names here: no separators, no leading dot, at most 100 characters. */
