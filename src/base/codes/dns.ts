@@ -7,6 +7,10 @@ export const DNS_CODES = {
     title: "not a TLSA record",
     hint: "write usage, selector, matching type and data: 3 1 1 0123abcd…",
   },
+  TSIG_ALGORITHM_UNAVAILABLE: {
+    title: "this system forbids the hash of a TSIG key",
+    hint: "make a new key with tsig-keygen -a hmac-sha256 NAME",
+  },
   DNS_MESSAGE_MALFORMED: { title: "a malformed DNS message", hint: "the server or a middlebox sent damaged data" },
   DNS_TIMEOUT: {
     title: "a name server did not answer in time",
