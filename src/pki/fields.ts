@@ -1,0 +1,335 @@
+/**
+ * Decodes the few fields of a certificate that we look at: names, dates, the extensions that govern a path. All input
+ * may come from a hostile peer: lengths are bounded by the DER reader, and whatever cannot be read is said so.
+ */
+import { formatHex } from "../base/bytes.ts";
+import { DER_TAG, elementBody, readChildren, readElement } from "../base/der.ts";
+import type { DerElement } from "../base/der.ts";
+import { instant } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
+
+/** One attribute of a distinguished name. `join` tells that it shares its RDN with the attribute before. */
+export interface NameAttribute {
+  readonly oid: string;
+  readonly value: string;
+  readonly join: boolean;
+}
+
+const ATTRIBUTE_KEYWORDS: Readonly<Record<string, string>> = {
+  "2.5.4.3": "CN",
+  "2.5.4.5": "serialNumber",
+  "2.5.4.6": "C",
+  "2.5.4.7": "L",
+  "2.5.4.8": "ST",
+  "2.5.4.9": "STREET",
+  "2.5.4.10": "O",
+  "2.5.4.11": "OU",
+  "0.9.2342.19200300.100.1.1": "UID",
+  "0.9.2342.19200300.100.1.25": "DC",
+  "1.2.840.113549.1.9.1": "emailAddress",
+};
+
+const COMMON_NAME = "2.5.4.3";
+
+/** Dotted form of an OBJECT IDENTIFIER's content octets; empty when malformed. */
+export function decodeOid(body: Uint8Array): string {
+  const last = body[body.length - 1];
+  if (last === undefined || last >= 0x80 || body.length > 64) return "";
+  const arcs: bigint[] = [];
+  let arc = 0n;
+  for (const octet of body) {
+    arc = (arc << 7n) | BigInt(octet & 0x7f);
+    if (octet >= 0x80) continue;
+    if (arcs.length === 0) {
+      const root = arc < 40n ? 0n : arc < 80n ? 1n : 2n;
+      arcs.push(root, arc - root * 40n);
+    } else arcs.push(arc);
+    arc = 0n;
+  }
+  return arcs.join(".");
+}
+
+/** The attributes of a Name (RFC 5280 §4.1.2.4) in the order of the certificate; null when malformed. */
+export function decodeDistinguishedName(bytes: Uint8Array, name: DerElement): readonly NameAttribute[] | null {
+  const sets = readChildren(bytes, name);
+  if (typeof sets === "string") return null;
+  const attributes: NameAttribute[] = [];
+  for (const set of sets) {
+    const pairs = readChildren(bytes, set);
+    if (typeof pairs === "string" || set.tag !== DER_TAG.set) return null;
+    for (const [index, pair] of pairs.entries()) {
+      const fields = readChildren(bytes, pair);
+      if (typeof fields === "string") return null;
+      const [type, value] = fields;
+      if (type?.tag !== DER_TAG.objectIdentifier || value === undefined) return null;
+      const oid = decodeOid(elementBody(bytes, type));
+      attributes.push({ oid, value: decodeText(value.tag, elementBody(bytes, value)), join: index > 0 });
+    }
+  }
+  return attributes;
+}
+
+/** RFC 4514 text: the last RDN first, `CN=mx.example.org,O=Example`. Control characters come out as `\0A`. */
+export function formatDistinguishedName(attributes: readonly NameAttribute[]): string {
+  const rdns: string[] = [];
+  for (const { oid, value, join } of attributes) {
+    const text = `${ATTRIBUTE_KEYWORDS[oid] ?? oid}=${escapeValue(value)}`;
+    if (join) rdns[0] = `${rdns[0] ?? ""}+${text}`;
+    else rdns.unshift(text);
+  }
+  return rdns.join(",");
+}
+
+/** A form in which names that RFC 5280 §7.1 calls equal are equal strings: case folded, white space collapsed. */
+export function comparableName(attributes: readonly NameAttribute[]): string {
+  return JSON.stringify(
+    attributes.map(({ oid, value, join }) => [oid, join, value.trim().replace(/\s+/g, " ").toLowerCase()]),
+  );
+}
+
+/** The common names of a subject; RFC 7672 §3.2.3 looks at the last, most specific one. */
+export function commonNamesOf(attributes: readonly NameAttribute[]): readonly string[] {
+  return attributes.filter(({ oid }) => oid === COMMON_NAME).map(({ value }) => value);
+}
+
+function escapeValue(value: string): string {
+  return value
+    .replace(/[\\,+"<>;]/g, "\\$&")
+    .replace(/^[ #]/, "\\$&")
+    .replace(/(?<!^) $/, "\\ ")
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) =>
+      [...new TextEncoder().encode(character)].map((octet) => `\\${formatHex(Uint8Array.of(octet))}`).join(""),
+    );
+}
+
+function decodeText(tag: number, body: Uint8Array): string {
+  if (tag === DER_TAG.utf8String) return new TextDecoder("utf-8").decode(body);
+  if (tag === DER_TAG.bmpString) return decodeWide(body, 2);
+  if (tag === DER_TAG.universalString) return decodeWide(body, 4);
+  const ascii = [DER_TAG.printableString, DER_TAG.ia5String, DER_TAG.teletexString, 0x12, 0x1a];
+  return ascii.includes(tag) ? String.fromCharCode(...body.subarray(0, 4096)) : `#${formatHex(body)}`;
+}
+
+function decodeWide(body: Uint8Array, width: 2 | 4): string {
+  let text = "";
+  for (let at = 0; at + width <= body.length; at += width) {
+    let code = 0;
+    for (let index = 0; index < width; index++) code = code * 256 + (body[at + index] ?? 0);
+    text += code <= 0x10ffff ? String.fromCodePoint(code) : "\ufffd";
+  }
+  return text;
+}
+
+/** notBefore and notAfter (RFC 5280 §4.1.2.5); null when either cannot be read. */
+export function decodeValidity(
+  bytes: Uint8Array,
+  validity: DerElement,
+): { readonly notBefore: Instant; readonly notAfter: Instant } | null {
+  const times = readChildren(bytes, validity);
+  if (typeof times === "string") return null;
+  const [from, to] = times;
+  const notBefore = from === undefined ? null : decodeTime(from.tag, elementBody(bytes, from));
+  const notAfter = to === undefined ? null : decodeTime(to.tag, elementBody(bytes, to));
+  return notBefore === null || notAfter === null ? null : { notBefore, notAfter };
+}
+
+function decodeTime(tag: number, body: Uint8Array): Instant | null {
+  const text = String.fromCharCode(...body.subarray(0, 32));
+  const shape = tag === DER_TAG.utcTime ? /^(\d\d)(\d{8})(\d\d)?Z$/ : /^(\d{4})(\d{8})(\d\d)?Z$/;
+  if (tag !== DER_TAG.utcTime && tag !== DER_TAG.generalizedTime) return null;
+  const found = shape.exec(text);
+  if (found === null) return null;
+  const [, yearText = "", rest = "", second = "00"] = found;
+  // RFC 5280 §4.1.2.5.1: two-digit years from 50 on belong to the last century.
+  const year = tag === DER_TAG.utcTime ? Number(yearText) + (Number(yearText) >= 50 ? 1900 : 2000) : Number(yearText);
+  const [month = "", day = "", hour = "", minute = ""] = rest.match(/\d\d/g) ?? [];
+  const date = `${String(year).padStart(4, "0")}-${month}-${day}`;
+  const milliseconds = Date.parse(`${date}T${hour}:${minute}:${second}Z`);
+  if (Number.isNaN(milliseconds)) return null;
+  // Date.parse takes 31 April for 1 May.
+  return new Date(milliseconds).toISOString().startsWith(date) ? instant(milliseconds) : null;
+}
+
+/** What the extensions say about names and about what the key may do. `null` means that the extension is absent. */
+export interface CertificateExtensions {
+  /** dNSName entries; characters that no DNS name has come out as `\xNN`, so such a name never matches. Null without subjectAltName. */
+  readonly dnsNames: readonly string[] | null;
+  readonly basicConstraints: { readonly isCa: boolean; readonly pathLength: number | null } | null;
+  /** Named bits of keyUsage, bit 0 first (RFC 5280 §4.2.1.3). */
+  readonly keyUsage: readonly boolean[] | null;
+  readonly extendedKeyUsage: readonly string[] | null;
+  readonly nameConstraints: NameConstraints | null;
+  /** Critical extensions that we do not evaluate: a path through them cannot be accepted (RFC 5280 §4.2). */
+  readonly unknownCritical: readonly string[];
+}
+
+/** dNSName subtrees of RFC 5280 §4.2.1.10. `otherKinds` tells that names of other kinds are constrained too. */
+export interface NameConstraints {
+  readonly permitted: readonly string[];
+  readonly excluded: readonly string[];
+  readonly otherKinds: boolean;
+}
+
+export const NO_EXTENSIONS: CertificateExtensions = {
+  dnsNames: null,
+  basicConstraints: null,
+  keyUsage: null,
+  extendedKeyUsage: null,
+  nameConstraints: null,
+  unknownCritical: [],
+};
+
+/** Policies and identifiers bear on no decision of ours and may be critical without harm. */
+const HARMLESS = new Set(["2.5.29.14", "2.5.29.31", "2.5.29.32", "2.5.29.33", "2.5.29.35", "2.5.29.36", "2.5.29.54"]);
+const EXPLICIT_EXTENSIONS = 0xa3;
+const DNS_NAME = 0x82;
+
+/** The extensions among the fields that follow subjectPublicKeyInfo; null when malformed or when one occurs twice. */
+export function decodeExtensions(bytes: Uint8Array, tbs: DerElement, at: number): CertificateExtensions | null {
+  const wrapper = findTag(bytes, tbs, at, EXPLICIT_EXTENSIONS);
+  if (wrapper === "none") return NO_EXTENSIONS;
+  if (wrapper === "damaged") return null;
+  const list = readElement(bytes, wrapper.body, wrapper.end);
+  if (typeof list === "string") return null;
+  const items = readChildren(bytes, list);
+  if (typeof items === "string") return null;
+  const unknownCritical: string[] = [];
+  const seen = new Set<string>();
+  let found: CertificateExtensions = NO_EXTENSIONS;
+  for (const item of items) {
+    const fields = readChildren(bytes, item);
+    const type = typeof fields === "string" ? undefined : fields[0];
+    const value = typeof fields === "string" ? undefined : fields[fields.length - 1];
+    if (type?.tag !== DER_TAG.objectIdentifier || value?.tag !== DER_TAG.octetString) return null;
+    const oid = decodeOid(elementBody(bytes, type));
+    if (seen.has(oid)) return null;
+    seen.add(oid);
+    const middle = typeof fields !== "string" && fields.length === 3 ? fields[1] : undefined;
+    const critical = middle?.tag === DER_TAG.boolean && bytes[middle.body] !== 0;
+    const decoded = decodeExtension(oid, elementBody(bytes, value));
+    if (decoded === "damaged") return null;
+    if (decoded !== "unknown") found = { ...found, ...decoded };
+    else if (critical && !HARMLESS.has(oid)) unknownCritical.push(oid);
+  }
+  return { ...found, unknownCritical };
+}
+
+function findTag(bytes: Uint8Array, parent: DerElement, from: number, tag: number): DerElement | "none" | "damaged" {
+  for (let at = from; at < parent.end;) {
+    const element = readElement(bytes, at, parent.end);
+    if (typeof element === "string") return "damaged";
+    if (element.tag === tag) return element;
+    at = element.end;
+  }
+  return "none";
+}
+
+function decodeExtension(oid: string, body: Uint8Array): Partial<CertificateExtensions> | "unknown" | "damaged" {
+  const outer = readElement(body, 0);
+  switch (oid) {
+    case "2.5.29.15":
+      return typeof outer === "string" ? "damaged" : { keyUsage: decodeBits(elementBody(body, outer)) };
+    case "2.5.29.17":
+    case "2.5.29.19":
+    case "2.5.29.30":
+    case "2.5.29.37":
+      break;
+    default:
+      return "unknown";
+  }
+  if (typeof outer === "string" || outer.tag !== DER_TAG.sequence) return "damaged";
+  const children = readChildren(body, outer);
+  if (typeof children === "string") return "damaged";
+  if (oid === "2.5.29.17") {
+    const names = children.filter(({ tag }) => tag === DNS_NAME);
+    return { dnsNames: names.map((name) => printableName(elementBody(body, name))) };
+  }
+  if (oid === "2.5.29.37") return { extendedKeyUsage: children.map((each) => decodeOid(elementBody(body, each))) };
+  if (oid === "2.5.29.30") return decodeNameConstraints(body, children);
+  const flag = children.find(({ tag }) => tag === DER_TAG.boolean);
+  const limit = children.find(({ tag }) => tag === DER_TAG.integer);
+  const pathLength = limit === undefined ? null : elementBody(body, limit).reduce((sum, octet) => sum * 256 + octet, 0);
+  return { basicConstraints: { isCa: flag !== undefined && body[flag.body] !== 0, pathLength } };
+}
+
+function decodeNameConstraints(
+  body: Uint8Array,
+  children: readonly DerElement[],
+): Partial<CertificateExtensions> | "damaged" {
+  const subtrees: Record<"permitted" | "excluded", string[]> = { permitted: [], excluded: [] };
+  let otherKinds = false;
+  for (const child of children) {
+    const bases = readChildren(body, child);
+    if (typeof bases === "string") return "damaged";
+    for (const subtree of bases) {
+      const base = readElement(body, subtree.body, subtree.end);
+      if (typeof base === "string") return "damaged";
+      if (base.tag !== DNS_NAME) otherKinds = true;
+      else subtrees[child.tag === 0xa0 ? "permitted" : "excluded"].push(printableName(elementBody(body, base)));
+    }
+  }
+  return { nameConstraints: { ...subtrees, otherKinds } };
+}
+
+function decodeBits(body: Uint8Array): readonly boolean[] {
+  const unused = body[0] ?? 0;
+  const count = Math.max(0, (body.length - 1) * 8 - unused);
+  return Array.from({ length: Math.min(count, 16) }, (_, bit) => {
+    return ((body[1 + (bit >> 3)] ?? 0) & (0x80 >> (bit & 7))) !== 0;
+  });
+}
+
+function printableName(body: Uint8Array): string {
+  let text = "";
+  for (const octet of body) {
+    const plain = octet > 0x20 && octet < 0x7f && octet !== 0x5c;
+    text += plain ? String.fromCharCode(octet) : `\\x${formatHex(Uint8Array.of(octet))}`;
+  }
+  return text;
+}
+
+const KEY_ALGORITHMS: Readonly<Record<string, string>> = {
+  "1.2.840.113549.1.1.1": "RSA",
+  "1.2.840.113549.1.1.10": "RSASSA-PSS",
+  "1.2.840.10040.4.1": "DSA",
+  "1.2.840.10045.2.1": "EC",
+  "1.3.101.110": "X25519",
+  "1.3.101.111": "X448",
+  "1.3.101.112": "Ed25519",
+  "1.3.101.113": "Ed448",
+  "2.16.840.1.101.3.4.3.17": "ML-DSA-44",
+  "2.16.840.1.101.3.4.3.18": "ML-DSA-65",
+  "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
+};
+
+const CURVES: Readonly<Record<string, string>> = {
+  "1.2.840.10045.3.1.7": "P-256",
+  "1.3.132.0.34": "P-384",
+  "1.3.132.0.35": "P-521",
+  "1.3.132.0.10": "secp256k1",
+};
+
+/** Name of the key's algorithm: `RSA 2048`, `EC P-256`, `Ed25519`, `ML-DSA-65`; the OID when it has no name here. */
+export function keyAlgorithm(spki: Uint8Array): string {
+  const outer = readElement(spki, 0);
+  const children = typeof outer === "string" ? outer : readChildren(spki, outer);
+  const [algorithm, key] = typeof children === "string" ? [] : children;
+  const fields = algorithm === undefined ? "truncated" : readChildren(spki, algorithm);
+  const [type, parameters] = typeof fields === "string" ? [] : fields;
+  if (type === undefined || key === undefined) return "unknown";
+  const oid = decodeOid(elementBody(spki, type));
+  const name = KEY_ALGORITHMS[oid] ?? oid;
+  if (name.startsWith("RSA")) return `${name} ${String(modulusBits(elementBody(spki, key).subarray(1)))}`;
+  if (name !== "EC" || parameters?.tag !== DER_TAG.objectIdentifier) return name;
+  const curve = decodeOid(elementBody(spki, parameters));
+  return `EC ${CURVES[curve] ?? curve}`;
+}
+
+function modulusBits(key: Uint8Array): number {
+  const outer = readElement(key, 0);
+  const modulus = typeof outer === "string" ? outer : readElement(key, outer.body, outer.end);
+  if (typeof modulus === "string") return 0;
+  const body = elementBody(key, modulus);
+  const start = body.findIndex((octet) => octet !== 0);
+  return start < 0 ? 0 : (body.length - start - 1) * 8 + (32 - Math.clz32(body[start] ?? 0));
+}
