@@ -28,6 +28,10 @@ export const PKI_CODES = {
     title: "no path from the leaf to the trust anchor",
     hint: "send the issuer certificates in the handshake, or publish the record of the issuer that is really used",
   },
+  CERT_SIGNATURE: {
+    title: "a signature on the path does not verify",
+    hint: "the chain holds the wrong issuer certificate, or was altered: install the chain that came with the certificate",
+  },
   CERT_EXPIRED: {
     title: "a certificate on the path is expired or not yet valid",
     hint: "renew it, or correct the clock",
