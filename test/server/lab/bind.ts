@@ -1,16 +1,23 @@
 /** BIND: the primary that signs and takes updates, and a plain secondary. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { must, startDaemon } from "./process.ts";
 import type { Daemon } from "./process.ts";
 import { program } from "./programs.ts";
 import { SIGNING_POLICY, ZONE } from "./tree.ts";
 import type { Tree } from "./tree.ts";
-import { A, answers } from "./wire.ts";
+import { A, DNSKEY, answers } from "./wire.ts";
 
 export interface Place {
   readonly address: string;
   readonly port: number;
+}
+
+/** The base64 secret in a tsig-keygen file. */
+export function tsigSecret(file: string): string {
+  const secret = /secret "([^"]+)"/.exec(readFileSync(file, "utf8"))?.[1];
+  if (secret === undefined) throw new Error(`no secret in ${file}`);
+  return secret;
 }
 
 /** A key as tsig-keygen writes it; returns the file. */
@@ -33,9 +40,34 @@ controls { };
 `;
 }
 
-export interface PrimaryOptions {
+export interface ParentsOptions {
   readonly tree: Tree;
   readonly at: Place;
+}
+
+function parents(tree: Tree): string {
+  return `
+zone "." { type primary; file "${tree.root}"; notify no; };
+zone "test" { type primary; file "${tree.top}"; notify no; };
+`;
+}
+
+/** Root and `test.` alone, when another program is the primary of the zone. */
+export async function startBindParents({ tree, at }: ParentsOptions): Promise<Daemon> {
+  const folder = join(tree.folder, "parents");
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, "named.conf");
+  writeFileSync(file, options(folder, at) + parents(tree));
+  return startDaemon({
+    name: "named (root and test)",
+    command: "named",
+    args: ["-g", "-c", file],
+    cwd: folder,
+    ready: () => answers(at, "test", DNSKEY),
+  });
+}
+
+export interface PrimaryOptions extends ParentsOptions {
   /** tsig-keygen files that named shall know. */
   readonly keyFiles: readonly string[];
   /** Lines of the update-policy, without the semicolon: `grant KEY name OWNER TLSA`. */
@@ -50,9 +82,7 @@ export async function startBindPrimary({ tree, at, keyFiles, grants, notify }: P
   const file = join(folder, "named.conf");
   writeFileSync(
     file,
-    `${keyFiles.map((key) => `include "${key}";\n`).join("")}${SIGNING_POLICY}${options(folder, at)}
-zone "." { type primary; file "${tree.root}"; notify no; };
-zone "test" { type primary; file "${tree.top}"; notify no; };
+    `${keyFiles.map((key) => `include "${key}";\n`).join("")}${SIGNING_POLICY}${options(folder, at)}${parents(tree)}
 zone "${ZONE}" {
   type primary; file "${tree.zone}"; key-directory "${tree.keys}"; dnssec-policy "lab"; inline-signing no;
   also-notify { ${also} };
@@ -68,8 +98,6 @@ zone "${ZONE}" {
     ready: () => answers(at, ZONE, DNSKEY),
   });
 }
-
-const DNSKEY = 48;
 
 export async function startBindSecondary(folder: string, at: Place, primary: Place): Promise<Daemon> {
   const home = join(folder, "secondary");

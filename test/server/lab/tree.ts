@@ -60,7 +60,11 @@ async function sign(tree: { readonly keys: string }, zone: string, file: string)
   return `${file}.signed`;
 }
 
-export async function makeTree(folder: string, delegation: Delegation): Promise<Tree> {
+/** Makes the signing key of the zone in this file, and gives its DS record. */
+export type ZoneKeyMaker = (zoneFile: string) => Promise<string>;
+
+/** Without `makeZoneKey` the zone's key is one for BIND with {@link SIGNING_POLICY}, in the folder `keys`. */
+export async function makeTree(folder: string, delegation: Delegation, makeZoneKey?: ZoneKeyMaker): Promise<Tree> {
   const keys = join(folder, "keys");
   mkdirSync(keys, { recursive: true });
   const policyFile = join(folder, "policy.conf");
@@ -68,17 +72,20 @@ export async function makeTree(folder: string, delegation: Delegation): Promise<
   const csk = ["-a", "ECDSAP256SHA256", "-f", "KSK"];
   const rootKey = await makeKey(keys, ".", csk);
   const topKey = await makeKey(keys, "test", csk);
-  const zoneKey = await makeKey(keys, ZONE, ["-k", "lab", "-l", policyFile]);
 
   const names = delegation.nameServers.map((_, index) => `ns${String(index + 1)}.${ZONE}.`);
   const addresses = delegation.nameServers.map((address, index) => `${names[index] ?? ""} IN A ${address}`);
   const parent = names.slice(0, 1); // root and test. live on the primary alone
   const zone = join(folder, `${ZONE}.db`);
   writeFileSync(zone, zoneFile(`${ZONE}.`, names, [...addresses, ...delegation.records]));
+  const zoneDs =
+    makeZoneKey === undefined
+      ? (await makeKey(keys, ZONE, ["-k", "lab", "-l", policyFile])).ds
+      : await makeZoneKey(zone);
   const topFile = join(folder, "test.db");
   writeFileSync(
     topFile,
-    zoneFile("test.", parent, [...names.map((name) => `${ZONE}. IN NS ${name}`), ...addresses, zoneKey.ds]),
+    zoneFile("test.", parent, [...names.map((name) => `${ZONE}. IN NS ${name}`), ...addresses, zoneDs]),
   );
   const rootFile = join(folder, "root.db");
   writeFileSync(

@@ -6,6 +6,7 @@ import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 
 export const A = 1;
+export const DNSKEY = 48;
 export const TLSA = 52;
 
 export interface Reply {

@@ -18,6 +18,7 @@ import type { Service } from "./services.ts";
 import type { SampledService } from "./sampler.ts";
 import { ZONE, makeTree } from "./tree.ts";
 import { startUnbound } from "./unbound.ts";
+import { unwind } from "./unwind.ts";
 import { TLSA, ask, tlsaText } from "./wire.ts";
 
 /** Programs that {@link startWorld} needs. */
@@ -68,19 +69,6 @@ export interface World {
 }
 
 export type SecondaryKind = "nsd" | "bind";
-
-/** Undoes what was started, newest first, whatever of it fails. */
-async function unwind(steps: readonly (() => Promise<void>)[]): Promise<void> {
-  const failures: unknown[] = [];
-  for (const step of [...steps].reverse()) {
-    try {
-      await step();
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  if (failures.length > 0) throw new AggregateError(failures, "the lab did not stop cleanly");
-}
 
 export async function startWorld(options: { readonly secondary?: SecondaryKind } = {}): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "daneward-lab-"));

@@ -1,0 +1,127 @@
+/** The program under test, as a user runs it: `node bin/daneward.js …`, with a configuration and a state folder of its own. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Place } from "./bind.ts";
+import { run } from "./process.ts";
+import type { Ended, RunOptions } from "./process.ts";
+import { MX, WWW } from "./world.ts";
+import type { World } from "./world.ts";
+
+const LAUNCHER = fileURLToPath(new URL("../../../bin/daneward.js", import.meta.url));
+
+/** Runs the command line once. */
+export function daneward(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  return run(process.execPath, [LAUNCHER, ...args], options);
+}
+
+/** `address:port`, as `--resolver` and `--server` take it. */
+export function hostPort(place: Place): string {
+  return `${place.address}:${String(place.port)}`;
+}
+
+/** What a test changes in the configuration of {@link makeWard}. */
+export interface Settings {
+  readonly keyFile?: string;
+  /** The update server. */
+  readonly server?: Place;
+  readonly reload?: readonly string[];
+  /** Lines at the end of `[certificate.lab]`. */
+  readonly extra?: readonly string[];
+}
+
+/** TTL of the TLSA records in these suites, in seconds: long enough to be cached, short enough to wait for. */
+export const TTL = 3;
+
+export interface Ward {
+  readonly configFile: string;
+  readonly stateDir: string;
+  /** The link that servers read through. */
+  readonly deploy: string;
+  readonly configure: (settings?: Settings) => void;
+  readonly run: (args: readonly string[], options?: RunOptions) => Promise<Ended>;
+  readonly tick: (options?: RunOptions) => Promise<Ended>;
+  readonly status: () => Promise<CertificateStatus>;
+}
+
+/** The part of `status --json` that the suites read. */
+export interface CertificateStatus {
+  readonly name: string;
+  readonly phase: string;
+  readonly refusals: readonly { readonly gate: string; readonly code: string; readonly detail: string }[];
+  readonly owners: readonly {
+    readonly owner: string;
+    readonly servers: readonly { readonly name: string; readonly address: string; readonly inSync: boolean }[];
+  }[];
+}
+
+function isStatus(value: unknown): value is { readonly certificates: readonly CertificateStatus[] } {
+  return typeof value === "object" && value !== null && "certificates" in value && Array.isArray(value.certificates);
+}
+
+/** A command line of the reload list, as TOML wants it. */
+function words(argv: readonly string[]): string {
+  return JSON.stringify(argv.join(" "));
+}
+
+function configuration(world: World, deploy: string, settings: Settings): string {
+  const { keyFile = world.tsigKey, server = world.primary } = settings;
+  const reload = settings.reload ?? [words(world.postfix.reload), words(world.nginx.reload)];
+  return `version = 1
+resolver = "${hostPort(world.resolver)}"
+name_server_port = ${String(world.primary.port)}
+[dnssec]
+trust = "ad"
+[defaults]
+tlsa = ["3 1 1"]
+ttl = "${String(TTL)}s"
+propagation_delay = "1s"
+publish_safety = "1s"
+retire_safety = "2s"
+confirm_rounds = 3
+confirm_interval = "0s"
+poll_interval = "0s"
+observe_interval = "0s"
+[publish.lab]
+type = "rfc2136"
+server = "${hostPort(server)}"
+key_file = "${keyFile}"
+[certificate.lab]
+source = "${world.lineage.live}"
+deploy = "${deploy}"
+publish = "lab"
+services = ["${MX.host}:${String(MX.port)}/smtp", "${WWW.host}:${String(WWW.port)}/tls"]
+reload = [${reload.join(", ")}]
+${(settings.extra ?? []).join("\n")}
+`;
+}
+
+export function makeWard(world: World): Ward {
+  const home = join(world.folder, "daneward");
+  const stateDir = join(home, "state");
+  const deploy = join(home, "deployed", "lab");
+  const configFile = join(home, "daneward.toml");
+  mkdirSync(home, { recursive: true, mode: 0o711 });
+  const configure = (settings: Settings = {}): void => {
+    writeFileSync(configFile, configuration(world, deploy, settings));
+  };
+  configure();
+  const runHere = (args: readonly string[], options: RunOptions = {}): Promise<Ended> =>
+    daneward(["--config", configFile, "--state-dir", stateDir, ...args], options);
+  return {
+    configFile,
+    stateDir,
+    deploy,
+    configure,
+    run: runHere,
+    tick: (options) => runHere(["tick"], options),
+    status: async () => {
+      const ended = await runHere(["status", "--json"]);
+      const document: unknown = JSON.parse(ended.stdout);
+      const certificate = isStatus(document) ? document.certificates.find(({ name }) => name === "lab") : undefined;
+      if (certificate === undefined)
+        throw new Error(`status does not tell of the certificate: ${ended.stdout}${ended.stderr}`);
+      return certificate;
+    },
+  };
+}
