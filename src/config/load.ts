@@ -1,0 +1,111 @@
+/** Reading the configuration: the main file, then `conf.d/*.toml` beside it in the order of their names. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fault, OperationalError } from "../base/errors.ts";
+import { decodeConfiguration } from "./decode.ts";
+import { formatProblem } from "./problem.ts";
+import type { Problem } from "./problem.ts";
+import type { Configuration } from "./schema.ts";
+import { readToml } from "./toml.ts";
+import type { TomlDocument } from "./toml.ts";
+
+export const DEFAULT_CONFIGURATION = "/etc/daneward/daneward.toml";
+
+/** What was read and everything that is wrong or doubtful with it, in the order of the files. */
+export interface Reading {
+  /** Null when there is any fault. */
+  readonly configuration: Configuration | null;
+  readonly files: readonly string[];
+  readonly problems: readonly Problem[];
+}
+
+/** The main file: as given (`--config`), else by the environment, else the default. */
+export function configurationPath(
+  given: string | undefined,
+  surroundings: { readonly env: Readonly<Record<string, string | undefined>>; readonly cwd: string },
+): string {
+  const named = given ?? surroundings.env["DANEWARD_CONFIG"];
+  return resolve(surroundings.cwd, named === undefined || named === "" ? DEFAULT_CONFIGURATION : named);
+}
+
+/**
+ * Reads and checks everything; faults are in the result. Throws CONFIG_MISSING when the main file is not there, and
+ * PERMISSION_DENIED or FILE_UNREADABLE when a file cannot be read.
+ */
+export async function readConfiguration(mainFile: string): Promise<Reading> {
+  const folder = join(dirname(mainFile), "conf.d");
+  const files = [mainFile, ...filesOf(folder)];
+  const problems: Problem[] = [];
+  const documents: TomlDocument[] = [];
+  for (const file of files) {
+    const document = await readToml(readBytes(file, file === mainFile), file);
+    if (document.ok) documents.push(document.value);
+    else problems.push(document.fault);
+  }
+  // With a file that cannot be parsed, the others' references would look broken: its faults come first.
+  if (problems.length > 0) return { configuration: null, files, problems };
+  const configuration = decodeConfiguration(documents, [...files, folder], problems);
+  const faulty = problems.some((problem) => problem.severity === "fault");
+  return { configuration: faulty ? null : configuration, files, problems: inOrder(problems, files) };
+}
+
+/** The configuration, or an OperationalError that names every fault: CONFIG_INVALID and as {@link readConfiguration}. */
+export async function loadConfiguration(mainFile: string): Promise<Configuration> {
+  const { configuration, problems } = await readConfiguration(mainFile);
+  if (configuration !== null) return configuration;
+  const faults = problems.filter((problem) => problem.severity === "fault");
+  const [first] = faults;
+  if (faults.length === 1 && first !== undefined) {
+    throw OperationalError.of({ code: first.code, message: formatProblem(first), hint: first.hint });
+  }
+  const lines = faults.map((problem) => `\n  ${formatProblem(problem)}`).join("");
+  const message = `the configuration has ${String(faults.length)} faults:${lines}`;
+  throw OperationalError.of(fault("CONFIG_INVALID", message, "daneward check-config says for each what to do"));
+}
+
+function filesOf(folder: string): readonly string[] {
+  let names: readonly string[];
+  try {
+    names = readdirSync(folder);
+  } catch (cause) {
+    if (isSystemError(cause) && (cause.code === "ENOENT" || cause.code === "ENOTDIR")) return [];
+    throw readFailure(folder, cause);
+  }
+  const chosen = names.filter((name) => name.endsWith(".toml") && !name.startsWith("."));
+  return chosen.sort().map((name) => join(folder, name));
+}
+
+function readBytes(file: string, isMain: boolean): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    if (isMain && isSystemError(cause) && cause.code === "ENOENT") {
+      throw OperationalError.of(fault("CONFIG_MISSING", `no configuration file ${file}`));
+    }
+    throw readFailure(file, cause);
+  }
+}
+
+function readFailure(path: string, cause: unknown): OperationalError {
+  const denied = isSystemError(cause) && (cause.code === "EACCES" || cause.code === "EPERM");
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new OperationalError(denied ? "PERMISSION_DENIED" : "FILE_UNREADABLE", `cannot read ${path}: ${reason}`, {
+    cause,
+    retry: "never",
+  });
+}
+
+function isSystemError(cause: unknown): cause is Error & { readonly code: string } {
+  return cause instanceof Error && "code" in cause && typeof cause.code === "string";
+}
+
+function inOrder(problems: readonly Problem[], files: readonly string[]): readonly Problem[] {
+  const rank = (problem: Problem): readonly number[] => {
+    const { place } = problem;
+    return place === null ? [files.length, 0, 0] : [files.indexOf(place.file), place.line, place.column];
+  };
+  return [...problems].sort((left, right) => {
+    const other = rank(right);
+    return rank(left).reduce((order, value, index) => (order === 0 ? value - (other[index] ?? 0) : order), 0);
+  });
+}

@@ -1,0 +1,39 @@
+/** One TOML file: values by smol-toml (the only file that names it, loaded when needed), positions by our own locator. */
+import { fault } from "../base/errors.ts";
+import { failure, success } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
+import { locateKeys } from "./locate.ts";
+import type { Positions } from "./locate.ts";
+import type { Problem } from "./problem.ts";
+
+export interface TomlDocument {
+  readonly file: string;
+  readonly root: Readonly<Record<string, unknown>>;
+  readonly positions: Positions;
+}
+
+/** No configuration of ours nests deeper than four; the library's recursion is bounded well before the stack is. */
+const MAX_DEPTH = 20;
+
+/** Reads TOML 1.0 in UTF-8. Fault: CONFIG_SYNTAX at line and column. */
+export async function readToml(bytes: Uint8Array, file: string): Promise<Result<TomlDocument, Problem>> {
+  let text: string;
+  try {
+    // A byte order mark is dropped by the decoder.
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return syntaxFault("is not UTF-8 text", file, 1, 1);
+  }
+  const { parse, TomlError } = await import("smol-toml");
+  try {
+    return success({ file, root: parse(text, { maxDepth: MAX_DEPTH }), positions: locateKeys(text) });
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause;
+    const [first = ""] = cause.message.split("\n");
+    return syntaxFault(first.replace(/^Invalid TOML document: /, ""), file, cause.line, cause.column);
+  }
+}
+
+function syntaxFault(message: string, file: string, line: number, column: number): Result<never, Problem> {
+  return failure({ ...fault("CONFIG_SYNTAX", message), severity: "fault", place: { file, line, column } });
+}

@@ -1,0 +1,241 @@
+/** Decoders of single configuration values. Each notes what is wrong and returns null; none throws. */
+import { isIP, isIPv6 } from "node:net";
+import { dirname, resolve } from "node:path";
+import { parseDuration, seconds } from "../base/time.ts";
+import type { Seconds } from "../base/time.ts";
+import { displayName, parseName } from "../dns/name.ts";
+import type { DomainName } from "../dns/name.ts";
+import { parseParameters } from "../tlsa/params.ts";
+import type { TlsaParameters } from "../tlsa/params.ts";
+import { suggestion } from "./nearest.ts";
+import { RELOAD_PRESETS } from "./reload-presets.ts";
+import type { ServiceProtocol } from "./schema.ts";
+import { kindOf, listOf, refuse } from "./table.ts";
+import type { Decode } from "./table.ts";
+
+/** Longer than any wait that makes sense, shorter than what overflows (one year). */
+const LONGEST = 366 * 86_400;
+
+export const text: Decode<string> = (item, problems) => {
+  if (typeof item.value !== "string") return refuse(problems, item, `must be a string, not ${kindOf(item.value)}`);
+  return item.value.trim() === "" ? refuse(problems, item, "must not be empty") : item.value;
+};
+
+export const flag: Decode<boolean> = (item, problems) =>
+  typeof item.value === "boolean" ? item.value : refuse(problems, item, `must be true or false`);
+
+/** A whole number within bounds, both included. */
+export function integer(least: number, most: number): Decode<number> {
+  return (item, problems) => {
+    const { value } = item;
+    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+    const found = typeof value === "number" ? String(value) : kindOf(value);
+    return refuse(problems, item, `must be a whole number from ${String(least)} to ${String(most)}, not ${found}`);
+  };
+}
+
+export const port: Decode<number> = integer(1, 65_535);
+
+/** `"90s"`, `"1h"`, or a number of seconds; at least `least` seconds, at most a year. */
+export function duration(least: number): Decode<Seconds> {
+  return (item, problems) => {
+    const { value } = item;
+    const parsed = typeof value === "string" || typeof value === "number" ? parseDuration(String(value)) : null;
+    if (parsed === null) return refuse(problems, item, `must be a duration such as "1h", not ${kindOf(value)}`);
+    if (!parsed.ok) return refuse(problems, item, parsed.fault);
+    if (parsed.value < least) return refuse(problems, item, `must be ${String(least)}s or more`);
+    if (parsed.value > LONGEST) return refuse(problems, item, "must be a year or less");
+    return seconds(parsed.value);
+  };
+}
+
+/** A path; a relative one counts from the folder of the file that holds it. */
+export const path: Decode<string> = (item, problems) => {
+  const written = text(item, problems);
+  return written === null ? null : resolve(dirname(item.document.file), written);
+};
+
+export const domainName: Decode<DomainName> = (item, problems) => {
+  const written = text(item, problems);
+  if (written === null) return null;
+  const name = parseName(written);
+  return name.ok ? name.value : refuse(problems, item, name.fault.message, name.fault.hint);
+};
+
+/** The canonical text of an IPv4 or IPv6 address (RFC 5952), or null. */
+export function canonicalAddress(written: string): string | null {
+  if (!isIPv6(written)) return isIP(written) === 4 ? written : null;
+  if (written.includes("%")) return null;
+  return new URL(`http://[${written}]/`).hostname.slice(1, -1);
+}
+
+export const address: Decode<string> = (item, problems) => {
+  const written = text(item, problems);
+  if (written === null) return null;
+  return canonicalAddress(written) ?? refuse(problems, item, `"${written}" is not an IPv4 or IPv6 address`);
+};
+
+/** An address, or a host name in the form in which names are compared. */
+export const host: Decode<string> = (item, problems) => {
+  const written = text(item, problems);
+  if (written === null) return null;
+  return canonicalAddress(written) ?? domainName(item, problems);
+};
+
+/** `host`, `host:port`, `address`, `[address]:port`. */
+function splitPort(written: string): { readonly host: string; readonly port: string | null } | null {
+  if (isIPv6(written)) return { host: written, port: null };
+  const found = /^(?:\[([^\]]*)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(written);
+  if (found === null) return null;
+  const [, bracketed, plain, digits] = found;
+  if (bracketed !== undefined && !isIPv6(bracketed)) return null;
+  return { host: bracketed ?? plain ?? "", port: digits ?? null };
+}
+
+/** `address[:port]` of a DNS server; the port is 53 unless said. */
+export const resolverAddress: Decode<{ readonly address: string; readonly port: number }> = (item, problems) => {
+  const server = hostAndPort(item, problems);
+  if (server === null) return null;
+  if (isIP(server.host) !== 0) return { address: server.host, port: server.port };
+  return refuse(problems, item, `"${server.host}" is not an address`, "a resolver is named by its address: 127.0.0.1");
+};
+
+/** `host[:port]` of a DNS server; the port is 53 unless said. Names come in canonical form. */
+export const hostAndPort: Decode<{ readonly host: string; readonly port: number }> = (item, problems) => {
+  const written = text(item, problems);
+  if (written === null) return null;
+  const split = splitPort(written.trim());
+  if (split === null) {
+    return refuse(problems, item, `"${written}" is not host[:port]`, "an IPv6 address with a port is [::1]:53");
+  }
+  const named = host({ ...item, value: split.host }, problems);
+  if (named === null) return null;
+  const number = split.port === null ? 53 : port({ ...item, value: Number(split.port) }, problems);
+  return number === null ? null : { host: named, port: number };
+};
+
+const PROTOCOLS: readonly ServiceProtocol[] = ["tls", "smtp", "lmtp", "imap", "pop3"];
+
+/** Ports whose protocol needs no saying (IANA service names; 587 RFC 6409; 465, 993 and 995 RFC 8314 §7). */
+const PROTOCOL_OF_PORT: Readonly<Record<number, ServiceProtocol>> = {
+  24: "lmtp",
+  25: "smtp",
+  110: "pop3",
+  143: "imap",
+  443: "tls",
+  465: "tls",
+  587: "smtp",
+  853: "tls",
+  993: "tls",
+  995: "tls",
+};
+
+export interface WrittenService {
+  readonly host: DomainName;
+  readonly port: number;
+  readonly protocol: ServiceProtocol;
+  /** `host:port` as people read it. */
+  readonly label: string;
+}
+
+/** `host:port[/protocol]`. */
+export const service: Decode<WrittenService> = (item, problems) => {
+  const written = text(item, problems);
+  if (written === null) return null;
+  const found = /^([^:/\s]+):(\d{1,5})(?:\/([A-Za-z0-9]+))?$/.exec(written.trim());
+  if (found === null) {
+    return refuse(problems, item, `"${written}" is not host:port[/protocol]`, "write mx.example.org:25");
+  }
+  const [, hostText = "", portText = "", protocolText] = found;
+  if (isIP(hostText) !== 0) {
+    return refuse(
+      problems,
+      item,
+      `"${hostText}" is an address`,
+      "a service is named as its clients name it: TLSA records are found by name",
+    );
+  }
+  const hostName = domainName({ ...item, value: hostText }, problems);
+  const number = port({ ...item, value: Number(portText) }, problems);
+  if (hostName === null || number === null) return null;
+  const label = `${displayName(hostName)}:${String(number)}`;
+  if (protocolText === undefined) {
+    const protocol = PROTOCOL_OF_PORT[number];
+    if (protocol !== undefined) return { host: hostName, port: number, protocol, label };
+    const hint = `add it: ${label}/tls (or /${PROTOCOLS.slice(1).join(", /")})`;
+    return refuse(problems, item, `the protocol of port ${String(number)} is not known`, hint);
+  }
+  const protocol = PROTOCOLS.find((known) => known === protocolText.toLowerCase());
+  if (protocol !== undefined) return { host: hostName, port: number, protocol, label };
+  const near = suggestion(protocolText, PROTOCOLS);
+  return refuse(problems, item, `unknown protocol "${protocolText}"${near}`, `known: ${PROTOCOLS.join(", ")}`);
+};
+
+/** `"3 1 1"`. */
+export const parameters: Decode<TlsaParameters> = (item, problems) => {
+  const written = text(item, problems);
+  if (written === null) return null;
+  const parsed = parseParameters(written);
+  return parsed.ok ? parsed.value : refuse(problems, item, parsed.fault.message, parsed.fault.hint);
+};
+
+/** Group of a file: a name as in group(5), or a number. */
+export const group: Decode<string> = (item, problems) => {
+  const written = text(item, problems);
+  if (written === null) return null;
+  return /^[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$/.test(written)
+    ? written
+    : refuse(problems, item, `"${written}" is not a group`);
+};
+
+/** Reload actions: one, or an array of them; each a line of words, or an array of words, or the name of a preset. */
+export const reloadActions: Decode<readonly (readonly string[])[]> = (item, problems) => {
+  if (typeof item.value !== "string") return listOf(reloadAction)(item, problems);
+  const only = reloadAction(item, problems);
+  return only === null ? null : [only];
+};
+
+const reloadAction: Decode<readonly string[]> = (item, problems) => {
+  if (Array.isArray(item.value)) {
+    const words = listOf(text)(item, problems);
+    return words?.length === 0 ? refuse(problems, item, "an action needs at least the program") : words;
+  }
+  const written = text(item, problems);
+  if (written === null) return null;
+  const preset = RELOAD_PRESETS.get(written.trim());
+  if (preset !== undefined) return preset;
+  const words = splitWords(written);
+  if (typeof words !== "string") return words;
+  return refuse(problems, item, words, "no shell runs this; put such a line into a script, or write an array of words");
+};
+
+/** Words of a command line: blanks separate, quotes join, nothing else means anything. A text says what is wrong. */
+export function splitWords(line: string): readonly string[] | string {
+  const words: string[] = [];
+  let word: string | null = null;
+  let at = 0;
+  while (at < line.length) {
+    const letter = line[at] ?? "";
+    if (letter === "'" || letter === '"') {
+      const end = line.indexOf(letter, at + 1);
+      if (end === -1) return `the quote ${letter} is not closed`;
+      const quoted = line.slice(at + 1, end);
+      const special = letter === '"' ? /[$`\\]/.exec(quoted)?.[0] : undefined;
+      if (special !== undefined) return `"${special}" within double quotes means something to a shell only`;
+      word = (word ?? "") + quoted;
+      at = end + 1;
+      continue;
+    }
+    if (/\s/.test(letter)) {
+      if (word !== null) words.push(word);
+      word = null;
+    } else if (/[$`|;&<>(){}*?~\\#!]/.test(letter)) {
+      return `"${letter}" means something to a shell only`;
+    } else {
+      word = (word ?? "") + letter;
+    }
+    at++;
+  }
+  if (word !== null) words.push(word);
+  return words.length === 0 ? "an action needs at least the program" : words;
+}
