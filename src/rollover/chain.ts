@@ -37,3 +37,13 @@ export interface ChainFacts {
   /** False when only seen on the wire: it can neither be deployed nor put back. */
   readonly hasFiles: boolean;
 }
+
+/** Brands a SHA-256 (lower-case hex) of a leaf certificate as the id of its chain. */
+export function chainId(sha256: string): ChainId {
+  return sha256 as ChainId;
+}
+
+/** Brands a canonical `U S M HEX` text; the caller has parsed and formatted it. */
+export function recordText(canonical: string): RecordText {
+  return canonical as RecordText;
+}

@@ -84,7 +84,12 @@ export interface EndpointObservation {
 
 /** How an action of the last step went; folded in by `recordOutcomes` before the state is saved again. */
 export type ActionOutcome =
-  | { readonly kind: "publish" | "withdraw"; readonly owner: DomainName; readonly at: Instant; readonly fault: Fault | null }
+  | {
+      readonly kind: "publish" | "withdraw";
+      readonly owner: DomainName;
+      readonly at: Instant;
+      readonly fault: Fault | null;
+    }
   | { readonly kind: "store"; readonly chain: ChainId; readonly at: Instant; readonly fault: Fault | null }
   | {
       readonly kind: "deploy";

@@ -44,7 +44,12 @@ export type ActivePhase =
   /** `current` null: nothing deployed by us yet. */
   | { readonly phase: "stable"; readonly current: ChainId | null }
   | { readonly phase: "announcing"; readonly current: ChainId | null; readonly next: ChainId }
-  | { readonly phase: "aging"; readonly current: ChainId | null; readonly next: ChainId; readonly seenEverywhereAt: Instant }
+  | {
+      readonly phase: "aging";
+      readonly current: ChainId | null;
+      readonly next: ChainId;
+      readonly seenEverywhereAt: Instant;
+    }
   | {
       readonly phase: "deploying";
       readonly current: ChainId | null;
@@ -66,7 +71,8 @@ export type ActivePhase =
     }
   | { readonly phase: "withdrawing"; readonly obsolete: ChainId | null; readonly current: ChainId };
 
-export type HoldReason = "OPERATOR_HOLD" | "RELOAD_FAILED" | "CONFIRM_FAILED" | "DEPLOY_FAILED" | "FOREIGN_CHAIN_SERVED";
+export type HoldReason =
+  "OPERATOR_HOLD" | "RELOAD_FAILED" | "CONFIRM_FAILED" | "DEPLOY_FAILED" | "FOREIGN_CHAIN_SERVED";
 
 export type Phase =
   | ActivePhase

@@ -2,25 +2,46 @@ import type { CodeTable } from "./entry.ts";
 
 /** Refusals and alarms of the rollover core. */
 export const ROLLOVER_CODES = {
-  OPERATOR_HOLD: { title: "held by the operator", hint: "daneward resume CERT goes on, daneward abort CERT gives the rollover up" },
+  OPERATOR_HOLD: {
+    title: "held by the operator",
+    hint: "daneward resume CERT goes on, daneward abort CERT gives the rollover up",
+  },
   CONFIRM_FAILED: {
     title: "the servers did not present the new chain in time; the old files are back",
     hint: "find out why the service kept the old certificate, then daneward resume CERT",
   },
-  DEPLOY_FAILED: { title: "the new files could not be deployed", hint: "mend the cause named above, then daneward resume CERT" },
+  DEPLOY_FAILED: {
+    title: "the new files could not be deployed",
+    hint: "mend the cause named above, then daneward resume CERT",
+  },
   FOREIGN_CHAIN_SERVED: {
     title: "an address presents a chain that is neither the current nor the next one",
     hint: "check which certificate the service reads; all records are kept; then daneward resume CERT",
   },
-  SOURCE_UNUSABLE: { title: "the renewed certificate cannot be deployed", hint: "have it issued again; nothing was changed" },
-  NS_LAGGING: { title: "a name server does not serve the new RRset yet", hint: "check NOTIFY and zone transfer to that server" },
+  SOURCE_UNUSABLE: {
+    title: "the renewed certificate cannot be deployed",
+    hint: "have it issued again; nothing was changed",
+  },
+  NS_LAGGING: {
+    title: "a name server does not serve the new RRset yet",
+    hint: "check NOTIFY and zone transfer to that server",
+  },
   NS_UNREACHABLE: {
     title: "a name server does not answer",
     hint: "mend it, or exclude it by name in the publisher's exclude_ns",
   },
-  NS_UNSIGNED: { title: "a name server serves the RRset without a valid RRSIG", hint: "check the signer and the zone transfer" },
-  NS_NOT_AUTHORITATIVE: { title: "a name server is not authoritative for the zone", hint: "fix the delegation or that server's configuration" },
-  ZONE_UNKNOWN: { title: "the zone of an owner name or its name servers cannot be found", hint: "check the resolver and the delegation" },
+  NS_UNSIGNED: {
+    title: "a name server serves the RRset without a valid RRSIG",
+    hint: "check the signer and the zone transfer",
+  },
+  NS_NOT_AUTHORITATIVE: {
+    title: "a name server is not authoritative for the zone",
+    hint: "fix the delegation or that server's configuration",
+  },
+  ZONE_UNKNOWN: {
+    title: "the zone of an owner name or its name servers cannot be found",
+    hint: "check the resolver and the delegation",
+  },
   CLOCK_RUNNING: { title: "caches may still hold an RRset without the new record", hint: "wait; no action is needed" },
   HORIZON_UNSAFE: {
     title: "an RRset that caches may hold does not match the chain",
@@ -30,27 +51,49 @@ export const ROLLOVER_CODES = {
     title: "the TLSA answer is not DNSSEC-validated",
     hint: "daneward propagation OWNER shows the servers; check DS and signatures of the zone",
   },
-  NOT_YET_RESOLVED: { title: "the validating resolver does not show the new record yet", hint: "its cache will follow; no action is needed" },
+  NOT_YET_RESOLVED: {
+    title: "the validating resolver does not show the new record yet",
+    hint: "its cache will follow; no action is needed",
+  },
   FIRST_SET_WITHOUT_LIVE: {
     title: "a first RRset without the live chain's record is refused",
     hint: "make every address present the deployed chain first",
   },
-  ENDPOINT_UNPROVEN: { title: "an address does not present the expected chain", hint: "check the service and its reload" },
+  ENDPOINT_UNPROVEN: {
+    title: "an address does not present the expected chain",
+    hint: "check the service and its reload",
+  },
   ROUNDS_MISSING: { title: "more rounds of probes are needed", hint: "wait; no action is needed" },
-  RETIRE_RUNNING: { title: "the old record stays until the new chain has proved itself", hint: "wait; no action is needed" },
+  RETIRE_RUNNING: {
+    title: "the old record stays until the new chain has proved itself",
+    hint: "wait; no action is needed",
+  },
   PEER_DEPENDS: {
     title: "another address of the name still presents the old chain, or cannot be asked",
     hint: "deploy the new chain there too",
   },
-  RECORD_VANISHED: { title: "a record that we published is gone", hint: "it is published again; look for another program that writes this name" },
+  RECORD_VANISHED: {
+    title: "a record that we published is gone",
+    hint: "it is published again; look for another program that writes this name",
+  },
   SECOND_WRITER: {
     title: "another program keeps reverting our records",
     hint: "let only one program write these TLSA records, then daneward resume CERT",
   },
-  FOREIGN_RECORD: { title: "a record that daneward did not publish", hint: "it is left alone; remove it by hand if nothing uses it" },
-  TOO_MANY_RECORDS: { title: "the RRset would grow too large", hint: "remove stale records by hand; some senders read no more than 12" },
+  FOREIGN_RECORD: {
+    title: "a record that daneward did not publish",
+    hint: "it is left alone; remove it by hand if nothing uses it",
+  },
+  TOO_MANY_RECORDS: {
+    title: "the RRset would grow too large",
+    hint: "remove stale records by hand; some senders read no more than 12",
+  },
   CLOCK_SET_BACK: { title: "the system clock went backwards", hint: "check NTP; the waits start again" },
   REJECTED_CHAIN: { title: "this certificate was aborted", hint: "have a new one issued, or daneward resume CERT" },
-  DEADLINE_NEAR: { title: "the current certificate expires before the rollover can finish", hint: "see daneward plan CERT" },
+  DEADLINE_NEAR: {
+    title: "the current certificate expires before the rollover can finish",
+    hint: "see daneward plan CERT",
+  },
   ZONE_CHANGED: { title: "the owner name now leads to another zone", hint: "the waits start again under the new name" },
+  NOT_APPLICABLE: { title: "the command does not apply in this phase", hint: "daneward status CERT shows the phase" },
 } as const satisfies CodeTable;

@@ -1,0 +1,258 @@
+/** How each phase moves on after the deployment: confirming, withdrawing, and held. */
+import { addSeconds, formatDuration, formatInstant, instant, seconds, secondsBetween } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
+import type { Action } from "./actions.ts";
+import type { ChainFacts, RecordText } from "./chain.ts";
+import { chainOf, describeChain, endpointRefusal, seenOwner, serverGate } from "./gates.ts";
+import type { Scene } from "./gates.ts";
+import { servedRecords } from "./horizon.ts";
+import type { EndpointObservation } from "./observation.ts";
+import { publication, removableRecords, wantedRecords } from "./publication.ts";
+import { clientAccepts, sameSet, union, without } from "./records.ts";
+import type { ActivePhase, HoldReason, OwnerState, Phase, Refusal } from "./state.ts";
+import { moveTo, wakeAtPollOr } from "./turn.ts";
+import type { Turn } from "./turn.ts";
+
+type Confirming = Extract<ActivePhase, { phase: "confirming" }>;
+type Withdrawing = Extract<ActivePhase, { phase: "withdrawing" }>;
+type Held = Extract<Phase, { phase: "held" }>;
+
+/** How long a good round may be old before the next one is due although all rounds are done. */
+const WATCH_EVERY = seconds(600);
+
+function ownEndpoints(scene: Scene): readonly EndpointObservation[] {
+  return (scene.observation.endpoints ?? []).filter((endpoint) => endpoint.own);
+}
+
+/** One refusal for each address of this host that does not present `current` in this observation. */
+function unproven(scene: Scene, current: ChainFacts): readonly Refusal[] {
+  const own = ownEndpoints(scene);
+  if (own.length === 0) {
+    return [{ gate: "dane", code: "ENDPOINT_UNPROVEN", until: null, detail: "no address of this host was probed" }];
+  }
+  return own.map((endpoint) => endpointRefusal(scene, endpoint, current.id)).filter((refusal) => refusal !== null);
+}
+
+/** Peers behind the same names must do without the records that are about to go. */
+function peerRefusals(scene: Scene, keep: readonly RecordText[]): readonly Refusal[] {
+  return (scene.observation.endpoints ?? []).flatMap((endpoint): readonly Refusal[] => {
+    const owner = scene.state.owners.find((one) => one.owner === endpoint.owner);
+    if (endpoint.own || owner === undefined || removableRecords(owner, keep).length === 0) return [];
+    const remaining = without(servedRecords(owner), removableRecords(owner, keep));
+    const { presents } = endpoint;
+    if (presents.outcome === "chain" && clientAccepts(remaining, presents.certificates)) return [];
+    const what = presents.outcome === "failed" ? presents.detail : "presents a chain that only the old record matches";
+    const detail = `${endpoint.endpoint} at ${endpoint.address} ${what}`;
+    return [{ gate: "dane", code: "PEER_DEPENDS", until: null, detail }];
+  });
+}
+
+/** What stays after the withdrawal must match the chain that is live, at every owner name. */
+function remainderRefusals(scene: Scene, current: ChainFacts): readonly Refusal[] {
+  return scene.state.owners.flatMap((owner): readonly Refusal[] => {
+    const remaining = without(servedRecords(owner), removableRecords(owner, current.records));
+    if (removableRecords(owner, current.records).length === 0) return [];
+    if (remaining.length > 0 && clientAccepts(remaining, current.certificates)) return [];
+    const detail = `${owner.owner}: what would be left (${remaining.join(", ") || "nothing"}) does not match the live chain`;
+    return [{ gate: "dane", code: "HORIZON_UNSAFE", until: null, detail }];
+  });
+}
+
+function needsWithdrawal(scene: Scene, current: ChainFacts): boolean {
+  return scene.state.owners.some((owner) => removableRecords(owner, current.records).length > 0);
+}
+
+/** Counts a good round, or takes note since when it is not good. */
+function countRound(scene: Scene, phase: Confirming, failures: readonly Refusal[]): Confirming {
+  if (failures.length > 0) {
+    // A host that is down proves nothing either way: only another chain on the wire starts the retire safety anew.
+    const other = ownEndpoints(scene).some(
+      ({ presents }) => presents.outcome === "chain" && presents.id !== phase.current,
+    );
+    return {
+      ...phase,
+      rounds: 0,
+      lastRoundAt: null,
+      confirmedAt: other ? null : phase.confirmedAt,
+      failingSince: phase.failingSince ?? scene.now,
+    };
+  }
+  const due = phase.lastRoundAt === null || scene.now >= addSeconds(phase.lastRoundAt, scene.policy.confirmInterval);
+  const rounds = due ? phase.rounds + 1 : phase.rounds;
+  const complete = rounds >= scene.policy.confirmRounds;
+  return {
+    ...phase,
+    rounds,
+    lastRoundAt: due ? scene.now : phase.lastRoundAt,
+    confirmedAt: phase.confirmedAt ?? (complete ? scene.now : null),
+    failingSince: null,
+  };
+}
+
+/** The servers had long enough: the old files go back, which is free while the old records are everywhere. */
+function giveUp(scene: Scene, phase: Confirming, failures: readonly Refusal[]): Turn | null {
+  if (phase.failingSince === null || phase.obsolete === null) return null;
+  const obsolete = chainOf(scene, phase.obsolete);
+  const deadline = addSeconds(instant(Math.max(phase.failingSince, phase.deployedAt)), scene.policy.confirmPatience);
+  const own = ownEndpoints(scene);
+  const wrong = own.filter(({ presents }) => presents.outcome === "chain" && presents.id !== phase.current);
+  // Once proven, an outage is an outage: the chain on disk is right.
+  const down = phase.confirmedAt === null && own.some(({ presents }) => presents.outcome === "failed");
+  if (scene.now < deadline || (wrong.length === 0 && !down)) return null;
+  const foreign = wrong.some(({ presents }) => presents.outcome === "chain" && presents.id !== phase.obsolete);
+  const reason: HoldReason = foreign ? "FOREIGN_CHAIN_SERVED" : "CONFIRM_FAILED";
+  const restorable = !foreign && obsolete !== null && scene.observation.stored.includes(obsolete.id);
+  const detail = failures.map((failure) => failure.detail).join("; ");
+  const held: Held = {
+    phase: "held",
+    resume: { phase: "announcing", current: phase.obsolete, next: phase.current },
+    reason,
+    detail,
+    restoring: restorable ? obsolete.id : null,
+  };
+  return moveTo(scene, held, "held", `${reason}: ${detail}`);
+}
+
+export function advanceConfirming(scene: Scene, before: Confirming): Turn {
+  const current = chainOf(scene, before.current);
+  if (current === null)
+    return moveTo(scene, { phase: "stable", current: before.current }, "given-up", "the chain is not known");
+  const interrupted = interruption(scene, before);
+  if (interrupted !== null) return interrupted;
+  const failures = unproven(scene, current);
+  const phase = countRound(scene, before, failures);
+  const given = giveUp(scene, phase, failures);
+  if (given !== null) return given;
+  const withPhase: Scene = { ...scene, state: { ...scene.state, phase } };
+  const published = publication(withPhase, wantedRecords(withPhase));
+  const refusals = [...failures, ...published.refusals];
+  const proven = failures.length === 0 && phase.rounds >= scene.policy.confirmRounds && phase.confirmedAt !== null;
+  if (proven && published.actions.length === 0 && !needsWithdrawal(withPhase, current)) {
+    const detail = `every address presents ${describeChain(scene, current.id)}`;
+    return moveTo(withPhase, { phase: "stable", current: current.id }, "confirmed", detail);
+  }
+  const until = addSeconds(phase.confirmedAt ?? scene.now, scene.policy.retireSafety);
+  if (proven) {
+    const closing = [
+      ...serverGate(scene, current.records),
+      ...peerRefusals(scene, current.records),
+      ...remainderRefusals(scene, current),
+    ];
+    if (until <= scene.now && closing.length === 0 && published.actions.length === 0) {
+      const next = { phase: "withdrawing", obsolete: phase.obsolete, current: phase.current } as const;
+      return moveTo(withPhase, next, "withdrawing", `proven since ${formatInstant(phase.confirmedAt ?? scene.now)}`);
+    }
+    refusals.push(...closing, ...retireRefusal(scene, until));
+  } else if (failures.length === 0) {
+    refusals.push(roundsRefusal(scene, phase));
+  }
+  const wakeAt = proven
+    ? instant(Math.min(addSeconds(scene.now, WATCH_EVERY), until > scene.now ? until : wakeAtPollOr(scene, [])))
+    : instant(Math.min(addSeconds(scene.now, scene.policy.confirmInterval), wakeAtPollOr(scene, refusals)));
+  return { kind: "stay", state: published.state, actions: published.actions, refusals, events: [], wakeAt };
+}
+
+/** While only leftovers are tidied up nothing was deployed: a new certificate need not wait for that. */
+function interruption(scene: Scene, phase: Confirming): Turn | null {
+  const { source } = scene.observation;
+  if (phase.obsolete !== null || source.outcome === "failed" || source.faults.length > 0) return null;
+  const { id } = source.chain;
+  if (id === phase.current || id === scene.state.rejected || phase.confirmedAt === null) return null;
+  return moveTo(scene, { phase: "stable", current: phase.current }, "renewed", `key ${describeChain(scene, id)}`);
+}
+
+function retireRefusal(scene: Scene, until: Instant): readonly Refusal[] {
+  if (until <= scene.now) return [];
+  const left = formatDuration(secondsBetween(scene.now, until));
+  return [{ gate: "time", code: "RETIRE_RUNNING", until, detail: `the old record is withdrawn in ${left}` }];
+}
+
+function roundsRefusal(scene: Scene, phase: Confirming): Refusal {
+  const until = addSeconds(phase.lastRoundAt ?? scene.now, scene.policy.confirmInterval);
+  const detail = `${String(phase.rounds)} of ${String(scene.policy.confirmRounds)} rounds good`;
+  return { gate: "time", code: "ROUNDS_MISSING", until, detail };
+}
+
+/** One exact deletion, under the condition that the RRset is what every server was seen to serve. */
+function withdrawAt(
+  scene: Scene,
+  owner: OwnerState,
+  keep: readonly RecordText[],
+): { readonly action: Action | null; readonly refusal: Refusal | null } {
+  const remove = removableRecords(owner, keep);
+  const answers = (seenOwner(scene, owner)?.servers ?? []).flatMap(({ said, excluded }) =>
+    said.outcome === "answer" && !excluded ? [union(said.records)] : [],
+  );
+  const still = answers.filter((records) => records.some((record) => remove.includes(record)));
+  const [expected] = still;
+  if (expected === undefined) return { action: null, refusal: null };
+  // Some servers have it no more: the update was taken, the others follow.
+  if (still.length < answers.length) {
+    const detail = `${owner.owner}: ${String(still.length)} of ${String(answers.length)} servers still serve the old record`;
+    return { action: null, refusal: { gate: "dane", code: "NS_LAGGING", until: null, detail } };
+  }
+  if (!still.every((records) => sameSet(records, expected))) {
+    const detail = `${owner.owner}: the name servers serve different RRsets`;
+    return { action: null, refusal: { gate: "dane", code: "NS_LAGGING", until: null, detail } };
+  }
+  const { finalOwner, zone } = owner;
+  const ttl = seconds(Math.max(...owner.servers.filter((server) => !server.excluded).map((server) => server.ttl)));
+  return {
+    action: {
+      kind: "withdraw",
+      owner: owner.owner,
+      finalOwner,
+      zone,
+      ttl,
+      remove: remove.filter((record) => expected.includes(record)),
+      expected,
+    },
+    refusal: null,
+  };
+}
+
+export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
+  const current = chainOf(scene, phase.current);
+  if (current === null)
+    return moveTo(scene, { phase: "stable", current: phase.current }, "given-up", "the chain is not known");
+  const keep = current.records;
+  const published = publication(scene, keep);
+  if (!needsWithdrawal(scene, current)) {
+    const gone = scene.state.owners.map((owner) => ({
+      ...owner,
+      ours: owner.ours.filter((record) => keep.includes(record)),
+      reverted: 0,
+    }));
+    const state = { ...scene.state, owners: gone };
+    const detail = `only the records of ${describeChain(scene, current.id)} are left of ours`;
+    return moveTo({ ...scene, state }, { phase: "stable", current: current.id }, "withdrawn", detail);
+  }
+  const gates = [...unproven(scene, current), ...peerRefusals(scene, keep), ...remainderRefusals(scene, current)];
+  const withdrawals = gates.length > 0 ? [] : scene.state.owners.map((owner) => withdrawAt(scene, owner, keep));
+  const refusals = [
+    ...gates,
+    ...published.refusals,
+    ...withdrawals.map((one) => one.refusal).filter((refusal) => refusal !== null),
+    ...serverGate(scene, keep).filter((refusal) => refusal.code !== "NS_LAGGING"),
+  ];
+  const actions = [...published.actions, ...withdrawals.map((one) => one.action).filter((action) => action !== null)];
+  return { kind: "stay", state: published.state, actions, refusals, events: [], wakeAt: wakeAtPollOr(scene, []) };
+}
+
+/** Nothing moves but the repair: old files go back, vanished records come back (not when the operator said stop). */
+export function advanceHeld(scene: Scene, phase: Held): Turn {
+  const refusal: Refusal = { gate: "policy", code: phase.reason, until: null, detail: phase.detail };
+  const idle = phase.reason === "OPERATOR_HOLD";
+  const published = idle ? { state: scene.state, actions: [], refusals: [] } : publication(scene, wantedRecords(scene));
+  const restore: readonly Action[] = phase.restoring === null ? [] : [{ kind: "deploy", chain: phase.restoring }];
+  const actions = [...published.actions, ...restore];
+  const wakeAt = actions.length > 0 ? wakeAtPollOr(scene, []) : addSeconds(scene.now, scene.policy.observeInterval);
+  return {
+    kind: "stay",
+    state: published.state,
+    actions,
+    refusals: [refusal, ...published.refusals],
+    events: [],
+    wakeAt,
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * The three gates of every transition: policy (is it wanted and sound), DANE safety (may caches hold an RRset that the
+ * servers would then fail), time (has the wait run). Each says why not as {@link Refusal}s; none means open.
+ */
+import { addSeconds, formatDuration, formatInstant, instant, secondsBetween } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
+import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
+import { conditionOf, entryExpires } from "./horizon.ts";
+import type { EndpointObservation, Observation, OwnerObservation } from "./observation.ts";
+import type { Policy } from "./policy.ts";
+import { clientAccepts, matchesChain, mayServe, without } from "./records.ts";
+import type { Rules } from "./rules.ts";
+import type { OwnerState, Refusal, RolloverState } from "./state.ts";
+
+/** Everything a transition may look at: state with the observation folded in, and the observation itself. */
+export interface Scene {
+  readonly state: RolloverState;
+  readonly observation: Observation;
+  readonly policy: Policy;
+  readonly now: Instant;
+  readonly rules: Rules;
+}
+
+export function chainOf(scene: Scene, id: ChainId | null): ChainFacts | null {
+  return scene.state.chains.find((chain) => chain.id === id) ?? null;
+}
+
+export function seenOwner(scene: Scene, owner: OwnerState): Extract<OwnerObservation, { outcome: "seen" }> | null {
+  const seen = scene.observation.owners.find((one) => one.owner === owner.owner);
+  return seen?.outcome === "seen" ? seen : null;
+}
+
+/** Sound, in date, and the operator wants it. */
+export function policyGate(scene: Scene, next: ChainFacts): readonly Refusal[] {
+  const refuse = (detail: string, until: Instant | null = null): Refusal => ({
+    gate: "policy",
+    code: "SOURCE_UNUSABLE",
+    until,
+    detail,
+  });
+  const refusals: Refusal[] = [];
+  const { source, stored } = scene.observation;
+  if (source.outcome === "chain" && source.chain.id === next.id) {
+    refusals.push(...source.faults.map((fault) => refuse(fault.message)));
+  } else if (!stored.includes(next.id)) {
+    refusals.push(refuse("the source offers it no more and no copy of it was kept"));
+  }
+  if (next.notBefore > scene.now) {
+    refusals.push(refuse(`not valid before ${formatInstant(next.notBefore)}`, next.notBefore));
+  }
+  if (next.notAfter <= scene.now) refusals.push(refuse(`expired on ${formatInstant(next.notAfter)}`));
+  return refusals;
+}
+
+const SERVER_CODES = {
+  lagging: "NS_LAGGING",
+  unreachable: "NS_UNREACHABLE",
+  unsigned: "NS_UNSIGNED",
+  "not-authoritative": "NS_NOT_AUTHORITATIVE",
+} as const;
+
+/** Every counting address of every name server must serve `wanted`, with authority and signed, in this observation. */
+export function serverGate(scene: Scene, wanted: readonly RecordText[]): readonly Refusal[] {
+  return scene.policy.owners.flatMap((name): readonly Refusal[] => {
+    const seen = scene.observation.owners.find((one) => one.owner === name);
+    if (seen?.outcome !== "seen") {
+      const detail = seen?.outcome === "failed" ? `${name}: ${seen.fault.message}` : `${name} was not looked at`;
+      return [{ gate: "dane", code: "ZONE_UNKNOWN", until: null, detail }];
+    }
+    const counting = seen.servers.filter((server) => !server.excluded);
+    if (counting.length === 0) {
+      return [{ gate: "dane", code: "ZONE_UNKNOWN", until: null, detail: `${seen.zone} has no name server to ask` }];
+    }
+    const owner = scene.state.owners.find((one) => one.owner === name);
+    return counting.flatMap((server): readonly Refusal[] => {
+      const { condition, detail } = conditionOf(server.said, wanted);
+      if (condition === "in-sync") return [];
+      const known = owner?.servers.find((one) => one.server === server.server && one.address === server.address);
+      const since = known?.condition === condition ? known.conditionSince : scene.now;
+      const text = `${server.server} (${server.address}) ${detail}, since ${formatInstant(since)}`;
+      return [{ gate: "dane", code: SERVER_CODES[condition], until: null, detail: `${name}: ${text}` }];
+    });
+  });
+}
+
+/** No cache may hold an RRset under which `next` fails, or a combination of it ceases to match (RFC 7671 §8). */
+export function horizonGate(scene: Scene, next: ChainFacts, current: ChainFacts | null): readonly Refusal[] {
+  return scene.state.owners.flatMap((owner): readonly Refusal[] => {
+    const unsafe = owner.horizon.filter((entry) => !mayServe(entry.records, next, current));
+    if (unsafe.length === 0) return [];
+    const ends = unsafe.map((entry) => entryExpires(entry, owner, scene.policy, scene.rules));
+    const known = ends.filter((end) => end !== null);
+    const until = known.length === ends.length ? instant(Math.max(...known)) : null;
+    const sets = unsafe.map((entry) => (entry.records.length === 0 ? "(none)" : entry.records.join(", ")));
+    const detail = `${owner.owner}: caches may hold ${[...new Set(sets)].join(" | ")}`;
+    return [{ gate: "dane", code: "HORIZON_UNSAFE", until, detail }];
+  });
+}
+
+/** One DNSSEC-validated answer per owner name, under which `next` is accepted, immediately before the swap. */
+export function validatedGate(scene: Scene, next: ChainFacts): readonly Refusal[] {
+  return scene.state.owners.flatMap((owner): readonly Refusal[] => {
+    const validated = seenOwner(scene, owner)?.validated;
+    if (validated === undefined || owner.horizon.every((entry) => entry.records.length === 0)) return [];
+    if (validated.status !== "secure") {
+      const why = "fault" in validated ? `: ${validated.fault.message}` : "";
+      return [{ gate: "dane", code: "NOT_SECURE", until: null, detail: `${owner.owner} is ${validated.status}${why}` }];
+    }
+    if (validated.records.length > 0 && clientAccepts(validated.records, next.certificates)) return [];
+    return [
+      {
+        gate: "dane",
+        code: "NOT_YET_RESOLVED",
+        until: null,
+        detail: `${owner.owner}: the validated answer holds ${validated.records.join(", ") || "no record"}`,
+      },
+    ];
+  });
+}
+
+/** When every record of `wanted` has aged long enough at this owner; null while a clock has not started. */
+export function agedAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[]): Instant | null {
+  let latest = 0;
+  for (const record of wanted) {
+    const clock = owner.clocks.find((one) => one.record === record);
+    if (clock === undefined) return null;
+    latest = Math.max(latest, addSeconds(clock.since, scene.rules.agingTime(clock.ttl, scene.policy)));
+  }
+  return instant(latest);
+}
+
+/** The wait of RFC 7671 §8.1, from the moment at which every name server was seen to serve the record. */
+export function timeGate(scene: Scene, wanted: readonly RecordText[]): readonly Refusal[] {
+  return scene.state.owners.flatMap((owner): readonly Refusal[] => {
+    const until = agedAt(scene, owner, wanted);
+    if (until === null || until <= scene.now) return [];
+    const left = formatDuration(secondsBetween(scene.now, until));
+    return [
+      {
+        gate: "time",
+        code: "CLOCK_RUNNING",
+        until,
+        detail: `${owner.owner}: ${left} until every cache has the new RRset`,
+      },
+    ];
+  });
+}
+
+/**
+ * Whether `next` matches wherever `current` matches, in every RRset that a cache may hold: then nothing has to be
+ * announced and the swap changes nothing for any DANE client (same key under 3 1 1, same issuer under 2 x 1).
+ */
+export function changesNothing(scene: Scene, next: ChainFacts, current: ChainFacts): boolean {
+  const wantedIsThere = scene.state.owners.every((owner) =>
+    owner.horizon.every((entry) =>
+      entry.records
+        .filter((record) => matchesChain(record, current.certificates))
+        .every((record) => matchesChain(record, next.certificates)),
+    ),
+  );
+  return wantedIsThere && without(next.records, current.records).length === 0;
+}
+
+/** What one address presents, against what it should: null when it is as it should be. */
+export function endpointRefusal(scene: Scene, seen: EndpointObservation, expected: ChainId): Refusal | null {
+  if (seen.presents.outcome === "chain" && seen.presents.id === expected) return null;
+  const what =
+    seen.presents.outcome === "failed"
+      ? seen.presents.detail
+      : `presents ${describeChain(scene, seen.presents.id)} instead of ${describeChain(scene, expected)}`;
+  return {
+    gate: "dane",
+    code: "ENDPOINT_UNPROVEN",
+    until: null,
+    detail: `${seen.endpoint} at ${seen.address} ${what}`,
+  };
+}
+
+/** Eight digits of the key's digest and the subject: enough for a person to tell chains apart. */
+export function describeChain(scene: Scene, id: ChainId): string {
+  const chain = chainOf(scene, id);
+  return chain === null
+    ? `an unknown certificate (${id.slice(0, 8)})`
+    : `key ${chain.certificates[0]?.spkiSha256.slice(0, 8) ?? "?"}`;
+}

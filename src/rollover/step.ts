@@ -1,0 +1,270 @@
+/**
+ * The core: `step(state, observation, policy, now)` says what the state is now, what to do, why not more, and when to
+ * look again. Pure and synchronous: no clock, no I/O, no chance. A tick may be killed anywhere; the next one observes
+ * afresh, and what is observed beats what was intended.
+ */
+import { instant } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
+import { assert, assertNever } from "../base/assert.ts";
+import type { Action } from "./actions.ts";
+import type { ChainFacts, ChainId } from "./chain.ts";
+import { recordText } from "./chain.ts";
+import { advanceConfirming, advanceHeld, advanceWithdrawing } from "./closing.ts";
+import type { Scene } from "./gates.ts";
+import { seenOwner } from "./gates.ts";
+import { assessServers, foldOwner, restartClocks, servedRecords } from "./horizon.ts";
+import type { EndpointObservation, Observation } from "./observation.ts";
+import type { Policy } from "./policy.ts";
+import { removableRecords, wantedRecords } from "./publication.ts";
+import { matchesChain, union } from "./records.ts";
+import { RULES } from "./rules.ts";
+import type { Rules } from "./rules.ts";
+import type { OwnerState, Refusal, RolloverState } from "./state.ts";
+import { advanceAging, advanceAnnouncing, advanceDeploying, advanceStable } from "./transitions.ts";
+import { relevantChains } from "./turn.ts";
+import type { RolloverEvent, Turn } from "./turn.ts";
+
+export interface Step {
+  readonly state: RolloverState;
+  readonly actions: readonly Action[];
+  /** Look again then at the latest. */
+  readonly wakeAt: Instant;
+  readonly refusals: readonly Refusal[];
+  readonly events: readonly RolloverEvent[];
+}
+
+/** More moves than this in one step would be a circle. */
+const MOVES = 16;
+
+/** Wall time may jitter; a step earlier than the last one by more than this means that the clock was set back. */
+const CLOCK_TOLERANCE_MS = 2_000;
+/** Wall time that ran this much ahead of the machine's uptime was set forward. */
+const JUMP_MS = 300_000;
+
+/** `state` null: this unit has never been looked at. */
+export function step(
+  before: RolloverState | null,
+  observation: Observation,
+  policy: Policy,
+  now: Instant,
+  rules: Rules = RULES,
+): Step {
+  const { state: folded, events: noticed } = fold(before ?? initialState(now), observation, policy, now, rules);
+  const events: RolloverEvent[] = [...noticed];
+  let scene: Scene = { state: folded, observation, policy, now, rules };
+  for (let moves = 0; moves < MOVES; moves++) {
+    const turn = advance(scene);
+    events.push(...turn.events);
+    if (turn.kind === "stay") {
+      const state = finish({ ...scene, state: turn.state });
+      return { state, actions: turn.actions, wakeAt: turn.wakeAt, refusals: [...turn.refusals], events };
+    }
+    scene = { ...scene, state: turn.state };
+  }
+  assert(false, `the rollover does not come to rest: ${events.map((event) => event.event).join(" -> ")}`);
+}
+
+function advance(scene: Scene): Turn {
+  const { phase } = scene.state;
+  switch (phase.phase) {
+    case "stable":
+      return advanceStable(scene, phase);
+    case "announcing":
+      return advanceAnnouncing(scene, phase);
+    case "aging":
+      return advanceAging(scene, phase);
+    case "deploying":
+      return advanceDeploying(scene, phase);
+    case "confirming":
+      return advanceConfirming(scene, phase);
+    case "withdrawing":
+      return advanceWithdrawing(scene, phase);
+    case "held":
+      return advanceHeld(scene, phase);
+    default:
+      return assertNever(phase);
+  }
+}
+
+export function initialState(now: Instant): RolloverState {
+  return {
+    phase: { phase: "stable", current: null },
+    phaseSince: now,
+    chains: [],
+    owners: [],
+    endpoints: [],
+    rejected: null,
+    troubles: [],
+    lastStepAt: now,
+    lastUptime: null,
+  };
+}
+
+interface Folded {
+  readonly state: RolloverState;
+  readonly events: readonly RolloverEvent[];
+}
+
+/** Takes the observation into the state: chains, horizons, clocks, endpoints, and trouble with the system clock. */
+function fold(before: RolloverState, seen: Observation, policy: Policy, now: Instant, rules: Rules): Folded {
+  const clock = clockTrouble(before, seen, now);
+  const calm = clock === null ? before : withRestartedClocks(before, now);
+  const owners = policy.owners.flatMap((name): readonly OwnerState[] => {
+    const known = calm.owners.find((owner) => owner.owner === name);
+    const view = seen.owners.find((owner) => owner.owner === name);
+    if (view?.outcome === "seen") return [foldOwner(known, view, { policy, rules, now })];
+    return known === undefined ? [] : [known];
+  });
+  const vanished = vanishedRecords(calm, owners);
+  const counted = owners.map((owner) =>
+    vanished.some((one) => one.owner === owner.owner) ? { ...owner, reverted: owner.reverted + 1 } : owner,
+  );
+  const state: RolloverState = {
+    ...calm,
+    chains: foldChains(calm.chains, seen, counted),
+    owners: counted,
+    endpoints: seen.endpoints === null ? calm.endpoints : seen.endpoints.map((endpoint) => foldEndpoint(endpoint, now)),
+    rejected: stillRejected(calm.rejected, seen),
+    lastStepAt: now,
+    lastUptime: seen.uptime,
+  };
+  const events = [
+    ...(clock === null ? [] : [{ event: "clock-set", detail: clock }]),
+    ...vanished.map(({ owner, records }) => ({
+      event: "record-vanished",
+      detail: `${owner}: ${records.join(", ")} is served by no name server any more`,
+    })),
+    ...owners.flatMap((owner) => movedOwner(calm, owner)),
+  ];
+  return { state, events };
+}
+
+function movedOwner(before: RolloverState, owner: OwnerState): readonly RolloverEvent[] {
+  const known = before.owners.find((one) => one.owner === owner.owner);
+  if (known === undefined || known.finalOwner === owner.finalOwner) return [];
+  const left = known.ours.length === 0 ? "" : `; left there: ${known.ours.join(", ")}`;
+  return [
+    { event: "owner-moved", detail: `${owner.owner} now leads to ${owner.finalOwner}, not ${known.finalOwner}${left}` },
+  ];
+}
+
+function clockTrouble(before: RolloverState, seen: Observation, now: Instant): string | null {
+  const elapsed = now - before.lastStepAt;
+  if (elapsed < -CLOCK_TOLERANCE_MS) return "the system clock went backwards: every wait starts again";
+  if (before.lastUptime === null || seen.uptime === null || seen.uptime < before.lastUptime) return null;
+  const up = (seen.uptime - before.lastUptime) * 1000;
+  return elapsed - up > JUMP_MS ? "the system clock jumped ahead: every wait starts again" : null;
+}
+
+function withRestartedClocks(state: RolloverState, now: Instant): RolloverState {
+  const { phase } = state;
+  const clamp = (at: Instant | null): Instant | null => (at === null ? null : instant(Math.min(at, now)));
+  return {
+    ...state,
+    phaseSince: instant(Math.min(state.phaseSince, now)),
+    owners: state.owners.map((owner) => restartClocks(owner, now)),
+    phase:
+      phase.phase === "confirming"
+        ? {
+            ...phase,
+            deployedAt: now,
+            rounds: 0,
+            lastRoundAt: null,
+            confirmedAt: null,
+            failingSince: clamp(phase.failingSince),
+          }
+        : phase.phase === "aging"
+          ? { ...phase, seenEverywhereAt: now }
+          : phase,
+  };
+}
+
+/** Records of ours that some server served and none serves now, although we did not ask for that. */
+function vanishedRecords(
+  before: RolloverState,
+  owners: readonly OwnerState[],
+): readonly { readonly owner: string; readonly records: readonly string[] }[] {
+  const keep =
+    before.phase.phase === "withdrawing"
+      ? (before.chains.find((chain) => chain.id === relevantChains(before.phase)[0])?.records ?? [])
+      : null;
+  return owners.flatMap((owner) => {
+    const known = before.owners.find((one) => one.owner === owner.owner);
+    if (known === undefined || known.finalOwner !== owner.finalOwner) return [];
+    const leaving = keep === null ? [] : removableRecords(known, keep);
+    const was = servedRecords(known);
+    const is = servedRecords(owner);
+    const gone = owner.ours.filter(
+      (record) => was.includes(record) && !is.includes(record) && !leaving.includes(record),
+    );
+    return gone.length === 0 ? [] : [{ owner: owner.owner, records: gone }];
+  });
+}
+
+function stillRejected(rejected: ChainId | null, seen: Observation): ChainId | null {
+  return seen.source.outcome === "chain" && seen.source.chain.id !== rejected ? null : rejected;
+}
+
+/** Facts read afresh win over stored ones: the wanted records change when the configured parameters do. */
+function foldChains(
+  known: readonly ChainFacts[],
+  seen: Observation,
+  owners: readonly OwnerState[],
+): readonly ChainFacts[] {
+  const chains = new Map(known.map((chain) => [chain.id, chain]));
+  for (const endpoint of seen.endpoints ?? []) {
+    const live = liveChain(endpoint, owners);
+    if (live !== null && !chains.has(live.id)) chains.set(live.id, live);
+  }
+  if (seen.source.outcome === "chain") chains.set(seen.source.chain.id, seen.source.chain);
+  if (seen.deployed !== null) chains.set(seen.deployed.id, seen.deployed);
+  return [...chains.values()];
+}
+
+/** A chain known from the wire alone wants the records that are there and match it. */
+function liveChain(endpoint: EndpointObservation, owners: readonly OwnerState[]): ChainFacts | null {
+  const { presents } = endpoint;
+  if (!endpoint.own || presents.outcome === "failed") return null;
+  const served = union(...owners.map(servedRecords));
+  return {
+    id: presents.id,
+    certificates: presents.certificates,
+    records: served.filter((record) => matchesChain(recordText(record), presents.certificates)),
+    subject: presents.subject,
+    notBefore: presents.notBefore,
+    notAfter: presents.notAfter,
+    hasFiles: false,
+  };
+}
+
+function foldEndpoint(endpoint: EndpointObservation, now: Instant): RolloverState["endpoints"][number] {
+  const { presents } = endpoint;
+  return {
+    endpoint: endpoint.endpoint,
+    owner: endpoint.owner,
+    address: endpoint.address,
+    own: endpoint.own,
+    presents: presents.outcome === "chain" ? presents.id : null,
+    detail: presents.outcome === "chain" ? "" : presents.detail,
+    at: now,
+  };
+}
+
+/** Judges the servers against what is wanted now, and forgets chains that nothing refers to any more. */
+function finish(scene: Scene): RolloverState {
+  const wanted = wantedRecords(scene);
+  const owners = scene.state.owners.map((owner) => {
+    const seen = seenOwner(scene, owner);
+    return seen === null ? owner : assessServers(owner, seen, wanted, scene.now);
+  });
+  const cached = new Set(owners.flatMap((owner) => owner.horizon.flatMap((entry) => entry.records)));
+  const needed = new Set<string>(relevantChains(scene.state.phase));
+  const chains = scene.state.chains.filter(
+    (chain) =>
+      needed.has(chain.id) ||
+      chain.id === scene.state.rejected ||
+      chain.records.some((record) => cached.has(record)) ||
+      scene.state.endpoints.some((endpoint) => endpoint.own && endpoint.presents === chain.id),
+  );
+  return { ...scene.state, owners, chains };
+}

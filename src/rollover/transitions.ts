@@ -1,0 +1,295 @@
+/** How each phase moves on, up to the deployment: stable, announcing, aging, deploying. */
+import { addSeconds, formatInstant, instant } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
+import type { Action } from "./actions.ts";
+import type { ChainFacts, ChainId } from "./chain.ts";
+import {
+  agedAt,
+  chainOf,
+  changesNothing,
+  describeChain,
+  horizonGate,
+  policyGate,
+  serverGate,
+  timeGate,
+  validatedGate,
+} from "./gates.ts";
+import type { Scene } from "./gates.ts";
+import { publication, removableRecords, wantedRecords } from "./publication.ts";
+import { clientAccepts } from "./records.ts";
+import type { ActivePhase, Refusal } from "./state.ts";
+import { moveTo, wakeAtPollOr } from "./turn.ts";
+import type { Turn } from "./turn.ts";
+
+type PhaseOf<Name extends ActivePhase["phase"]> = Extract<ActivePhase, { phase: Name }>;
+
+/** What the ACME client offers that is neither deployed nor aborted; null when there is nothing to do. */
+function candidate(scene: Scene, current: ChainId | null): ChainFacts | null {
+  const { source } = scene.observation;
+  if (source.outcome === "failed") return null;
+  const { chain } = source;
+  return chain.id === current || chain.id === scene.state.rejected ? null : chain;
+}
+
+function sourceRefusals(scene: Scene): readonly Refusal[] {
+  const { source } = scene.observation;
+  if (source.outcome === "chain") {
+    if (source.chain.id !== scene.state.rejected) return [];
+    const detail = `the source offers key ${describeChain(scene, source.chain.id)}, which was aborted`;
+    return [{ gate: "policy", code: "REJECTED_CHAIN", until: null, detail }];
+  }
+  return [{ gate: "policy", code: "SOURCE_UNUSABLE", until: null, detail: source.fault.message }];
+}
+
+/** No cache may hold any TLSA record of ours or others at any owner name: DANE binds nobody yet. */
+function bindsNobody(scene: Scene): boolean {
+  return (
+    scene.state.owners.length === scene.policy.owners.length &&
+    scene.state.owners.every((owner) => owner.horizon.every((entry) => entry.records.length === 0))
+  );
+}
+
+/** The one chain that every address of this host presents; null when they differ or cannot be asked. */
+function livePresented(scene: Scene): ChainId | null {
+  const own = (scene.observation.endpoints ?? []).filter((endpoint) => endpoint.own);
+  const ids = new Set(own.map(({ presents }) => (presents.outcome === "chain" ? presents.id : null)));
+  const [id] = ids;
+  return ids.size === 1 && id !== undefined ? id : null;
+}
+
+/** The swap changes nothing for any DANE client, so neither DNS nor a wait can stand against it. */
+function isHarmless(scene: Scene, next: ChainFacts, current: ChainFacts | null): boolean {
+  return (
+    (current !== null && changesNothing(scene, next, current)) || bindsNobody(scene) || livePresented(scene) === next.id
+  );
+}
+
+/** Everything that must hold at the instant of the swap; asked again each time, also right before it. */
+export function deployGates(scene: Scene, next: ChainFacts, current: ChainFacts | null): readonly Refusal[] {
+  if (isHarmless(scene, next, current)) return policyGate(scene, next);
+  return [
+    ...policyGate(scene, next),
+    ...serverGate(scene, next.records),
+    ...horizonGate(scene, next, current),
+    ...validatedGate(scene, next),
+    ...timeGate(scene, next.records),
+  ];
+}
+
+function storeAction(scene: Scene, next: ChainId): readonly Action[] {
+  const { source, stored } = scene.observation;
+  const offered = source.outcome === "chain" && source.chain.id === next && source.faults.length === 0;
+  return offered && !stored.includes(next) ? [{ kind: "store", chain: next }] : [];
+}
+
+/** A wait that ends after the current certificate does is worth an alarm, never an early swap. */
+function deadlineRefusals(current: ChainFacts | null, until: Instant): readonly Refusal[] {
+  if (current === null || until < current.notAfter) return [];
+  const detail = `the current certificate expires ${formatInstant(current.notAfter)}, the wait ends ${formatInstant(until)}`;
+  return [{ gate: "time", code: "DEADLINE_NEAR", until: null, detail }];
+}
+
+/** First contact: finds out what is live, and never lets a first swap break an RRset that is already there. */
+function enrol(scene: Scene): Turn {
+  const { source, deployed } = scene.observation;
+  if (deployed !== null) {
+    const phase = { phase: "stable", current: deployed.id } as const;
+    return moveTo(scene, phase, "enrolled", `the deployed directory holds ${describeChain(scene, deployed.id)}`);
+  }
+  const refusals =
+    source.outcome === "failed"
+      ? sourceRefusals(scene)
+      : [...sourceRefusals(scene), ...policyGate(scene, source.chain), ...unseenOwners(scene)];
+  if (source.outcome === "failed" || refusals.length > 0) {
+    const { state } = scene;
+    return { kind: "stay", state, actions: [], refusals, events: [], wakeAt: wakeAtPollOr(scene, refusals) };
+  }
+  const next = source.chain.id;
+  const name = describeChain(scene, next);
+  const live = livePresented(scene);
+  if (live === next || bindsNobody(scene)) {
+    const why = live === next ? "it is what the servers present" : "no TLSA record binds any client yet";
+    return moveTo(scene, { phase: "deploying", current: null, next, flippedAt: null }, "enrolling", `${name}: ${why}`);
+  }
+  const current = chainOf(scene, live);
+  const accepted =
+    current !== null &&
+    scene.state.owners.every((owner) =>
+      owner.horizon.every((entry) => clientAccepts(entry.records, current.certificates)),
+    );
+  const phase = { phase: "announcing", current: accepted ? current.id : null, next } as const;
+  return moveTo(scene, phase, "announcing", `${name}, TLSA records exist already`);
+}
+
+function unseenOwners(scene: Scene): readonly Refusal[] {
+  return serverGate(scene, []).filter((refusal) => refusal.code === "ZONE_UNKNOWN");
+}
+
+export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Turn {
+  if (current === null) return enrol(scene);
+  const chain = chainOf(scene, current);
+  const { deployed, source } = scene.observation;
+  if (deployed !== null && deployed.id !== current) {
+    const detail = `the deployed link was moved to ${describeChain(scene, deployed.id)} by somebody else`;
+    return moveTo(scene, { phase: "stable", current: deployed.id }, "deployed-changed", detail);
+  }
+  const next = candidate(scene, current);
+  const faults = source.outcome === "chain" && next !== null ? source.faults : [];
+  if (next !== null && faults.length === 0) {
+    const known = chain !== null && changesNothing(scene, next, chain);
+    const detail = `${describeChain(scene, current)} -> ${describeChain(scene, next.id)}`;
+    if (known || bindsNobody(scene)) {
+      const phase = { phase: "deploying", current, next: next.id, flippedAt: null } as const;
+      return moveTo(scene, phase, "deploying", `${detail}, no TLSA record has to change first`);
+    }
+    return moveTo(scene, { phase: "announcing", current, next: next.id }, "announcing", detail);
+  }
+  const published = publication(scene, chain?.records ?? []);
+  const leftovers = scene.state.owners.some((owner) => removableRecords(owner, chain?.records ?? []).length > 0);
+  if (leftovers && published.actions.length === 0) {
+    return moveTo(scene, leftoverPhase(scene, current), "tidying", "records of ours that no chain needs are left");
+  }
+  const refusals: readonly Refusal[] = [
+    ...sourceRefusals(scene),
+    ...faults.map((fault): Refusal => ({
+      gate: "policy",
+      code: "SOURCE_UNUSABLE",
+      until: null,
+      detail: fault.message,
+    })),
+    ...published.refusals,
+    ...serverGate(scene, chain?.records ?? []),
+  ];
+  const missingLink = deployed === null && scene.observation.stored.includes(current);
+  const actions: readonly Action[] = [
+    ...published.actions,
+    ...(missingLink ? [{ kind: "deploy", chain: current } as const] : []),
+  ];
+  const calm = addSeconds(scene.now, scene.policy.observeInterval);
+  const wakeAt = actions.length + refusals.length > 0 ? wakeAtPollOr(scene, refusals) : calm;
+  return { kind: "stay", state: published.state, actions, refusals, events: [], wakeAt };
+}
+
+/** Records that were published for a chain that never went live: proven unused like any other before they go. */
+function leftoverPhase(scene: Scene, current: ChainId): PhaseOf<"confirming"> {
+  return {
+    phase: "confirming",
+    obsolete: null,
+    current,
+    deployedAt: scene.now,
+    rounds: 0,
+    lastRoundAt: null,
+    confirmedAt: null,
+    failingSince: null,
+  };
+}
+
+/** A newer certificate before the swap takes the place of `next`; the source going back ends the rollover. */
+function superseded(scene: Scene, phase: PhaseOf<"announcing" | "aging" | "deploying">): Turn | null {
+  const { source } = scene.observation;
+  if (source.outcome === "failed" || source.faults.length > 0 || source.chain.id === phase.next) return null;
+  const { id } = source.chain;
+  if (id === scene.state.rejected) return null;
+  if (id === phase.current) {
+    const detail = `the source offers the current certificate again`;
+    return moveTo(scene, { phase: "stable", current: id }, "given-up", detail);
+  }
+  const detail = `${describeChain(scene, phase.next)} -> ${describeChain(scene, id)} before it was deployed`;
+  return moveTo(scene, { phase: "announcing", current: phase.current, next: id }, "superseded", detail);
+}
+
+export function advanceAnnouncing(scene: Scene, phase: PhaseOf<"announcing">): Turn {
+  const other = superseded(scene, phase);
+  if (other !== null) return other;
+  const next = chainOf(scene, phase.next);
+  if (next === null) return lostNext(scene, phase);
+  if (isHarmless(scene, next, chainOf(scene, phase.current)) && policyGate(scene, next).length === 0) {
+    const deploying = { phase: "deploying", current: phase.current, next: phase.next, flippedAt: null } as const;
+    return moveTo(scene, deploying, "deploying", "no TLSA record has to change first");
+  }
+  const published = publication(scene, wantedRecords(scene));
+  const starts = scene.state.owners.map((owner) => agedAt(scene, owner, next.records));
+  const allSeen = scene.state.owners.length === scene.policy.owners.length && starts.every((at) => at !== null);
+  const missing = serverGate(scene, next.records);
+  if (published.actions.length === 0 && published.refusals.length === 0 && allSeen && missing.length === 0) {
+    const seenEverywhereAt = instant(Math.max(0, ...scene.state.owners.flatMap((owner) => clockStarts(owner, next))));
+    return moveTo(
+      scene,
+      { phase: "aging", current: phase.current, next: phase.next, seenEverywhereAt },
+      "seen-everywhere",
+      `every name server serves the records of ${describeChain(scene, phase.next)} since ${formatInstant(seenEverywhereAt)}`,
+    );
+  }
+  const refusals = [...policyGate(scene, next), ...published.refusals, ...missing];
+  return {
+    kind: "stay",
+    state: published.state,
+    actions: [...storeAction(scene, phase.next), ...published.actions],
+    refusals,
+    events: [],
+    wakeAt: wakeAtPollOr(scene, refusals),
+  };
+}
+
+function clockStarts(owner: Scene["state"]["owners"][number], next: ChainFacts): readonly number[] {
+  return owner.clocks.filter((clock) => next.records.includes(clock.record)).map((clock) => clock.since);
+}
+
+function lostNext(scene: Scene, phase: PhaseOf<"announcing" | "aging" | "deploying">): Turn {
+  return moveTo(scene, { phase: "stable", current: phase.current }, "given-up", "the next chain is not known any more");
+}
+
+export function advanceAging(scene: Scene, phase: PhaseOf<"aging">): Turn {
+  const other = superseded(scene, phase);
+  if (other !== null) return other;
+  const next = chainOf(scene, phase.next);
+  if (next === null) return lostNext(scene, phase);
+  const current = chainOf(scene, phase.current);
+  const ends = scene.state.owners.map((owner) => agedAt(scene, owner, next.records));
+  if (ends.some((end) => end === null)) {
+    const why = serverGate(scene, next.records).map((refusal) => refusal.detail);
+    const again = { phase: "announcing", current: phase.current, next: phase.next } as const;
+    return moveTo(scene, again, "regressed", why.join("; ") || "a name server stopped serving the new record");
+  }
+  const published = publication(scene, wantedRecords(scene));
+  const gates = deployGates(scene, next, current);
+  const actions = [...storeAction(scene, phase.next), ...published.actions];
+  if (gates.length === 0 && published.actions.length === 0) {
+    const deploying = { phase: "deploying", current: phase.current, next: phase.next, flippedAt: null } as const;
+    return moveTo(scene, deploying, "deploying", `all gates are open for ${describeChain(scene, phase.next)}`);
+  }
+  const until = instant(Math.max(0, ...ends.map((end) => end ?? 0)));
+  const refusals = [...gates, ...published.refusals, ...deadlineRefusals(current, until)];
+  return { kind: "stay", state: published.state, actions, refusals, events: [], wakeAt: wakeAtPollOr(scene, refusals) };
+}
+
+export function advanceDeploying(scene: Scene, phase: PhaseOf<"deploying">): Turn {
+  const next = chainOf(scene, phase.next);
+  if (next === null) return lostNext(scene, phase);
+  const flipped = scene.observation.deployed?.id === phase.next;
+  if (!flipped) {
+    const other = superseded(scene, phase);
+    if (other !== null) return other;
+    const gates = deployGates(scene, next, chainOf(scene, phase.current));
+    if (gates.length > 0) {
+      const back = { phase: "announcing", current: phase.current, next: phase.next } as const;
+      const why = gates.map((refusal) => refusal.detail).join("; ");
+      return phase.current === null && bindsNobody(scene)
+        ? moveTo(scene, { phase: "stable", current: null }, "deploy-refused", why)
+        : moveTo(scene, back, "deploy-refused", why);
+    }
+  }
+  const published = publication(
+    scene,
+    wantedRecords(scene, phase.current === null ? { phase: "stable", current: null } : phase),
+  );
+  return {
+    kind: "stay",
+    state: { ...published.state, phase: { ...phase, flippedAt: flipped ? (phase.flippedAt ?? scene.now) : null } },
+    // Asked again after a crash: the flip is then a no-op, and the reload that may be missing is run.
+    actions: [...storeAction(scene, phase.next), ...published.actions, { kind: "deploy", chain: phase.next }],
+    refusals: published.refusals,
+    events: [],
+    wakeAt: wakeAtPollOr(scene, []),
+  };
+}
