@@ -49,6 +49,10 @@ export const DEPLOY_CODES = {
     hint: "have the certificate issued again, or put its files back into the source",
   },
   KEY_GROUP_UNKNOWN: { title: "the key group does not exist", hint: "create it, or correct `key_group`" },
+  HOST_WITHOUT_ADDRESS: {
+    title: "a service's host has no address",
+    hint: "add its A or AAAA record, or remove the service from the configuration",
+  },
   CERTIFICATE_UNKNOWN: { title: "no such certificate is configured", hint: "daneward status lists them all" },
   NEVER_SEEN: { title: "daneward has not looked at this certificate yet", hint: "daneward tick CERT" },
 } as const satisfies CodeTable;

@@ -1,0 +1,163 @@
+/**
+ * Gathers what one tick sees of the world for one certificate: the ACME client's files, our deployment store, every
+ * name server of every owner name, one validated answer each, and the handshake of every address. Evidence only: what
+ * cannot be looked at is part of it, and nothing here decides anything.
+ */
+import os from "node:os";
+import { assert } from "../base/assert.ts";
+import { fault } from "../base/errors.ts";
+import { seconds } from "../base/time.ts";
+import type { Clock, Seconds } from "../base/time.ts";
+import type { CertificateConfig, PublisherConfig } from "../config/schema.ts";
+import { TYPE, rcodeName } from "../dns/iana.ts";
+import type { DomainName } from "../dns/name.ts";
+import { decodeTlsa, formatTlsa } from "../dns/rdata.ts";
+import type { Rrset } from "../dns/rrset.ts";
+import { mapLimited } from "../resolver/map-limited.ts";
+import type { DnsAnswer } from "../resolver/resolver.ts";
+import type { ServerView } from "../resolver/server-view.ts";
+import { recordText } from "../rollover/chain.ts";
+import type { RecordText } from "../rollover/chain.ts";
+import type {
+  Observation,
+  OwnerObservation,
+  ServerObservation,
+  SourceObservation,
+  ValidatedObservation,
+} from "../rollover/observation.ts";
+import { readSource } from "./chain-files.ts";
+import type { ChainFiles, RereadOptions } from "./chain-files.ts";
+import { faultOf, viewStore } from "./deploy.ts";
+import type { StoreView } from "./deploy.ts";
+import { observeEndpoints } from "./endpoints.ts";
+import { deploymentFaults, factsOf } from "./facts.ts";
+import type { DeployTarget } from "./versions.ts";
+import type { World } from "./world.ts";
+
+/** Owner names looked at side by side; each asks every address of every name server. */
+const OWNERS_AT_ONCE = 8;
+
+/** What `observe` looks at and through. */
+export interface Subject {
+  readonly certificate: CertificateConfig;
+  readonly publisher: PublisherConfig;
+  readonly target: DeployTarget;
+  readonly world: World;
+  readonly clock: Clock;
+  readonly reread: RereadOptions;
+  readonly signal: AbortSignal;
+}
+
+/** An observation, and the very files it speaks of, so that what is stored is what was judged. */
+export interface Sight {
+  readonly observation: Observation;
+  readonly source: ChainFiles | null;
+}
+
+/** Looks at everything once. Failures of the outside are part of the observation. */
+export async function observe(subject: Subject): Promise<Sight> {
+  const { certificate } = subject;
+  const store = viewStore(subject.target, certificate.parameters);
+  const [source, owners, endpoints] = await Promise.all([
+    readSource(certificate.source, subject.reread),
+    mapLimited(certificate.policy.owners, (owner) => observeOwner(subject, owner), OWNERS_AT_ONCE),
+    observeEndpoints(certificate, subject.world, subject.signal),
+  ]);
+  return {
+    observation: {
+      uptime: uptime(),
+      source: sourceObservation(subject, store, source),
+      deployed: store.deployed,
+      stored: [...new Set(store.chains.map(({ facts }) => facts.id))],
+      owners,
+      endpoints,
+    },
+    source: source.ok ? source.value : null,
+  };
+}
+
+function uptime(): Seconds | null {
+  const known = os.uptime();
+  return known > 0 ? seconds(Math.floor(known)) : null;
+}
+
+function sourceObservation(
+  subject: Subject,
+  store: StoreView,
+  source: Awaited<ReturnType<typeof readSource>>,
+): SourceObservation {
+  if (!source.ok) return { outcome: "failed", fault: source.fault };
+  const { certificate } = subject;
+  return {
+    outcome: "chain",
+    chain: factsOf(source.value, certificate.parameters),
+    faults: [
+      ...deploymentFaults(source.value, certificate, subject.clock()),
+      // Said before anything is published: there would be no way to deploy what the records announce.
+      ...(store.blocked === null ? [] : [store.blocked]),
+    ],
+  };
+}
+
+async function observeOwner(subject: Subject, owner: DomainName): Promise<OwnerObservation> {
+  const [view, answer] = await Promise.all([
+    subject.world.viewOwner(owner).catch((error: unknown) => faultOf(error)),
+    subject.world.resolve(owner, TYPE.TLSA),
+  ]);
+  if ("code" in view) return { outcome: "failed", owner, fault: view };
+  return {
+    outcome: "seen",
+    owner,
+    finalOwner: view.finalOwner,
+    zone: view.zone,
+    aliasTtl: seconds(Math.max(0, ...view.aliases.map((link) => link.ttl))),
+    servers: view.servers.map((server) => serverObservation(server, subject.publisher)),
+    validated: validatedObservation(answer),
+  };
+}
+
+function serverObservation(view: ServerView, publisher: PublisherConfig): ServerObservation {
+  const { name, address } = view.server;
+  const base = { server: name, address, excluded: isExcluded(name, address, publisher) };
+  const { said } = view;
+  if (said.outcome === "failed") return { ...base, said };
+  // NXDOMAIN is an answer: no records. Anything else but NOERROR says nothing about the RRset.
+  if (said.rcode !== 0 && said.rcode !== 3) {
+    const problem = fault("DNS_RCODE", `${name} (${address}) answers ${rcodeName(said.rcode)}`);
+    return { ...base, said: { outcome: "failed", fault: problem } };
+  }
+  return {
+    ...base,
+    said: {
+      outcome: "answer",
+      records: recordsOf(said.rrset),
+      // RFC 2308 §5: a negative answer without an SOA record is not cached.
+      ttl: said.rrset?.ttl ?? said.negativeTtl ?? seconds(0),
+      authoritative: said.authoritative,
+      signed: said.signed ?? true,
+      serial: said.serial,
+    },
+  };
+}
+
+/** `check_ns` names those that count, `exclude_ns` those that do not; each by name or by address. */
+function isExcluded(name: DomainName, address: string, publisher: PublisherConfig): boolean {
+  const names = (list: readonly string[]): boolean =>
+    list.some((entry) => entry === address || `${entry.toLowerCase().replace(/\.$/, "")}.` === name);
+  return names(publisher.excludeNs) || (publisher.checkNs !== "all" && !names(publisher.checkNs));
+}
+
+/** Records that are no TLSA RDATA at all bind nobody and cannot be ours: they are left out. */
+function recordsOf(rrset: Rrset | null): readonly RecordText[] {
+  return (rrset?.rdatas ?? []).flatMap((rdata): readonly RecordText[] => {
+    const decoded = decodeTlsa(rdata);
+    return decoded.ok ? [recordText(formatTlsa(decoded.value))] : [];
+  });
+}
+
+function validatedObservation(answer: DnsAnswer): ValidatedObservation {
+  if (!("reasons" in answer)) return { status: answer.status, records: recordsOf(answer.rrset) };
+  const [reason] = answer.reasons;
+  assert(reason !== undefined, `a ${answer.status} answer without a reason`);
+  return { status: answer.status, fault: reason };
+}

@@ -1,0 +1,22 @@
+/** The driver's windows on the outside, each a function, so that tests put another world behind them. */
+import type { DomainName } from "../dns/name.ts";
+import type { Publisher } from "../publisher/publisher.ts";
+import type { Resolve } from "../resolver/resolver.ts";
+import type { OwnerView } from "../resolver/server-view.ts";
+import type { Endpoint, ProbeOutcome } from "../verifier/endpoint.ts";
+import type { Configuration, PublisherConfig } from "../config/schema.ts";
+import type { Clock } from "../base/time.ts";
+
+export interface World {
+  /** The validating resolver's answers. */
+  readonly resolve: Resolve;
+  /** What every name server says of a TLSA owner name. Throws OperationalError when zone or servers cannot be found. */
+  readonly viewOwner: (owner: DomainName) => Promise<OwnerView>;
+  /** One handshake with one address. */
+  readonly probe: (endpoint: Endpoint, address: string, signal: AbortSignal) => Promise<ProbeOutcome>;
+  /** The publisher of that configuration. Throws OperationalError when its key cannot be read. */
+  readonly publisher: (config: PublisherConfig) => Promise<Publisher>;
+}
+
+/** Makes the world of a configuration; called once a tick, and only when something is due. */
+export type WorldMaker = (configuration: Configuration, clock: Clock, signal: AbortSignal) => Promise<World>;
