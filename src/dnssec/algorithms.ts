@@ -1,0 +1,118 @@
+/**
+ * The signature algorithms of DNSSEC on top of node:crypto. Keys go in as JWK, because their fields are the very octets
+ * of the DNSKEY; ECDSA signatures are r and s side by side (RFC 6605 §4), not DER.
+ */
+import { createPublicKey, sign, verify } from "node:crypto";
+import type { JsonWebKey, KeyObject } from "node:crypto";
+import { failure, success } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
+import { readUint16 } from "../dns/wire.ts";
+
+/** DNSSEC algorithm numbers that we can verify (RFC 8624 §3.1 asks for all of these but Ed448, which it recommends). */
+export const ALGORITHM = {
+  RSASHA256: 8,
+  RSASHA512: 10,
+  ECDSAP256SHA256: 13,
+  ECDSAP384SHA384: 14,
+  ED25519: 15,
+  ED448: 16,
+} as const;
+
+interface RsaScheme {
+  readonly family: "rsa";
+  readonly hash: string;
+}
+
+interface CurveScheme {
+  readonly family: "ecdsa" | "eddsa";
+  /** Null where the algorithm hashes by itself. */
+  readonly hash: string | null;
+  readonly curve: string;
+  /** Octets of the key, and of a signature. */
+  readonly keyLength: number;
+  readonly signatureLength: number;
+}
+
+function ecdsa(curve: string, hash: string, length: number): CurveScheme {
+  return { family: "ecdsa", hash, curve, keyLength: length, signatureLength: length };
+}
+
+function eddsa(curve: string, keyLength: number): CurveScheme {
+  return { family: "eddsa", hash: null, curve, keyLength, signatureLength: keyLength * 2 };
+}
+
+const SCHEMES: ReadonlyMap<number, RsaScheme | CurveScheme> = new Map<number, RsaScheme | CurveScheme>([
+  [ALGORITHM.RSASHA256, { family: "rsa", hash: "sha256" }],
+  [ALGORITHM.RSASHA512, { family: "rsa", hash: "sha512" }],
+  [ALGORITHM.ECDSAP256SHA256, ecdsa("P-256", "sha256", 64)],
+  [ALGORITHM.ECDSAP384SHA384, ecdsa("P-384", "sha384", 96)],
+  [ALGORITHM.ED25519, eddsa("Ed25519", 32)],
+  [ALGORITHM.ED448, eddsa("Ed448", 57)],
+]);
+
+/** RSA moduli in octets (RFC 5702 §2.1); the exponent bounds are those of BIND, against keys made to be slow. */
+const RSA_MODULUS = { least: 128, most: 512 } as const;
+const RSA_EXPONENT = { least: 3n, most: 0x1_0000_0001n } as const;
+
+/** True when {@link importPublicKey} knows the algorithm. Zones signed with others only count as unsigned (RFC 4035 §5.2). */
+export function isSupported(algorithm: number): boolean {
+  return SCHEMES.has(algorithm);
+}
+
+function base64url(octets: Uint8Array): string {
+  return Buffer.from(octets).toString("base64url");
+}
+
+/** RFC 3110 §2: the exponent's length in one octet or three, the exponent, the modulus. */
+function rsaJwk(publicKey: Uint8Array): JsonWebKey | null {
+  const long = publicKey[0] === 0;
+  const start = long ? 3 : 1;
+  const length = long ? readUint16(publicKey, 1) : (publicKey[0] ?? 0);
+  const exponent = publicKey.subarray(start, start + length);
+  const modulus = publicKey.subarray(start + length);
+  if (exponent.length !== length || length === 0 || length > 8) return null;
+  if (modulus.length < RSA_MODULUS.least || modulus.length > RSA_MODULUS.most || modulus[0] === 0) return null;
+  const value = BigInt(`0x${Buffer.from(exponent).toString("hex")}`);
+  if (value % 2n === 0n || value < RSA_EXPONENT.least || value > RSA_EXPONENT.most) return null;
+  return { kty: "RSA", n: base64url(modulus), e: base64url(exponent) };
+}
+
+function curveJwk(scheme: CurveScheme, publicKey: Uint8Array): JsonWebKey | null {
+  if (publicKey.length !== scheme.keyLength) return null;
+  if (scheme.family === "eddsa") return { kty: "OKP", crv: scheme.curve, x: base64url(publicKey) };
+  const half = scheme.keyLength / 2;
+  const [x, y] = [publicKey.subarray(0, half), publicKey.subarray(half)];
+  return { kty: "EC", crv: scheme.curve, x: base64url(x), y: base64url(y) };
+}
+
+/** The public key field of a DNSKEY as a key. The failure says why it is none. */
+export function importPublicKey(algorithm: number, publicKey: Uint8Array): Result<KeyObject, string> {
+  const scheme = SCHEMES.get(algorithm);
+  if (scheme === undefined) return failure(`algorithm ${String(algorithm)} is not supported`);
+  const jwk = scheme.family === "rsa" ? rsaJwk(publicKey) : curveJwk(scheme, publicKey);
+  if (jwk === null) return failure(`the key does not fit algorithm ${String(algorithm)}`);
+  try {
+    return success(createPublicKey({ key: jwk, format: "jwk" }));
+  } catch (problem) {
+    return failure(`the key is refused: ${describe(problem)}`);
+  }
+}
+
+/** True when the signature verifies. Signatures of a wrong length never do. */
+export function verifySignature(algorithm: number, key: KeyObject, data: Uint8Array, signature: Uint8Array): boolean {
+  const scheme = SCHEMES.get(algorithm);
+  if (scheme === undefined) return false;
+  if (scheme.family !== "rsa" && signature.length !== scheme.signatureLength) return false;
+  return verify(scheme.hash, data, { key, dsaEncoding: "ieee-p1363" }, signature);
+}
+
+/** Signs with a private key that fits the algorithm; null for an algorithm that we do not know. */
+export function createSignature(algorithm: number, privateKey: KeyObject, data: Uint8Array): Uint8Array | null {
+  const scheme = SCHEMES.get(algorithm);
+  if (scheme === undefined) return null;
+  return new Uint8Array(sign(scheme.hash, data, { key: privateKey, dsaEncoding: "ieee-p1363" }));
+}
+
+function describe(problem: unknown): string {
+  return problem instanceof Error ? problem.message : String(problem);
+}
