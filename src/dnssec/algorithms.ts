@@ -21,6 +21,8 @@ export const ALGORITHM = {
 interface RsaScheme {
   readonly family: "rsa";
   readonly hash: string;
+  /** Octets of the smallest modulus allowed. */
+  readonly leastModulus: number;
 }
 
 interface CurveScheme {
@@ -42,16 +44,20 @@ function eddsa(curve: string, keyLength: number): CurveScheme {
 }
 
 const SCHEMES: ReadonlyMap<number, RsaScheme | CurveScheme> = new Map<number, RsaScheme | CurveScheme>([
-  [ALGORITHM.RSASHA256, { family: "rsa", hash: "sha256" }],
-  [ALGORITHM.RSASHA512, { family: "rsa", hash: "sha512" }],
+  [ALGORITHM.RSASHA256, { family: "rsa", hash: "sha256", leastModulus: 64 }],
+  [ALGORITHM.RSASHA512, { family: "rsa", hash: "sha512", leastModulus: 128 }],
   [ALGORITHM.ECDSAP256SHA256, ecdsa("P-256", "sha256", 64)],
   [ALGORITHM.ECDSAP384SHA384, ecdsa("P-384", "sha384", 96)],
   [ALGORITHM.ED25519, eddsa("Ed25519", 32)],
   [ALGORITHM.ED448, eddsa("Ed448", 57)],
 ]);
 
-/** RSA moduli in octets (RFC 5702 §2.1); the exponent bounds are those of BIND, against keys made to be slow. */
-const RSA_MODULUS = { least: 128, most: 512 } as const;
+/**
+ * Octets of the largest modulus. RFC 5702 §2.1, §2.2 bound both ends: 512 to 4096 bits with SHA-256, 1024 to 4096 with
+ * SHA-512. A zone that chooses 512 bits is badly advised, but its data are what its owner signed.
+ */
+const MOST_MODULUS = 512;
+/** No official reference: the bounds of BIND, against exponents made to be slow. */
 const RSA_EXPONENT = { least: 3n, most: 0x1_0000_0001n } as const;
 
 /** True when {@link importPublicKey} knows the algorithm. Zones signed with others only count as unsigned (RFC 4035 §5.2). */
@@ -64,14 +70,14 @@ function base64url(octets: Uint8Array): string {
 }
 
 /** RFC 3110 §2: the exponent's length in one octet or three, the exponent, the modulus. */
-function rsaJwk(publicKey: Uint8Array): JsonWebKey | null {
+function rsaJwk(scheme: RsaScheme, publicKey: Uint8Array): JsonWebKey | null {
   const long = publicKey[0] === 0;
   const start = long ? 3 : 1;
   const length = long ? readUint16(publicKey, 1) : (publicKey[0] ?? 0);
   const exponent = publicKey.subarray(start, start + length);
   const modulus = publicKey.subarray(start + length);
   if (exponent.length !== length || length === 0 || length > 8) return null;
-  if (modulus.length < RSA_MODULUS.least || modulus.length > RSA_MODULUS.most || modulus[0] === 0) return null;
+  if (modulus.length < scheme.leastModulus || modulus.length > MOST_MODULUS || modulus[0] === 0) return null;
   const value = BigInt(`0x${Buffer.from(exponent).toString("hex")}`);
   if (value % 2n === 0n || value < RSA_EXPONENT.least || value > RSA_EXPONENT.most) return null;
   return { kty: "RSA", n: base64url(modulus), e: base64url(exponent) };
@@ -89,7 +95,7 @@ function curveJwk(scheme: CurveScheme, publicKey: Uint8Array): JsonWebKey | null
 export function importPublicKey(algorithm: number, publicKey: Uint8Array): Result<KeyObject, string> {
   const scheme = SCHEMES.get(algorithm);
   if (scheme === undefined) return failure(`algorithm ${String(algorithm)} is not supported`);
-  const jwk = scheme.family === "rsa" ? rsaJwk(publicKey) : curveJwk(scheme, publicKey);
+  const jwk = scheme.family === "rsa" ? rsaJwk(scheme, publicKey) : curveJwk(scheme, publicKey);
   if (jwk === null) return failure(`the key does not fit algorithm ${String(algorithm)}`);
   try {
     return success(createPublicKey({ key: jwk, format: "jwk" }));
