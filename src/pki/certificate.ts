@@ -133,18 +133,26 @@ export function readCredentials(bytes: Uint8Array): Result<Credentials, Fault> {
     const labels = [...new Set(ignored.map((item) => item.label))].join(", ");
     return failure(fault("CERT_NONE", labels === "" ? "the file holds no PEM block" : `the file holds only ${labels}`));
   }
-  const unique = certificates.filter(
-    (certificate, at) => certificates.findIndex((other) => equalBytes(other.der, certificate.der)) === at,
-  );
-  const leaves = findLeaves(unique);
-  const [leaf] = leaves;
+  const chains = chainsOf(certificates);
+  const leaf = chains.length === 1 ? chains[0]?.[0] : undefined;
   return success({
     certificates,
-    chains: leaves.map((each) => orderChain(each, unique)),
-    leaf: leaf === undefined || leaves.length > 1 ? null : certificates.indexOf(leaf),
+    chains,
+    leaf: leaf === undefined ? null : certificates.indexOf(leaf),
     keys,
     ignored,
   });
+}
+
+/**
+ * Sorts certificates of any order, duplicates dropped, into chains, leaf first: one for each server certificate, so two
+ * for a server with an RSA and an ECDSA certificate. A list of authorities alone gives chains that begin with one.
+ */
+export function chainsOf(certificates: readonly Certificate[]): readonly (readonly Certificate[])[] {
+  const unique = certificates.filter(
+    (certificate, at) => certificates.findIndex((other) => equalBytes(other.der, certificate.der)) === at,
+  );
+  return findLeaves(unique).map((leaf) => orderChain(leaf, unique));
 }
 
 /** Those that issued no other one here; certification authorities count only when there is nothing else. */

@@ -37,6 +37,8 @@ export interface PathOptions {
   readonly at: Instant;
   /** SPKIs of `2 1 0` records: each is an anchor for the certificates it signed (RFC 7671 §5.2.3 recommends so). */
   readonly anchorKeys?: readonly Uint8Array[];
+  /** Some issuer on the path, the anchor included, must satisfy this (RFC 7671 §5.4: usage 0 constrains a PKIX path). */
+  readonly through?: (certificate: Certificate) => boolean;
 }
 
 /** Certificates on a path; longer ones do not occur on the Internet. */
@@ -83,7 +85,8 @@ export function findPath(
 function extend(path: readonly Certificate[], search: Search): Path | null {
   const tip = path[path.length - 1];
   if (tip === undefined || path.length > MAX_DEPTH) return null;
-  if (path.length > 1 && search.isAnchor(tip)) {
+  const { through } = search.options;
+  if (path.length > 1 && search.isAnchor(tip) && (through === undefined || path.slice(1).some(through))) {
     const found = accept({ certificates: path, anchor: "certificate" }, search);
     if (found !== null) return found;
   }

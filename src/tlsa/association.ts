@@ -62,6 +62,9 @@ export function sameRecord(left: TlsaRdata, right: TlsaRdata): boolean {
   );
 }
 
+/** Octets of association data that fit into RDATA (RFC 1035 §3.2.1) behind the three parameters. */
+export const MAX_ASSOCIATION_DATA = 65_532;
+
 const DIGESTS_OF_NOTHING = [
   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
   "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
