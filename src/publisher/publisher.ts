@@ -1,7 +1,8 @@
 /**
  * A publisher writes TLSA records at one owner name; it never decides what to publish. Record by record: other
- * records at the name belong to other people (notes: "Add and delete single RRs").
+ * records at the name belong to other people.
  */
+import type { Fault } from "../base/errors.ts";
 import type { Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
@@ -25,6 +26,8 @@ export interface ReadBack {
   readonly records: readonly TlsaRdata[];
   readonly ttl: Seconds | null;
   readonly signed: boolean;
+  /** Worth telling, but no failure: a clamped TTL. */
+  readonly notes?: readonly Fault[];
 }
 
 export interface Publisher {
