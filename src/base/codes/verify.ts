@@ -28,6 +28,14 @@ export const VERIFY_CODES = {
   },
   TLS_FAILED: { title: "the TLS handshake failed", hint: "look at the log of the server" },
   TLS_TIMEOUT: { title: "the TLS handshake did not finish in time", hint: "check that the port really speaks TLS" },
+  TLSA_MISMATCH: {
+    title: "no TLSA record matches the chain that the server sent",
+    hint: "publish the record of the chain that is served, or have the server send the chain that is published",
+  },
+  NAME_MISMATCH: {
+    title: "the certificate is not for this host",
+    hint: "have a certificate issued that names the TLSA base domain, or publish 3 1 1, which needs no name",
+  },
   TLS_NO_CERTIFICATE: { title: "the server sent no certificate", hint: "give the service a certificate" },
   PROBE_CANCELLED: { title: "a probe was cancelled", hint: "start it again" },
 } as const satisfies CodeTable;

@@ -1,0 +1,239 @@
+/**
+ * From evidence to verdict, purely: the same evidence gives the same verdict, whoever gathered it and whenever.
+ *
+ * The order of the questions is that of a client. What DNS says comes first, because it decides whether DANE applies
+ * at all (RFC 7672 §2.2); then which records are usable (RFC 6698 §4.1), less those that digest agility puts aside
+ * (RFC 7671 §9); then whether TLS came about; and only then whether one of the records authenticates the chain. No
+ * usable record in a secure RRset is not the same as no record: a sender then insists on TLS, and authenticates
+ * nothing (RFC 7672 §2.2). A matching record in an unsigned zone is worth nothing and never looked at.
+ */
+import { createHash } from "node:crypto";
+import type { Fault, FaultCode } from "../base/errors.ts";
+import { displayName } from "../dns/name.ts";
+import type { TlsaRdata } from "../dns/rdata.ts";
+import { formatTlsa } from "../dns/rdata.ts";
+import { readCertificate } from "../pki/certificate.ts";
+import type { Certificate } from "../pki/certificate.ts";
+import { isSuppressed } from "../tlsa/agility.ts";
+import { associationFor } from "../tlsa/association.ts";
+import { usability } from "../tlsa/usable.ts";
+import { judgeRecord } from "./chain.ts";
+import type { ChainContext, ReadableChain, RecordOutcome } from "./chain.ts";
+import type { ServedChain } from "./endpoint.ts";
+import type { Evidence, NoTlsa } from "./evidence.ts";
+import type { CertificateFacts, JudgedRecord, Judgement } from "./verdict.ts";
+
+/** What is known about the chain before any record is looked at. */
+interface ChainFacts {
+  readonly chain: ReadableChain | null;
+  readonly fault: Fault | null;
+  readonly facts: Pick<Judgement, "certificate" | "chainLength" | "tlsVersion">;
+  readonly warnings: readonly string[];
+}
+
+const NO_CHAIN: ChainFacts = {
+  chain: null,
+  fault: null,
+  facts: { certificate: null, chainLength: 0, tlsVersion: null },
+  warnings: [],
+};
+
+/** Failures that say nothing about TLS: the service was not reached, or turned us away before. */
+const NOT_REACHED: readonly FaultCode[] = ["CONNECT_FAILED", "CONNECT_TIMEOUT", "SERVICE_REFUSED", "PROBE_CANCELLED"];
+
+/** Judges one address, or offline one chain. */
+export function judge(evidence: Evidence): Judgement {
+  const { tlsa, probe } = evidence;
+  if (tlsa.kind === "error") {
+    const [first] = tlsa.reasons;
+    return {
+      verdict: "tlsa-error",
+      reason: `the TLSA lookup failed (${tlsa.status}): ${first?.message ?? "no reason was given"}`,
+      code: first?.code ?? null,
+      hint: "a DANE client must take this for an attack; check the name servers and signatures of the zone",
+      records: [],
+      ...NO_CHAIN.facts,
+      warnings: [],
+    };
+  }
+  const seen = probe?.outcome === "served" ? readChain(probe) : NO_CHAIN;
+  const tlsFault = probe?.outcome === "failed" ? probe.fault : null;
+  const records = tlsa.kind === "records" ? tlsa.records : [];
+  if (tlsFault !== null && NOT_REACHED.includes(tlsFault.code)) {
+    return verdictOf("unreachable", tlsFault.message, seen, untested(records, evidence), tlsFault);
+  }
+  if (tlsa.kind === "none") {
+    const besides = tlsFault === null ? [] : [`TLS does not work either: ${tlsFault.message}`];
+    return { ...verdictOf("no-dane", whyNoDane(tlsa), seen, []), warnings: besides };
+  }
+  const usable = usableRecords(records, evidence);
+  if (usable.length === 0) {
+    const judged = untested(records, evidence);
+    const count = records.length === 1 ? "the only TLSA record is" : `all ${String(records.length)} TLSA records are`;
+    return tlsFault === null
+      ? verdictOf("unusable-unauthenticated", `${count} unusable`, seen, judged, UNUSABLE)
+      : verdictOf("unusable-broken", `${count} unusable, and TLS fails: ${tlsFault.message}`, seen, judged, tlsFault);
+  }
+  if (tlsFault !== null) return verdictOf("fail-tls", tlsFault.message, seen, untested(records, evidence), tlsFault);
+  return judgeChain(records, usable, seen, evidence);
+}
+
+const UNUSABLE = {
+  code: null,
+  hint: "publish 3 1 1 records (daneward tlsa prints them), and remove the unusable ones",
+};
+
+function whyNoDane({ why, owner }: NoTlsa): string {
+  if (owner === null) return "the addresses are not DNSSEC-secure, so TLSA records are not asked for";
+  const name = displayName(owner);
+  return why === "insecure" ? `the TLSA records at ${name} are not signed` : `there are no TLSA records at ${name}`;
+}
+
+function verdictOf(
+  verdict: Judgement["verdict"],
+  reason: string,
+  seen: ChainFacts,
+  records: readonly JudgedRecord[],
+  problem: { readonly code: FaultCode | null; readonly hint: string | null } = { code: null, hint: null },
+): Judgement {
+  const { code, hint } = problem;
+  return { verdict, reason, code, hint, records, ...seen.facts, warnings: seen.warnings };
+}
+
+function isSmtp({ profile }: Evidence): { readonly smtp: boolean } {
+  return { smtp: profile === "smtp" };
+}
+
+function usableRecords(records: readonly TlsaRdata[], evidence: Evidence): readonly TlsaRdata[] {
+  return records.filter((record) => usability(record, isSmtp(evidence)).usable);
+}
+
+/** The records that no client compares with a chain, and why; null for the others. */
+function setAside(record: TlsaRdata, usable: readonly TlsaRdata[], evidence: Evidence): JudgedRecord | null {
+  const verdict = usability(record, isSmtp(evidence));
+  if (!verdict.usable) return { record, status: "unusable", depth: null, reason: verdict.detail };
+  if (!isSuppressed(record, usable)) return null;
+  return {
+    record,
+    status: "suppressed",
+    depth: null,
+    reason: "a stronger digest of the same usage and selector counts",
+  };
+}
+
+function untested(records: readonly TlsaRdata[], evidence: Evidence): readonly JudgedRecord[] {
+  const usable = usableRecords(records, evidence);
+  return records.map((record) => {
+    return setAside(record, usable, evidence) ?? { record, status: "untested", depth: null, reason: null };
+  });
+}
+
+function readChain({ certificates, tlsVersion }: ServedChain): ChainFacts {
+  const [leaf, ...others] = certificates.map(readCertificate);
+  const damaged = others.filter((each) => !each.ok).length;
+  const facts = { chainLength: certificates.length, tlsVersion: tlsVersion === "" ? null : tlsVersion };
+  if (leaf === undefined || !leaf.ok) {
+    return { chain: null, fault: leaf?.fault ?? null, facts: { certificate: null, ...facts }, warnings: [] };
+  }
+  return {
+    chain: { leaf: leaf.value, others: others.flatMap((each) => (each.ok ? [each.value] : [])) },
+    fault: null,
+    facts: { certificate: describe(leaf.value), ...facts },
+    warnings: damaged === 0 ? [] : [`${String(damaged)} of the certificates sent cannot be read and were left out`],
+  };
+}
+
+function describe(leaf: Certificate): CertificateFacts {
+  const { subject, notBefore, notAfter, keyAlgorithm, dnsNames } = leaf;
+  const digest = (octets: Uint8Array): string => createHash("sha256").update(octets).digest("hex");
+  return {
+    subject,
+    notBefore,
+    notAfter,
+    spkiSha256: digest(leaf.spki),
+    sha256: digest(leaf.der),
+    algorithm: keyAlgorithm,
+    dnsNames,
+  };
+}
+
+/** The order in which clients and people look at usages: the surest first (RFC 7671 §4, notes of RFC 6698 §2.1.1). */
+const USAGE_ORDER: readonly number[] = [3, 2, 1, 0];
+
+function judgeChain(
+  records: readonly TlsaRdata[],
+  usable: readonly TlsaRdata[],
+  seen: ChainFacts,
+  evidence: Evidence,
+): Judgement {
+  const { chain } = seen;
+  if (chain === null) {
+    const what = seen.fault?.message ?? "the server sent no certificate";
+    return verdictOf("fail-chain", what, seen, untested(records, evidence), seen.fault ?? undefined);
+  }
+  const context: ChainContext = {
+    ...evidence,
+    trustStore: evidence.trustStore.flatMap((der) => {
+      const root = readCertificate(der);
+      return root.ok ? [root.value] : [];
+    }),
+  };
+  const judged = records.map((record) => {
+    const aside = setAside(record, usable, evidence);
+    if (aside !== null) return { record, shown: aside, outcome: null };
+    const outcome = judgeRecord(record, usable, chain, context);
+    return { record, shown: shownAs(record, outcome), outcome };
+  });
+  const shown = judged.map((each) => each.shown);
+  const ranked = [...judged].sort((left, right) => {
+    const byUsage = USAGE_ORDER.indexOf(left.record.usage) - USAGE_ORDER.indexOf(right.record.usage);
+    return byUsage !== 0 ? byUsage : (left.shown.depth ?? 0) - (right.shown.depth ?? 0);
+  });
+  for (const { record, outcome } of ranked) {
+    if (outcome?.outcome !== "accepted") continue;
+    const warnings = [...seen.warnings, ...outcome.warnings];
+    return { ...acceptedBy(record, outcome.depth, seen, shown, evidence), warnings };
+  }
+  for (const { outcome } of ranked) {
+    if (outcome?.outcome !== "rejected") continue;
+    return verdictOf(outcome.verdict, outcome.reason, seen, shown, outcome);
+  }
+  const compared = shown.filter(({ status }) => status === "stale").length;
+  const reason =
+    compared === 1 ? "the TLSA record that counts does not match the chain" : "no TLSA record matches the chain";
+  return verdictOf("fail-mismatch", reason, seen, shown, { code: "TLSA_MISMATCH", hint: mismatchHint(chain.leaf) });
+}
+
+function acceptedBy(
+  record: TlsaRdata,
+  depth: number,
+  seen: ChainFacts,
+  shown: readonly JudgedRecord[],
+  { mailExchangerSecure }: Evidence,
+): Judgement {
+  const which = `${String(record.usage)} ${String(record.selector)} ${String(record.matchingType)}`;
+  const what = `${which} matches at depth ${String(depth)}`;
+  // RFC 7672 §2.2.1: a client may authenticate the host, and must not report the delivery as secure.
+  return mailExchangerSecure
+    ? verdictOf("verified", what, seen, shown)
+    : verdictOf("host-verified", `${what}, but the MX records that name the host are not secure`, seen, shown, {
+        code: null,
+        hint: "sign the mail domain with DNSSEC",
+      });
+}
+
+function shownAs(record: TlsaRdata, outcome: RecordOutcome): JudgedRecord {
+  switch (outcome.outcome) {
+    case "accepted":
+      return { record, status: "matched", depth: outcome.depth, reason: null };
+    case "rejected":
+      return { record, status: "matched", depth: outcome.depth, reason: outcome.reason };
+    case "no-match":
+      return { record, status: "stale", depth: null, reason: outcome.reason };
+  }
+}
+
+function mismatchHint(leaf: Certificate): string {
+  const right = associationFor({ usage: 3, selector: 1, matchingType: 1 }, leaf);
+  return `if this is the right certificate, publish "${formatTlsa(right)}"; else make the server present the published one`;
+}
