@@ -48,15 +48,20 @@ export function createHistory(initial: ZoneContent, key: ZoneKey, clock: Clock):
 function createReplica(versions: readonly Version[], clock: Clock): Replica {
   let lag = seconds(0);
   let reached = 0;
+  const advance = (): void => {
+    const due = versions.findLastIndex((version) => version.at + lag * 1000 <= clock());
+    reached = Math.max(reached, due);
+  };
   return {
     zone: () => {
-      const due = versions.findLastIndex((version) => version.at + lag * 1000 <= clock());
-      reached = Math.max(reached, due);
+      advance();
       const version = versions[reached];
       if (version === undefined) throw new Error("a zone without a first version");
       return version.zone;
     },
     setLag: (next) => {
+      // What was due under the old lag has been taken over, whether or not somebody asked meanwhile.
+      advance();
       lag = next;
     },
   };

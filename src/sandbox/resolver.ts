@@ -48,22 +48,22 @@ interface Entry extends FetchedAnswer {
   readonly until: Instant;
 }
 
-const TIMEOUT_MS = 400;
+/** How long a server that did not answer is asked last. */
+const SILENCE = seconds(2);
 const LONGEST_ALIAS_CHAIN = 8;
 
 /** Starts the resolver on UDP and TCP. */
 export async function startResolver(options: ResolverOptions): Promise<SandboxResolver> {
   const { clock } = options;
   const cache = new Map<string, Entry>();
-  const fetch = async (name: DomainName, type: number): Promise<FetchedAnswer> =>
-    askAny(options.authorities, name, type);
-  const validator = createValidator({ anchor: options.anchor, clock, fetch });
+  const authorities = createAuthorities(options.authorities, clock);
+  const validator = createValidator({ anchor: options.anchor, clock, fetch: authorities.ask });
 
   async function lookUp(name: DomainName, type: number): Promise<Entry> {
     const key = `${name} ${String(type)}`;
     const cached = cache.get(key);
     if (cached !== undefined && cached.until > clock()) return cached;
-    const fetched = await fetch(name, type);
+    const fetched = await authorities.ask(name, type);
     const finalName = endOfAliases(fetched.answer, name);
     const problem = await validator.problemOf(fetched, finalName, type);
     const storedAt = clock();
@@ -112,6 +112,7 @@ export async function startResolver(options: ResolverOptions): Promise<SandboxRe
     flush: () => {
       cache.clear();
       validator.flush();
+      authorities.flush();
     },
     close: listener.close,
   };
@@ -123,22 +124,42 @@ function forClient(query: DnsMessage, body: ReplyBody): ReplyBody {
   return { ...body, ra: true, ad: body.ad === true && (query.ad || query.edns?.do === true) };
 }
 
-/** Asks one server after another, beginning anywhere, until one answers. */
-async function askAny(servers: readonly DnsServer[], name: DomainName, type: number): Promise<FetchedAnswer> {
-  const start = randomInt(servers.length);
-  let failure = new Error("no name server gave a usable answer");
-  for (let count = 0; count < servers.length; count++) {
-    const server = servers[(start + count) % servers.length];
-    if (server === undefined) continue;
-    try {
-      const reply = await query({ server, name, type, dnssecOk: true, timeoutMs: TIMEOUT_MS });
-      if (reply.rcode !== RCODE.NOERROR && reply.rcode !== RCODE.NXDOMAIN) continue;
-      return { rcode: reply.rcode, answer: groupRrsets(reply.answer), authority: groupRrsets(reply.authority) };
-    } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error));
-    }
-  }
-  throw failure;
+/** Asks for one RRset at one of the servers. */
+interface Authorities {
+  readonly ask: (name: DomainName, type: number) => Promise<FetchedAnswer>;
+  /** Forgets which servers were silent. */
+  readonly flush: () => void;
+}
+
+/** Begins with a random server and goes on to the next; one that was silent a moment ago is asked last. */
+function createAuthorities(servers: readonly DnsServer[], clock: Clock): Authorities {
+  const silentUntil = new Map<DnsServer, Instant>();
+  const isSilent = (server: DnsServer): boolean => (silentUntil.get(server) ?? 0) > clock();
+  return {
+    ask: async (name, type) => {
+      const start = randomInt(Math.max(1, servers.length));
+      const rotated = [...servers.slice(start), ...servers.slice(0, start)];
+      const order = [...rotated.filter((each) => !isSilent(each)), ...rotated.filter(isSilent)];
+      let failure = new Error("no name server gave a usable answer");
+      // The second round is patient: in one process with its servers, a busy moment delays both ends.
+      for (const timeoutMs of [400, 800]) {
+        for (const server of order) {
+          try {
+            const reply = await query({ server, name, type, dnssecOk: true, timeoutMs });
+            if (reply.rcode !== RCODE.NOERROR && reply.rcode !== RCODE.NXDOMAIN) continue;
+            return { rcode: reply.rcode, answer: groupRrsets(reply.answer), authority: groupRrsets(reply.authority) };
+          } catch (error) {
+            failure = error instanceof Error ? error : new Error(String(error));
+            silentUntil.set(server, addSeconds(clock(), SILENCE));
+          }
+        }
+      }
+      throw failure;
+    },
+    flush: () => {
+      silentUntil.clear();
+    },
+  };
 }
 
 function endOfAliases(answer: readonly Rrset[], name: DomainName): DomainName {
