@@ -169,13 +169,15 @@ export function writeVersion(
 
 /** All complete versions, oldest first. */
 export function listVersions(target: DeployTarget): readonly Version[] {
-  const directory = versionsDirectory(target);
-  for (const own of [versionsRoot(target), directory]) requireOwnDirectory(own);
-  if (statOf(directory) === null) return [];
-  return readdirSync(directory, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && VERSION_NAME.test(entry.name))
-    .map((entry) => ({ name: entry.name, directory: path.join(directory, entry.name) }))
-    .sort((left, right) => (left.name < right.name ? -1 : 1));
+  return explained(target, () => {
+    const directory = versionsDirectory(target);
+    for (const own of [versionsRoot(target), directory]) requireOwnDirectory(own);
+    if (statOf(directory) === null) return [];
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && VERSION_NAME.test(entry.name))
+      .map((entry) => ({ name: entry.name, directory: path.join(directory, entry.name) }))
+      .sort((left, right) => (left.name < right.name ? -1 : 1));
+  });
 }
 
 /** The version the link points to; null when there is no link yet. Throws DEPLOY_BLOCKED when it is not our link. */
@@ -247,7 +249,7 @@ function explained<T>(target: DeployTarget, work: () => T): T {
   } catch (error) {
     const system = systemCode(error);
     if (system === null || error instanceof OperationalError) throw error;
-    const what = `cannot write the files for ${target.link}: ${error instanceof Error ? error.message : system}`;
+    const what = `cannot manage the files behind ${target.link}: ${error instanceof Error ? error.message : system}`;
     if (system === "ENOSPC" || system === "EDQUOT") throw new OperationalError("DISK_FULL", what, { cause: error });
     throw new OperationalError("DEPLOY_WRITE_FAILED", what, { cause: error });
   }

@@ -1,0 +1,99 @@
+/**
+ * Which standing failures have been reported and when: cron mails whatever a tick prints, and the same mail every ten
+ * minutes is read by nobody. Off a terminal a failure is said when it appears or changes, and once a day while it
+ * stands. Losing this file costs one repetition.
+ */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { instant } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
+import { readFailure, replaceFile, systemCode } from "../store/atomic-file.ts";
+
+/** A failure that stands: `key` says what it is, whatever its words are at the moment. */
+export interface Alarm {
+  readonly certificate: string;
+  readonly key: string;
+  /** The block that was, or is to be, printed. */
+  readonly text: string;
+}
+
+interface SaidAlarm extends Alarm {
+  readonly saidAt: Instant;
+}
+
+const REPEAT_MS = 86_400_000;
+
+function alarmsFile(stateDirectory: string): string {
+  return path.join(stateDirectory, "alarms.json");
+}
+
+/** Whether any failure stands, as far as the last tick knew. */
+export function hasAlarms(stateDirectory: string): boolean {
+  return readAlarms(stateDirectory).length > 0;
+}
+
+/**
+ * Notes which failures stand now and returns those to be said. `looked` names the certificates that were just looked
+ * at; alarms of others stand as they were, unless they are no longer in `configured`. Everything is said with `always`.
+ */
+export function updateAlarms(
+  stateDirectory: string,
+  news: {
+    readonly alarms: readonly Alarm[];
+    readonly looked: ReadonlySet<string>;
+    readonly configured: ReadonlySet<string>;
+    readonly now: Instant;
+    readonly always: boolean;
+  },
+): readonly Alarm[] {
+  const before = readAlarms(stateDirectory);
+  const standing = before.filter(
+    ({ certificate }) => news.configured.has(certificate) && !news.looked.has(certificate),
+  );
+  const said: Alarm[] = [];
+  const after = [...standing, ...news.alarms].map((alarm): SaidAlarm => {
+    const known = before.find((other) => other.certificate === alarm.certificate && other.key === alarm.key);
+    if (!news.always && known !== undefined && Math.abs(news.now - known.saidAt) < REPEAT_MS) {
+      return { ...alarm, saidAt: known.saidAt };
+    }
+    said.push(alarm);
+    return { ...alarm, saidAt: news.now };
+  });
+  if (before.length > 0 || after.length > 0) {
+    replaceFile(alarmsFile(stateDirectory), `${JSON.stringify({ version: 1, alarms: after })}\n`);
+  }
+  return said;
+}
+
+/** The alarms that are due to be said again after an idle tick; the others are left. */
+export function repeatAlarms(stateDirectory: string, now: Instant, always: boolean): readonly Alarm[] {
+  const before = readAlarms(stateDirectory);
+  if (!always && before.every(({ saidAt }) => Math.abs(now - saidAt) < REPEAT_MS)) return [];
+  const names = new Set(before.map(({ certificate }) => certificate));
+  return updateAlarms(stateDirectory, { alarms: [], looked: new Set(), configured: names, now, always });
+}
+
+function readAlarms(stateDirectory: string): readonly SaidAlarm[] {
+  const file = alarmsFile(stateDirectory);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    if (error instanceof SyntaxError || systemCode(error) === "ENOENT") return [];
+    throw readFailure(file, error);
+  }
+  if (typeof parsed !== "object" || parsed === null || !("alarms" in parsed) || !Array.isArray(parsed.alarms))
+    return [];
+  return parsed.alarms.flatMap((item: unknown) => {
+    const alarm = asAlarm(item);
+    return alarm === null ? [] : [alarm];
+  });
+}
+
+function asAlarm(value: unknown): SaidAlarm | null {
+  if (typeof value !== "object" || value === null) return null;
+  if (!("certificate" in value && "key" in value && "text" in value && "saidAt" in value)) return null;
+  const { certificate, key, text, saidAt } = value;
+  if (typeof certificate !== "string" || typeof key !== "string" || typeof text !== "string") return null;
+  return typeof saidAt === "number" ? { certificate, key, text, saidAt: instant(saidAt) } : null;
+}

@@ -1,0 +1,62 @@
+/** The world as it is: the configured resolver, the name servers themselves, TLS to live addresses, signed updates. */
+import type { Clock } from "../base/time.ts";
+import { readTsigKeyFile } from "../config/key-file.ts";
+import type { Configuration, PublisherConfig } from "../config/schema.ts";
+import { TYPE } from "../dns/iana.ts";
+import type { Publisher } from "../publisher/publisher.ts";
+import { createRfc2136Publisher } from "../publisher/rfc2136.ts";
+import { viewOwner } from "../resolver/authoritative.ts";
+import type { Resolve } from "../resolver/resolver.ts";
+import { createTrustedStub } from "../resolver/trusted-stub.ts";
+import { probeAddress } from "../verifier/probe.ts";
+import type { World } from "./world.ts";
+
+/** One question, its retry included. No official reference; resolvers give up on a name after some seconds. */
+const RESOLVER_TIMEOUT_MS = 10_000;
+/** One question to one authoritative server; a silent one is asked again at the next tick anyway. */
+const SERVER_TIMEOUT_MS = 4_000;
+/** One handshake: a slow STARTTLS greeting (postscreen waits 6 s) must still fit. */
+const PROBE_TIMEOUT_MS = 20_000;
+
+/** Opens nothing yet. Throws RESOLVER_NOT_LOOPBACK when the resolver's AD bit may not be believed. */
+export function createLiveWorld(configuration: Configuration, clock: Clock, signal: AbortSignal): Promise<World> {
+  const resolve = createTrustedStub({
+    server: configuration.resolver,
+    timeoutMs: RESOLVER_TIMEOUT_MS,
+    allowRemote: configuration.allowRemoteAd,
+    signal,
+  });
+  const { nameServerPort } = configuration;
+  const publishers = new Map<string, Publisher>();
+  return Promise.resolve({
+    resolve,
+    viewOwner: (owner) => {
+      return viewOwner(owner, TYPE.TLSA, { resolve, clock, timeoutMs: SERVER_TIMEOUT_MS, nameServerPort, signal });
+    },
+    probe: (endpoint, address, probeSignal) => {
+      const options = { serverName: endpoint.host, timeoutMs: PROBE_TIMEOUT_MS, signal: probeSignal };
+      return probeAddress(endpoint, address, options);
+    },
+    publisher: (config) => Promise.resolve().then(() => publisherOf(config, publishers, { resolve, clock })),
+  });
+}
+
+/** One publisher per configured one: its key is read once a tick, and read again by the next. */
+function publisherOf(
+  config: PublisherConfig,
+  known: Map<string, Publisher>,
+  outside: { readonly resolve: Resolve; readonly clock: Clock },
+): Publisher {
+  const found = known.get(config.name);
+  if (found !== undefined) return found;
+  const key = readTsigKeyFile(config.keyFile, config.keyName);
+  const made = createRfc2136Publisher({
+    server: config.server,
+    key,
+    clock: outside.clock,
+    resolve: outside.resolve,
+    timeoutMs: config.timeout * 1000,
+  });
+  known.set(config.name, made);
+  return made;
+}

@@ -1,0 +1,242 @@
+/**
+ * One certificate within one tick: observe, step, save the intent, perform, save the outcome, journal; and once more
+ * while there is something to do at once. It may be killed between any two of these: the state names an intent before
+ * anything is done about it, every action may be repeated, and the next tick looks afresh.
+ */
+import { assert } from "../base/assert.ts";
+import { addSeconds, earliest, seconds } from "../base/time.ts";
+import type { Clock, Instant } from "../base/time.ts";
+import type { CertificateConfig, Configuration } from "../config/schema.ts";
+import type { Action } from "../rollover/actions.ts";
+import type { ActionOutcome } from "../rollover/observation.ts";
+import { recordOutcomes } from "../rollover/outcomes.ts";
+import type { Refusal, RolloverState } from "../rollover/state.ts";
+import { step } from "../rollover/step.ts";
+import type { Step } from "../rollover/step.ts";
+import { appendJournal } from "../store/journal.ts";
+import type { JournalEntry, JsonValue } from "../store/journal.ts";
+import { stampFiles } from "../store/due-index.ts";
+import { loadState, saveState } from "../store/store.ts";
+import type { SavedRefusal, SavedState } from "../store/store.ts";
+import { watchedPaths } from "./chain-files.ts";
+import type { RereadOptions } from "./chain-files.ts";
+import { faultOf, pruneStore } from "./deploy.ts";
+import { groupIdOf } from "./group.ts";
+import { observe } from "./observe.ts";
+import type { Sight, Subject } from "./observe.ts";
+import { pause } from "./pause.ts";
+import { perform } from "./perform.ts";
+import type { ReloadOptions } from "./reload.ts";
+import type { World } from "./world.ts";
+
+/** What every certificate of a tick shares. */
+export interface TickSetting {
+  readonly configuration: Configuration;
+  readonly stateDirectory: string;
+  readonly world: World;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly reload: ReloadOptions;
+  readonly reread: RereadOptions;
+  /** Milliseconds that a tick will wait for the next look while servers are being swapped; 0: leave that to the next tick. */
+  readonly lingerMs: number;
+  /** Told of each journal entry as it is written. */
+  readonly onEvent: (entry: JournalEntry) => void;
+}
+
+/** What a tick leaves behind of one certificate. */
+export interface UnitEnding {
+  readonly saved: SavedState;
+  /** The source as it was before the last look. */
+  readonly paths: readonly string[];
+  readonly stamp: string;
+}
+
+/** More passes than this within one tick would be a circle; the next tick goes on. */
+const MAX_PASSES = 20;
+
+/** Takes one certificate as far as it goes now. Null: interrupted before the first look was over. Throws OperationalError. */
+export async function runUnit(setting: TickSetting, certificate: CertificateConfig): Promise<UnitEnding | null> {
+  const subject = subjectOf(setting, certificate);
+  let ending: UnitEnding | null = null;
+  let lastActions = "";
+  let acted = false;
+  for (let pass = 0; pass < MAX_PASSES && !setting.signal.aborted; pass++) {
+    const paths = watchedPaths(certificate.source);
+    const stamp = stampFiles(paths);
+    const before = loadState(setting.stateDirectory, certificate.name);
+    const sight = await observe(subject);
+    // Interrupted questions look like silent servers: nothing may be concluded from them.
+    if (isAborted(setting.signal)) break;
+    const { saved, outcomes, actions } = await takeStep(setting, subject, sight, before);
+    ending = { saved, paths, stamp };
+    acted ||= actions.length > 0;
+    const actionsText = JSON.stringify(actions);
+    const moved = before === null || before.state.phase.phase !== saved.state.phase.phase;
+    // What was just done shows at once or after the poll interval; asking again and again for the same would be a race.
+    const didSomethingNew =
+      actions.length > 0 && actionsText !== lastActions && outcomes.every((outcome) => outcome.fault === null);
+    lastActions = actionsText;
+    if (moved || didSomethingNew || isDue(saved, setting.clock())) continue;
+    if (!(await linger(setting, saved))) break;
+  }
+  if (acted && ending !== null) prune(setting, subject, ending.saved.state);
+  return ending;
+}
+
+/** The observation and the step of a dry run: what would be done, with nothing saved and nothing done. */
+export async function previewUnit(setting: TickSetting, certificate: CertificateConfig): Promise<Step> {
+  const sight = await observe(subjectOf(setting, certificate));
+  const before = loadState(setting.stateDirectory, certificate.name);
+  return step(before?.state ?? null, sight.observation, certificate.policy, setting.clock());
+}
+
+/** Everything `observe` wants to know about a certificate. Throws KEY_GROUP_UNKNOWN. */
+export function subjectOf(
+  setting: Pick<TickSetting, "configuration" | "world" | "clock" | "signal" | "reread">,
+  certificate: CertificateConfig,
+): Subject {
+  const publisher = setting.configuration.publishers.get(certificate.publisher);
+  assert(publisher !== undefined, `the configuration names no publisher "${certificate.publisher}"`);
+  const keyGroupId = certificate.keyGroup === null ? null : groupIdOf(certificate.keyGroup);
+  const { world, clock, signal, reread } = setting;
+  return { certificate, publisher, target: { link: certificate.deploy, keyGroupId }, world, clock, signal, reread };
+}
+
+interface Pass {
+  readonly saved: SavedState;
+  readonly actions: readonly Action[];
+  readonly outcomes: readonly ActionOutcome[];
+}
+
+async function takeStep(
+  setting: TickSetting,
+  subject: Subject,
+  sight: Sight,
+  before: SavedState | null,
+): Promise<Pass> {
+  const { certificate, publisher, target } = subject;
+  const now = setting.clock();
+  const stepped = step(before?.state ?? null, sight.observation, certificate.policy, now);
+  const intent: SavedState = {
+    certificate: certificate.name,
+    savedAt: now,
+    state: stepped.state,
+    wakeAt: wakeAfter(stepped, sight, certificate, now),
+    refusals: sinceWhen(stepped.refusals, before?.refusals ?? [], now),
+  };
+  saveState(setting.stateDirectory, intent);
+  journal(
+    setting,
+    stepped.events.map(({ event, detail }) => ({ at: now, certificate: certificate.name, event, detail: { detail } })),
+  );
+  if (stepped.actions.length === 0) return { saved: intent, actions: [], outcomes: [] };
+  const { world, clock, reload } = setting;
+  const tools = { certificate, publisher, target, world, clock, reload, source: sight.source };
+  const outcomes = await perform(stepped.actions, tools);
+  const saved: SavedState = { ...intent, savedAt: clock(), state: recordOutcomes(stepped.state, outcomes) };
+  saveState(setting.stateDirectory, saved);
+  journal(
+    setting,
+    outcomes.flatMap((outcome, at) => outcomeEntry(certificate.name, stepped.actions[at], outcome, stepped.state)),
+  );
+  return { saved, actions: stepped.actions, outcomes };
+}
+
+/** A source that could not be read may be half renewed: that is looked at again soon, whatever the step waits for. */
+function wakeAfter(stepped: Step, sight: Sight, certificate: CertificateConfig, now: Instant): Instant {
+  if (sight.observation.source.outcome === "chain") return stepped.wakeAt;
+  return earliest(stepped.wakeAt, addSeconds(now, certificate.policy.pollInterval)) ?? stepped.wakeAt;
+}
+
+function sinceWhen(
+  refusals: readonly Refusal[],
+  before: readonly SavedRefusal[],
+  now: Instant,
+): readonly SavedRefusal[] {
+  return refusals.map((refusal) => {
+    const standing = before.find((other) => other.gate === refusal.gate && other.code === refusal.code);
+    return { ...refusal, since: standing?.since ?? now };
+  });
+}
+
+/** A failure that stands is journalled once, when it appears or changes, not at every tick. */
+function outcomeEntry(
+  certificate: string,
+  action: Action | undefined,
+  outcome: ActionOutcome,
+  before: RolloverState,
+): readonly JournalEntry[] {
+  const subject = "owner" in outcome ? `${outcome.kind} ${outcome.owner}` : outcome.kind;
+  const problem = outcome.fault;
+  if (problem === null) {
+    return [{ at: outcome.at, certificate, event: outcome.kind, detail: { ...detailOf(action), result: "done" } }];
+  }
+  const standing = before.troubles.find((trouble) => trouble.subject === subject);
+  if (standing?.code === problem.code) return [];
+  const detail = { ...detailOf(action), result: "failed", code: problem.code, detail: problem.message };
+  return [{ at: outcome.at, certificate, event: outcome.kind, detail }];
+}
+
+function detailOf(action: Action | undefined): Readonly<Record<string, JsonValue>> {
+  switch (action?.kind) {
+    case "publish":
+      return { owner: action.finalOwner, zone: action.zone, ttl: action.ttl, records: action.add };
+    case "withdraw":
+      return { owner: action.finalOwner, zone: action.zone, records: action.remove };
+    case "store":
+    case "deploy":
+      return { chain: action.chain };
+    case undefined:
+      return {};
+  }
+}
+
+function journal(setting: TickSetting, entries: readonly JournalEntry[]): void {
+  appendJournal(setting.stateDirectory, entries);
+  for (const entry of entries) setting.onEvent(entry);
+}
+
+function isDue(saved: SavedState, now: Instant): boolean {
+  return saved.wakeAt !== null && saved.wakeAt <= now;
+}
+
+/**
+ * While servers are between two chains, the next look is worth waiting for: a reload that went wrong is found, and
+ * undone, within seconds and not at the next cron minute. False: leave it to the next tick.
+ */
+async function linger(setting: TickSetting, saved: SavedState): Promise<boolean> {
+  const { phase } = saved.state.phase;
+  if (phase !== "deploying" && phase !== "confirming") return false;
+  if (saved.wakeAt === null) return false;
+  const wait = saved.wakeAt - setting.clock();
+  if (wait > setting.lingerMs) return false;
+  await pause(Math.max(0, wait), setting.signal);
+  return !isAborted(setting.signal);
+}
+
+/** A signal changes while we wait; asked through a function, the compiler does not take it for settled. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+/** Old versions that cannot be removed harm nothing: said in the journal, tried again after the next action. */
+function prune(setting: TickSetting, subject: Subject, state: RolloverState): void {
+  const at = setting.clock();
+  const certificate = subject.certificate.name;
+  try {
+    const removed = pruneStore(
+      subject.target,
+      state.chains.map((chain) => chain.id),
+    );
+    if (removed.length > 0) journal(setting, [{ at, certificate, event: "prune", detail: { versions: removed } }]);
+  } catch (error) {
+    const { code, message } = faultOf(error);
+    journal(setting, [{ at, certificate, event: "prune", detail: { result: "failed", code, detail: message } }]);
+  }
+}
+
+/** When a certificate whose look failed altogether is tried again. */
+export function retryAt(certificate: CertificateConfig, now: Instant): Instant {
+  return addSeconds(now, seconds(Math.max(1, certificate.policy.pollInterval)));
+}
