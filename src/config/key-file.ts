@@ -1,0 +1,263 @@
+/**
+ * TSIG keys in the files that people already have. The forms: `key "n" { algorithm …; secret "…"; };` (tsig-keygen,
+ * ddns-confgen, session.key), the legacy pair `Kn.+165+12345.{key,private}`, one line `algorithm:name:secret` (nsupdate
+ * -y, knsupdate -k), `name algorithm secret` (pdnsutil list-tsig-keys), the YAML of keymgr -t, and certbot's
+ * `rfc2136.ini`. The form is recognised by what stands in the file, the pair by its file name.
+ *
+ * Decided: an unreadable key stops the program (nsupdate goes on and sends the update unsigned, which the server then
+ * refuses for a reason that nobody understands). A file that strangers can read is refused. With several keys in one
+ * file one must be named. The usual mistakes have messages of their own, and none of them repeats what may be a secret.
+ *
+ * Not done: GSS-TSIG and SIG(0) keys, and keys in environment variables, which every child process can read.
+ */
+import { readFile, stat } from "node:fs/promises";
+import path from "node:path";
+import { fault, OperationalError } from "../base/errors.ts";
+import type { Fault } from "../base/errors.ts";
+import { failure, success } from "../base/result.ts";
+import type { Failure, Result } from "../base/result.ts";
+import { Secret } from "../base/secret.ts";
+import { displayName, parseName } from "../dns/name.ts";
+import type { DomainName } from "../dns/name.ts";
+import { tsigAlgorithmFromName } from "../dns/tsig.ts";
+import type { TsigKey } from "../dns/tsig.ts";
+import { decodeBase64, looksLikeSecret, readKeyStatements } from "./key-text.ts";
+import type { RawKey, RawKeys } from "./key-text.ts";
+
+/** A key, and what else its file says. */
+export interface TsigKeyFile {
+  readonly key: TsigKey;
+  /** Outdated algorithm, short secret: worth telling, no reason to refuse. */
+  readonly warnings: readonly Fault[];
+  /** certbot's file also names the update server. */
+  readonly server: { readonly host: string; readonly port: number } | null;
+}
+
+export interface ParseKeyOptions {
+  /** Where the text comes from, for messages. */
+  readonly source: string;
+  /** Which key, when the text holds several; case and final dot do not matter. */
+  readonly name?: string | undefined;
+}
+
+export interface ReadKeyOptions {
+  readonly name?: string | undefined;
+  /** Groups whose members may read the file; those of this process unless told. */
+  readonly groups?: readonly number[];
+}
+
+/** RFC 8945 §8 advises secrets as long as the hash; below this they can be guessed. */
+const SHORTEST_SECRET = 16;
+const MAX_FILE = 1_048_576;
+
+/** `Kname.+165+12345`, with or without extension. */
+const PAIR = /^K(?<name>.+)\.\+(?<algorithm>\d{3})\+(?<tag>\d{5})(?:\.(?:key|private))?$/;
+
+/** Numbers of dnssec-keygen for HMAC keys; they never were in the registry of DNSSEC algorithms. */
+const PAIR_ALGORITHMS: Readonly<Record<string, string>> = {
+  157: "hmac-md5",
+  161: "hmac-sha1",
+  162: "hmac-sha224",
+  163: "hmac-sha256",
+  164: "hmac-sha384",
+  165: "hmac-sha512",
+};
+
+function refuse(code: Fault["code"], source: string, what: string, hint?: string): Failure<Fault> {
+  return failure(fault(code, `${source}: ${what}`, hint));
+}
+
+function swapped(source: string): Failure<Fault> {
+  return refuse("KEY_FILE_SWAPPED", source, "what stands in the place of the key name looks like the secret");
+}
+
+function checkAlgorithm(raw: RawKey, source: string): Result<TsigKey["algorithm"], Fault> {
+  const text = raw.algorithm.trim();
+  const algorithm = tsigAlgorithmFromName(text);
+  if (algorithm !== null) return success(algorithm);
+  const dashed = tsigAlgorithmFromName(text.replaceAll("_", "-"));
+  if (dashed !== null) {
+    const what = `the algorithm "${text}" is written with an underscore`;
+    return refuse("KEY_FILE_ALGORITHM", source, what, `write ${dashed}`);
+  }
+  // Anything that is not plainly an algorithm may be the secret in the wrong place.
+  const shown = /^hmac[-_.a-z0-9]{0,30}$/i.test(text)
+    ? `"${text}" is no known algorithm`
+    : "no known algorithm is named";
+  return refuse("KEY_FILE_ALGORITHM", source, shown);
+}
+
+function checkName(raw: RawKey, source: string): Result<DomainName, Fault> {
+  const name = parseName(raw.name.trim());
+  if (name.ok) return name;
+  return looksLikeSecret(raw.name)
+    ? swapped(source)
+    : refuse("KEY_FILE_NAME", source, "the key name is not a domain name");
+}
+
+/** Name, algorithm and secret checked; the secret goes into a {@link Secret} and nowhere else. */
+function checkKey(raw: RawKey, source: string): Result<TsigKeyFile, Fault> {
+  const algorithm = checkAlgorithm(raw, source);
+  if (!algorithm.ok) return algorithm;
+  const name = checkName(raw, source);
+  const secret = decodeBase64(raw.secret);
+  if (!name.ok) return name;
+  const who = displayName(name.value);
+  if (looksLikeSecret(raw.name) && (secret === null || !looksLikeSecret(raw.secret))) return swapped(source);
+  if (secret === null) return refuse("KEY_FILE_SECRET", source, `the secret of key "${who}" is not base64`);
+  if (secret.length === 0) return refuse("KEY_FILE_SECRET", source, `the secret of key "${who}" is empty`);
+  const warnings: Fault[] = [];
+  if (algorithm.value === "hmac-md5" || algorithm.value === "hmac-sha1") {
+    warnings.push(fault("KEY_ALGORITHM_WEAK", `${source}: key "${who}" uses ${algorithm.value}`));
+  }
+  if (secret.length < SHORTEST_SECRET) {
+    const what = `the secret of key "${who}" has only ${String(secret.length)} octets`;
+    warnings.push(fault("KEY_SECRET_SHORT", `${source}: ${what}`));
+  }
+  return success({
+    key: { name: name.value, algorithm: algorithm.value, secret: new Secret(secret) },
+    warnings,
+    server: raw.server ?? null,
+  });
+}
+
+function sameKeyName(left: string, right: string): boolean {
+  const [one, other] = [parseName(left.trim()), parseName(right.trim())];
+  return one.ok && other.ok && one.value === other.value;
+}
+
+/** The names in a file for a message; one that looks like a secret is not shown. */
+function listNames(keys: readonly RawKey[]): string {
+  return keys.map((key) => (looksLikeSecret(key.name) ? "(not shown)" : `"${key.name}"`)).join(", ");
+}
+
+function chooseKey(found: RawKeys, options: ParseKeyOptions): Result<RawKey, Fault> {
+  const { source, name } = options;
+  const [first, ...more] = found.keys;
+  if (first === undefined) return refuse("KEY_FILE_FORMAT", source, "no TSIG key is in it");
+  if (name === undefined) {
+    if (more.length === 0) return success(first);
+    return refuse("KEY_FILE_SEVERAL", source, `${String(found.keys.length)} keys are in it: ${listNames(found.keys)}`);
+  }
+  const wanted = found.keys.filter((key) => sameKeyName(key.name, name));
+  const [key] = wanted;
+  if (key === undefined) {
+    return refuse("KEY_FILE_NO_SUCH_KEY", source, `no key "${name}" is in it, only ${listNames(found.keys)}`);
+  }
+  if (wanted.length > 1) return refuse("KEY_FILE_SEVERAL", source, `the key "${name}" is in it more than once`);
+  return success(key);
+}
+
+/**
+ * Reads the text of a key file in any of the forms above but the legacy pair. Faults: `KEY_FILE_FORMAT`,
+ * `KEY_FILE_ALGORITHM`, `KEY_FILE_NAME`, `KEY_FILE_SECRET`, `KEY_FILE_SWAPPED`, `KEY_FILE_SEVERAL`, `KEY_FILE_NO_SUCH_KEY`.
+ */
+export function parseTsigKey(text: string, options: ParseKeyOptions): Result<TsigKeyFile, Fault> {
+  const found = readKeyStatements(text);
+  if (!found.ok) return refuse("KEY_FILE_FORMAT", options.source, found.fault.what, found.fault.hint);
+  const raw = chooseKey(found.value, options);
+  return raw.ok ? checkKey(raw.value, options.source) : raw;
+}
+
+function unreadable(file: string, error: unknown): OperationalError {
+  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error);
+  const why: Readonly<Record<string, string>> = {
+    ENOENT: "there is no such file",
+    EACCES: "this user may not read it",
+    EISDIR: "it is a directory",
+  };
+  return new OperationalError("KEY_FILE_UNREADABLE", `the key file ${file} cannot be read: ${why[code] ?? code}`, {
+    retry: "never",
+    cause: error,
+  });
+}
+
+function ownGroups(): readonly number[] {
+  return [...(process.getgroups?.() ?? []), ...(process.getegid === undefined ? [] : [process.getegid()])];
+}
+
+/** Refuses a file that users outside our groups can read or write. */
+async function checkMode(file: string, groups: readonly number[]): Promise<void> {
+  let status;
+  try {
+    status = await stat(file);
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+  const mode = (status.mode & 0o7777).toString(8).padStart(4, "0");
+  const byOthers = (status.mode & 0o006) !== 0;
+  const byStrangers = (status.mode & 0o060) !== 0 && !groups.includes(status.gid);
+  if (!byOthers && !byStrangers) return;
+  const who = byOthers ? "every user" : `group ${String(status.gid)}, which daneward does not run in,`;
+  throw new OperationalError(
+    "KEY_FILE_EXPOSED",
+    `the key file ${file} has mode ${mode}: ${who} can read or change it`,
+    {
+      retry: "never",
+    },
+  );
+}
+
+async function readGuarded(file: string, groups: readonly number[]): Promise<string> {
+  await checkMode(file, groups);
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+  if (bytes.length <= MAX_FILE) return new TextDecoder().decode(bytes);
+  throw OperationalError.of(
+    fault("KEY_FILE_FORMAT", `${file}: ${String(bytes.length)} octets are too many for a key file`),
+  );
+}
+
+/** The secret stands in both files of a pair; the name only in the file name, the algorithm in file name and `.private`. */
+async function readPair(
+  file: string,
+  options: ReadKeyOptions,
+  groups: readonly number[],
+): Promise<Result<TsigKeyFile, Fault>> {
+  const parts = PAIR.exec(path.basename(file))?.groups;
+  const stem = file.replace(/\.(key|private)$/, "");
+  const source = `${stem}.private`;
+  const number = parts?.["algorithm"] ?? "";
+  const text = await readGuarded(source, groups);
+  try {
+    await stat(`${stem}.key`);
+    await checkMode(`${stem}.key`, groups);
+  } catch (error) {
+    // The .private file alone is enough; only an exposed .key beside it matters.
+    if (error instanceof OperationalError) throw error;
+  }
+  const field = (name: string): string | undefined => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(text)?.[1]?.trim();
+  const inside = /^\d+/.exec(field("Algorithm") ?? "")?.[0];
+  const secret = field("Key");
+  if (inside === undefined || secret === undefined) {
+    return refuse("KEY_FILE_FORMAT", source, "the lines Algorithm: and Key: of a private HMAC key are missing");
+  }
+  if (inside !== number) {
+    return refuse("KEY_FILE_ALGORITHM", source, `the file name says algorithm ${number}, the file itself ${inside}`);
+  }
+  const algorithm = PAIR_ALGORITHMS[number];
+  if (algorithm === undefined) {
+    const hint = "a DNSSEC key signs zones; for updates make a TSIG key with tsig-keygen";
+    return refuse("KEY_FILE_ALGORITHM", source, `algorithm ${number} is not an HMAC, so this is no TSIG key`, hint);
+  }
+  const raw = { name: parts?.["name"] ?? "", algorithm, secret };
+  const chosen = chooseKey({ keys: [raw] }, { source, name: options.name });
+  return chosen.ok ? checkKey(chosen.value, source) : chosen;
+}
+
+/**
+ * Reads a key file, or either file or the stem of a legacy pair. Throws `KEY_FILE_UNREADABLE`, `KEY_FILE_EXPOSED`, and
+ * the faults of {@link parseTsigKey}.
+ */
+export async function readTsigKeyFile(file: string, options: ReadKeyOptions = {}): Promise<TsigKeyFile> {
+  const groups = options.groups ?? ownGroups();
+  const read = PAIR.test(path.basename(file))
+    ? await readPair(file, options, groups)
+    : parseTsigKey(await readGuarded(file, groups), { source: file, name: options.name });
+  if (!read.ok) throw OperationalError.of(read.fault);
+  return read.value;
+}

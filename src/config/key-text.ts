@@ -1,0 +1,172 @@
+/** The text forms of TSIG key files, taken apart but not yet judged. Pure; answers with a Result on any text. */
+import { failure, success } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
+
+/** Name, algorithm and secret as they stand in the file. */
+export interface RawKey {
+  readonly name: string;
+  readonly algorithm: string;
+  readonly secret: string;
+  readonly server?: { readonly host: string; readonly port: number };
+}
+
+export interface RawKeys {
+  readonly keys: readonly RawKey[];
+}
+
+/** What is wrong with the text as a whole. */
+export interface TextFault {
+  readonly what: string;
+  readonly hint?: string;
+}
+
+function refuse(what: string, hint?: string): Result<RawKeys, TextFault> {
+  return failure(hint === undefined ? { what } : { what, hint });
+}
+
+/** Strict RFC 4648 §4: alphabet, padding, no stray bits at the end; null for anything else. */
+export function decodeBase64(text: string): Uint8Array | null {
+  const trimmed = text.trim();
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(trimmed)) return null;
+  const bytes = Buffer.from(trimmed, "base64");
+  return bytes.toString("base64") === trimmed ? new Uint8Array(bytes) : null;
+}
+
+/** Base64 of 16 octets or more that nobody would take for a key name: padded, or mixed case, or with + or /. */
+export function looksLikeSecret(text: string): boolean {
+  const octets = decodeBase64(text)?.length ?? 0;
+  return octets >= 16 && (/[=+/]/.test(text) || (/[a-z]/.test(text) && /[A-Z]/.test(text) && /\d/.test(text)));
+}
+
+/** Words, quoted strings and `{ } ;` of BIND's configuration language, comments dropped where a token may begin. */
+function* tokens(text: string): Generator<string> {
+  const pattern =
+    /\s+|#[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|"(?<quoted>[^"]*)"|(?<mark>[{};])|(?<word>[^\s{};"]+)|"/g;
+  for (const { groups } of text.matchAll(pattern)) {
+    const token = groups?.["quoted"] ?? groups?.["mark"] ?? groups?.["word"];
+    if (token !== undefined) yield token;
+  }
+}
+
+/** Tokens up to the `}` that closes a block that is open already. */
+function takeBlock(words: Iterator<string, unknown>): readonly string[] | null {
+  const block: string[] = [];
+  for (let depth = 1; ;) {
+    const next = words.next();
+    if (next.done === true || typeof next.value !== "string") return null;
+    if (next.value === "{") depth++;
+    if (next.value === "}") depth--;
+    if (depth === 0) return block;
+    block.push(next.value);
+  }
+}
+
+/** The word behind `keyword` in a block of statements. */
+function wordAfter(block: readonly string[], keyword: string): string | null {
+  const at = block.findIndex(
+    (word, index) => word.toLowerCase() === keyword && (index === 0 || block[index - 1] === ";"),
+  );
+  const value = block[at + 1];
+  return at < 0 || value === undefined || value === ";" ? null : value;
+}
+
+function readNamedKeys(text: string): Result<RawKeys, TextFault> {
+  const keys: RawKey[] = [];
+  const words = tokens(text);
+  let previous = ["", ""];
+  for (let next = words.next(); next.done !== true; next = words.next()) {
+    if (next.value !== "{") {
+      previous = [previous[1] ?? "", next.value];
+      continue;
+    }
+    const block = takeBlock(words);
+    if (block === null) return refuse("a { is never closed");
+    const [keyword, name] = previous;
+    previous = ["", ""];
+    if (keyword?.toLowerCase() !== "key" || name === undefined) continue;
+    const algorithm = wordAfter(block, "algorithm");
+    const secret = wordAfter(block, "secret");
+    if (algorithm === null) return refuse(`a key clause has no algorithm`, "write: algorithm hmac-sha256;");
+    if (secret === null) return refuse(`a key clause has no secret`, 'write: secret "BASE64";');
+    keys.push({ name, algorithm, secret });
+  }
+  return success({ keys });
+}
+
+const CERTBOT = "dns_rfc2136_";
+
+function readCertbot(lines: readonly string[]): Result<RawKeys, TextFault> {
+  const values = new Map<string, string>();
+  for (const line of lines) {
+    const parts = /^dns_rfc2136_(?<key>\w+)\s*=\s*(?<value>.*)$/.exec(line)?.groups;
+    const value = parts?.["value"]?.trim().replace(/^"(.*)"$|^'(.*)'$/, "$1$2");
+    if (parts?.["key"] !== undefined && value !== undefined) values.set(parts["key"], value);
+  }
+  const name = values.get("name");
+  const secret = values.get("secret");
+  if (name === undefined) return refuse(`${CERTBOT}name is missing`);
+  if (secret === undefined) return refuse(`${CERTBOT}secret is missing`);
+  // certbot's own default is HMAC-MD5.
+  const algorithm = values.get("algorithm") ?? "HMAC-MD5";
+  const port = Number(values.get("port") ?? 53);
+  const host = values.get("server");
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) return refuse(`${CERTBOT}port is not a port number`);
+  return success({ keys: [{ name, algorithm, secret, ...(host === undefined ? {} : { server: { host, port } }) }] });
+}
+
+/** `key:` with a list of `id`, `algorithm`, `secret`, as keymgr -t prints it; no YAML beyond that. */
+function readKnotYaml(lines: readonly string[]): Result<RawKeys, TextFault> {
+  const keys: RawKey[] = [];
+  let open: Record<string, string> | null = null;
+  const close = (): boolean => {
+    if (open === null) return true;
+    const { id, algorithm, secret } = open;
+    open = null;
+    if (id === undefined || algorithm === undefined || secret === undefined) return false;
+    keys.push({ name: id, algorithm, secret });
+    return true;
+  };
+  for (const line of lines.slice(1)) {
+    const item = /^(?<dash>-\s*)?(?<key>id|algorithm|secret):\s*(?<value>.*)$/.exec(line)?.groups;
+    if (item === undefined) break;
+    if (item["dash"] !== undefined && !close()) return refuse("a key has no id, algorithm or secret");
+    open ??= {};
+    open[item["key"] ?? ""] = (item["value"] ?? "").replace(/^"(.*)"$|^'(.*)'$/, "$1$2");
+  }
+  if (!close()) return refuse("a key has no id, algorithm or secret");
+  return success({ keys });
+}
+
+function readLine(line: string): RawKey | null {
+  const colons = line.split(":");
+  const [first = "", second = "", third = ""] = colons;
+  if (colons.length === 3) return { algorithm: first, name: second, secret: third };
+  const words = line.split(/\s+/);
+  const [name = "", algorithm = "", secret = ""] = words;
+  return words.length === 3 && colons.length === 1 ? { name, algorithm, secret } : null;
+}
+
+/** Recognises the form and takes the keys out. The fault never repeats any of the text. */
+export function readKeyStatements(text: string): Result<RawKeys, TextFault> {
+  if (text.trim() === "") return refuse("it is empty");
+  if (/-----BEGIN /.test(text)) {
+    return refuse("it is a PEM file, not a TSIG key", "make a TSIG key with tsig-keygen -a hmac-sha256 NAME");
+  }
+  if (/(?:^|[\s;}])key\s+("[^"]*"|[^\s{}"]+)\s*\{/i.test(text)) return readNamedKeys(text);
+  const lines = text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !/^[#;]|^\/\//.test(line));
+  if (lines.some((line) => line.startsWith(CERTBOT))) return readCertbot(lines);
+  if (lines[0] === "key:") return readKnotYaml(lines);
+  if (lines.some((line) => /^Private-key-format:/i.test(line))) {
+    return refuse("a private key of dnssec-keygen must keep its file name", "name it Kname.+165+12345.private again");
+  }
+  const keys = lines.map(readLine);
+  if (keys.every((key) => key !== null)) return success({ keys });
+  const [line = ""] = lines;
+  if (lines.length === 1 && line.split(":").length === 2) {
+    return refuse('"name:secret" without an algorithm is ambiguous', 'write "hmac-sha256:name:secret"');
+  }
+  return refuse("it is in no known form");
+}
