@@ -10,7 +10,7 @@
  *
  * Not done: GSS-TSIG and SIG(0) keys, and keys in environment variables, which every child process can read.
  */
-import { readFile, stat } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { fault, OperationalError } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
@@ -25,8 +25,7 @@ import { decodeBase64, looksLikeSecret, readKeyStatements } from "./key-text.ts"
 import type { RawKey, RawKeys } from "./key-text.ts";
 
 /** A key, and what else its file says. */
-export interface TsigKeyFile {
-  readonly key: TsigKey;
+export interface TsigKeyFile extends TsigKey {
   /** Outdated algorithm, short secret: worth telling, no reason to refuse. */
   readonly warnings: readonly Fault[];
   /** certbot's file also names the update server. */
@@ -36,12 +35,11 @@ export interface TsigKeyFile {
 export interface ParseKeyOptions {
   /** Where the text comes from, for messages. */
   readonly source: string;
-  /** Which key, when the text holds several; case and final dot do not matter. */
-  readonly name?: string | undefined;
+  /** Which key, when the text holds several. */
+  readonly name?: DomainName | null;
 }
 
 export interface ReadKeyOptions {
-  readonly name?: string | undefined;
   /** Groups whose members may read the file; those of this process unless told. */
   readonly groups?: readonly number[];
 }
@@ -115,15 +113,18 @@ function checkKey(raw: RawKey, source: string): Result<TsigKeyFile, Fault> {
     warnings.push(fault("KEY_SECRET_SHORT", `${source}: ${what}`));
   }
   return success({
-    key: { name: name.value, algorithm: algorithm.value, secret: new Secret(secret) },
+    name: name.value,
+    algorithm: algorithm.value,
+    secret: new Secret(secret),
     warnings,
     server: raw.server ?? null,
   });
 }
 
-function sameKeyName(left: string, right: string): boolean {
-  const [one, other] = [parseName(left.trim()), parseName(right.trim())];
-  return one.ok && other.ok && one.value === other.value;
+/** Case and final dot do not matter. */
+function isNamed(key: RawKey, wanted: DomainName): boolean {
+  const name = parseName(key.name.trim());
+  return name.ok && name.value === wanted;
 }
 
 /** The names in a file for a message; one that looks like a secret is not shown. */
@@ -132,19 +133,24 @@ function listNames(keys: readonly RawKey[]): string {
 }
 
 function chooseKey(found: RawKeys, options: ParseKeyOptions): Result<RawKey, Fault> {
-  const { source, name } = options;
+  const { source, name = null } = options;
   const [first, ...more] = found.keys;
   if (first === undefined) return refuse("KEY_FILE_FORMAT", source, "no TSIG key is in it");
-  if (name === undefined) {
+  if (name === null) {
     if (more.length === 0) return success(first);
     return refuse("KEY_FILE_SEVERAL", source, `${String(found.keys.length)} keys are in it: ${listNames(found.keys)}`);
   }
-  const wanted = found.keys.filter((key) => sameKeyName(key.name, name));
+  const wanted = found.keys.filter((key) => isNamed(key, name));
   const [key] = wanted;
   if (key === undefined) {
-    return refuse("KEY_FILE_NO_SUCH_KEY", source, `no key "${name}" is in it, only ${listNames(found.keys)}`);
+    return refuse(
+      "KEY_FILE_NO_SUCH_KEY",
+      source,
+      `no key "${displayName(name)}" is in it, only ${listNames(found.keys)}`,
+    );
   }
-  if (wanted.length > 1) return refuse("KEY_FILE_SEVERAL", source, `the key "${name}" is in it more than once`);
+  if (wanted.length > 1)
+    return refuse("KEY_FILE_SEVERAL", source, `the key "${displayName(name)}" is in it more than once`);
   return success(key);
 }
 
@@ -177,10 +183,10 @@ function ownGroups(): readonly number[] {
 }
 
 /** Refuses a file that users outside our groups can read or write. */
-async function checkMode(file: string, groups: readonly number[]): Promise<void> {
+function checkMode(file: string, groups: readonly number[]): void {
   let status;
   try {
-    status = await stat(file);
+    status = statSync(file);
   } catch (error) {
     throw unreadable(file, error);
   }
@@ -198,11 +204,11 @@ async function checkMode(file: string, groups: readonly number[]): Promise<void>
   );
 }
 
-async function readGuarded(file: string, groups: readonly number[]): Promise<string> {
-  await checkMode(file, groups);
+function readGuarded(file: string, groups: readonly number[]): string {
+  checkMode(file, groups);
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(file);
+    bytes = readFileSync(file);
   } catch (error) {
     throw unreadable(file, error);
   }
@@ -213,22 +219,17 @@ async function readGuarded(file: string, groups: readonly number[]): Promise<str
 }
 
 /** The secret stands in both files of a pair; the name only in the file name, the algorithm in file name and `.private`. */
-async function readPair(
-  file: string,
-  options: ReadKeyOptions,
-  groups: readonly number[],
-): Promise<Result<TsigKeyFile, Fault>> {
+function readPair(file: string, wanted: DomainName | null, groups: readonly number[]): Result<TsigKeyFile, Fault> {
   const parts = PAIR.exec(path.basename(file))?.groups;
   const stem = file.replace(/\.(key|private)$/, "");
   const source = `${stem}.private`;
   const number = parts?.["algorithm"] ?? "";
-  const text = await readGuarded(source, groups);
+  const text = readGuarded(source, groups);
   try {
-    await stat(`${stem}.key`);
-    await checkMode(`${stem}.key`, groups);
+    checkMode(`${stem}.key`, groups);
   } catch (error) {
     // The .private file alone is enough; only an exposed .key beside it matters.
-    if (error instanceof OperationalError) throw error;
+    if (error instanceof OperationalError && error.code === "KEY_FILE_EXPOSED") throw error;
   }
   const field = (name: string): string | undefined => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(text)?.[1]?.trim();
   const inside = /^\d+/.exec(field("Algorithm") ?? "")?.[0];
@@ -245,19 +246,23 @@ async function readPair(
     return refuse("KEY_FILE_ALGORITHM", source, `algorithm ${number} is not an HMAC, so this is no TSIG key`, hint);
   }
   const raw = { name: parts?.["name"] ?? "", algorithm, secret };
-  const chosen = chooseKey({ keys: [raw] }, { source, name: options.name });
+  const chosen = chooseKey({ keys: [raw] }, { source, name: wanted });
   return chosen.ok ? checkKey(chosen.value, source) : chosen;
 }
 
 /**
- * Reads a key file, or either file or the stem of a legacy pair. Throws `KEY_FILE_UNREADABLE`, `KEY_FILE_EXPOSED`, and
- * the faults of {@link parseTsigKey}.
+ * Reads a key file, or either file or the stem of a legacy pair; `name` says which of several keys. Throws
+ * `KEY_FILE_UNREADABLE`, `KEY_FILE_EXPOSED`, and the faults of {@link parseTsigKey}.
  */
-export async function readTsigKeyFile(file: string, options: ReadKeyOptions = {}): Promise<TsigKeyFile> {
+export function readTsigKeyFile(
+  file: string,
+  name: DomainName | null = null,
+  options: ReadKeyOptions = {},
+): TsigKeyFile {
   const groups = options.groups ?? ownGroups();
   const read = PAIR.test(path.basename(file))
-    ? await readPair(file, options, groups)
-    : parseTsigKey(await readGuarded(file, groups), { source: file, name: options.name });
+    ? readPair(file, name, groups)
+    : parseTsigKey(readGuarded(file, groups), { source: file, name });
   if (!read.ok) throw OperationalError.of(read.fault);
   return read.value;
 }
