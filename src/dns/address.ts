@@ -12,7 +12,8 @@ export function parseIpv4(text: string): Uint8Array | null {
 export function parseIpv6(text: string): Uint8Array | null {
   const halves = text.split("::");
   if (halves.length > 2) return null;
-  const groups = halves.map(parseGroups);
+  // Only the last group of all may be a dotted IPv4 address.
+  const groups = halves.map((half, index) => parseGroups(half, index === halves.length - 1));
   const [head, tail] = groups;
   if (head === null || head === undefined || tail === null) return null;
   const missing = 16 - head.length - (tail?.length ?? 0);
@@ -20,13 +21,13 @@ export function parseIpv6(text: string): Uint8Array | null {
   return Uint8Array.from([...head, ...Array.from({ length: missing }, () => 0), ...(tail ?? [])]);
 }
 
-/** Octets of colon-separated groups; a dotted IPv4 address may stand last. */
-function parseGroups(text: string): readonly number[] | null {
+/** Octets of colon-separated groups; a dotted IPv4 address may stand last where `dottedLast` says so. */
+function parseGroups(text: string, dottedLast: boolean): readonly number[] | null {
   if (text === "") return [];
   const octets: number[] = [];
   const groups = text.split(":");
   for (const [index, group] of groups.entries()) {
-    const dotted = index === groups.length - 1 ? parseIpv4(group) : null;
+    const dotted = dottedLast && index === groups.length - 1 ? parseIpv4(group) : null;
     if (dotted !== null) octets.push(...dotted);
     else if (/^[0-9a-fA-F]{1,4}$/.test(group)) octets.push(...uint16(Number.parseInt(group, 16)));
     else return null;
