@@ -3,8 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fault, OperationalError } from "../base/errors.ts";
 import { decodeConfiguration } from "./decode.ts";
+import { pathKey } from "./locate.ts";
+import type { KeyPath } from "./locate.ts";
 import { formatProblem } from "./problem.ts";
-import type { Problem } from "./problem.ts";
+import type { Place, Problem } from "./problem.ts";
 import type { Configuration } from "./schema.ts";
 import { readToml } from "./toml.ts";
 import type { TomlDocument } from "./toml.ts";
@@ -17,6 +19,8 @@ export interface Reading {
   readonly configuration: Configuration | null;
   readonly files: readonly string[];
   readonly problems: readonly Problem[];
+  /** Where a key stands, or else the nearest table around it; null when no file has any of it. */
+  readonly locate: (path: KeyPath) => Place | null;
 }
 
 /** The main file: as given (`--config`), else by the environment, else the default. */
@@ -43,10 +47,23 @@ export async function readConfiguration(mainFile: string): Promise<Reading> {
     else problems.push(document.fault);
   }
   // With a file that cannot be parsed, the others' references would look broken: its faults come first.
-  if (problems.length > 0) return { configuration: null, files, problems };
+  const locate = locatorOf(documents);
+  if (problems.length > 0) return { configuration: null, files, problems, locate };
   const configuration = decodeConfiguration(documents, [...files, folder], problems);
   const faulty = problems.some((problem) => problem.severity === "fault");
-  return { configuration: faulty ? null : configuration, files, problems: inOrder(problems, files) };
+  return { configuration: faulty ? null : configuration, files, problems: inOrder(problems, files), locate };
+}
+
+function locatorOf(documents: readonly TomlDocument[]): Reading["locate"] {
+  return (path) => {
+    for (let length = path.length; length > 0; length--) {
+      for (const { file, positions } of documents) {
+        const position = positions.get(pathKey(path.slice(0, length)));
+        if (position !== undefined) return { file, ...position };
+      }
+    }
+    return null;
+  };
 }
 
 /** The configuration, or an OperationalError that names every fault: CONFIG_INVALID and as {@link readConfiguration}. */
@@ -99,7 +116,8 @@ function isSystemError(cause: unknown): cause is Error & { readonly code: string
   return cause instanceof Error && "code" in cause && typeof cause.code === "string";
 }
 
-function inOrder(problems: readonly Problem[], files: readonly string[]): readonly Problem[] {
+/** In the order of the files, and within each from top to bottom. */
+export function inOrder(problems: readonly Problem[], files: readonly string[]): readonly Problem[] {
   const rank = (problem: Problem): readonly number[] => {
     const { place } = problem;
     return place === null ? [files.length, 0, 0] : [files.indexOf(place.file), place.line, place.column];

@@ -1,0 +1,120 @@
+/**
+ * Whether the host fits the configuration: what `check-config` looks at beyond the files themselves. Only key files and
+ * groups that cannot be used are faults; the rest may well come later (a certificate that is still to be issued, a
+ * folder that root will make), and is a warning.
+ */
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fault, OperationalError } from "../base/errors.ts";
+import type { Fault } from "../base/errors.ts";
+import type { DomainName } from "../dns/name.ts";
+import { formatPath } from "./locate.ts";
+import type { KeyPath } from "./locate.ts";
+import { suggestion } from "./nearest.ts";
+import type { Place, Problem } from "./problem.ts";
+import { RELOAD_PRESETS } from "./reload-presets.ts";
+import type { CertificateConfig, Configuration, SourceConfig } from "./schema.ts";
+
+export interface SurroundingsDependencies {
+  /** Reads a TSIG key as a publisher would. Throws OperationalError. */
+  readonly readKey: (file: string, keyName: DomainName | null) => void;
+  /** Looks a group up. Throws OperationalError. */
+  readonly findGroup: (name: string) => void;
+  /** Folders in which reload programs are looked for, separated by colons. */
+  readonly searchPath: string;
+  readonly locate: (path: KeyPath) => Place | null;
+}
+
+/** Looks at key files, groups, sources, deploy folders and reload programs. */
+export function checkSurroundings(configuration: Configuration, deps: SurroundingsDependencies): readonly Problem[] {
+  const problems: Problem[] = [];
+  const note = (severity: Problem["severity"], path: KeyPath, found: Fault): void => {
+    const message = `${formatPath(path)}: ${found.message}`;
+    problems.push({ ...found, message, severity, place: deps.locate(path) });
+  };
+  const attempt = (path: KeyPath, work: () => void): void => {
+    try {
+      work();
+    } catch (problem) {
+      if (!(problem instanceof OperationalError)) throw problem;
+      note("fault", path, fault(problem.code, problem.message, problem.hint));
+    }
+  };
+  for (const { name, keyFile, keyName } of configuration.publishers.values()) {
+    attempt(["publish", name, "key_file"], () => {
+      deps.readKey(keyFile, keyName);
+    });
+  }
+  for (const certificate of configuration.certificates) {
+    const { name, keyGroup } = certificate;
+    if (keyGroup !== null) {
+      attempt(["certificate", name, "key_group"], () => {
+        deps.findGroup(keyGroup);
+      });
+    }
+    for (const [key, advice] of adviceOn(certificate, deps.searchPath)) {
+      note("warning", ["certificate", name, key], advice);
+    }
+  }
+  return problems;
+}
+
+function adviceOn(certificate: CertificateConfig, searchPath: string): readonly (readonly [key: string, Fault])[] {
+  const found: (readonly [string, Fault])[] = [];
+  for (const path of sourcePaths(certificate.source)) {
+    const problem = readProblem(path);
+    if (problem !== null) {
+      const hint = "have the certificate issued, or correct the path; daneward waits for it";
+      found.push(["source", fault("CONFIG_ADVICE", `${path} ${problem}`, hint)]);
+    }
+  }
+  const parent = dirname(certificate.deploy);
+  const place = nearestExisting(parent);
+  if (!isAllowed(place, constants.W_OK)) {
+    const hint = `let daneward's user write there, or set deploy or deploy_root`;
+    found.push(["deploy", fault("CONFIG_ADVICE", `${place} cannot be written by this user`, hint)]);
+  }
+  for (const [program = "", ...rest] of certificate.reload) {
+    if (isProgram(program, searchPath)) continue;
+    const near = rest.length === 0 ? suggestion(program, RELOAD_PRESETS.keys()) : "";
+    const hint = `presets: ${[...RELOAD_PRESETS.keys()].join(", ")}; otherwise write the command with its full path`;
+    found.push(["reload", fault("CONFIG_ADVICE", `the program "${program}" is not there${near}`, hint)]);
+  }
+  return found;
+}
+
+function sourcePaths(source: SourceConfig): readonly string[] {
+  if (source.kind === "directory") return [source.path];
+  return [source.cert, source.key, ...(source.chain === null ? [] : [source.chain])];
+}
+
+function readProblem(path: string): string | null {
+  try {
+    accessSync(path, constants.R_OK);
+    return null;
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : null;
+    return code === "ENOENT" || code === "ENOTDIR" ? "is not there yet" : "cannot be read by this user";
+  }
+}
+
+function nearestExisting(path: string): string {
+  let place = path;
+  while (!isAllowed(place, constants.F_OK) && dirname(place) !== place) place = dirname(place);
+  return place;
+}
+
+function isAllowed(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    // Whatever the reason, the answer is no.
+    return false;
+  }
+}
+
+function isProgram(program: string, searchPath: string): boolean {
+  const candidates = program.includes("/") ? [program] : searchPath.split(":").map((folder) => join(folder, program));
+  return candidates.some((path) => isAllowed(path, constants.X_OK) && statSync(path).isFile());
+}

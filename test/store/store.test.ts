@@ -1,0 +1,132 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import path from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { OperationalError } from "../../src/base/errors.ts";
+import { instant } from "../../src/base/time.ts";
+import { replaceFile, writeFailure } from "../../src/store/atomic-file.ts";
+import { listStates, loadState, prepareStateDirectory, saveState, stateFile } from "../../src/store/store.ts";
+import { savedState } from "./arbitraries.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+const now = instant(1_790_000_000_000);
+const samples = fc.sample(savedState, { seed: 3, numRuns: 2 });
+const first = { ...(samples[0] ?? expect.fail("no sample")), certificate: "mx" };
+const second = { ...(samples[1] ?? expect.fail("no sample")), certificate: "mx" };
+const isRoot = process.getuid?.() === 0;
+
+function prepared(): string {
+  const folder = path.join(temporaryFolder(), "state");
+  prepareStateDirectory(folder, now);
+  return folder;
+}
+
+function codeOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (problem) {
+    if (problem instanceof OperationalError) return problem.code;
+    throw problem;
+  }
+  return "nothing thrown";
+}
+
+describe("state store", () => {
+  test("a state that was saved is loaded, the newest wins, and nothing else is left in the folder", () => {
+    const folder = prepared();
+    expect(loadState(folder, "mx")).toBeNull();
+    saveState(folder, first);
+    saveState(folder, second);
+    expect(loadState(folder, "mx")).toEqual(second);
+    expect(listStates(folder)).toEqual(["mx"]);
+    expect(readdirSync(path.join(folder, "certificates"))).toEqual(["mx.json"]);
+  });
+
+  test("folders are 0700 and files 0600, whatever the umask", () => {
+    const before = process.umask(0o000);
+    try {
+      const folder = prepared();
+      saveState(folder, first);
+      expect(statSync(folder).mode & 0o777).toBe(0o700);
+      expect(statSync(path.join(folder, "certificates")).mode & 0o777).toBe(0o700);
+      expect(statSync(stateFile(folder, "mx")).mode & 0o777).toBe(0o600);
+    } finally {
+      process.umask(before);
+    }
+  });
+
+  test("a damaged file is an error that names file and place, never an empty state", () => {
+    const folder = prepared();
+    writeFileSync(stateFile(folder, "mx"), '{"version":1}');
+    expect(() => loadState(folder, "mx")).toThrow(/certificates\/mx\.json: \$: the key "certificate" is missing/);
+    expect(codeOf(() => loadState(folder, "mx"))).toBe("STATE_DAMAGED");
+  });
+
+  test("a file that holds the state of another certificate is refused", () => {
+    const folder = prepared();
+    saveState(folder, first);
+    writeFileSync(stateFile(folder, "www"), readFileSync(stateFile(folder, "mx")));
+    expect(() => loadState(folder, "www")).toThrow(/holds the state of "mx"/);
+  });
+
+  test("a state directory that is missing is not made by a save", () => {
+    const folder = path.join(temporaryFolder(), "nowhere");
+    expect(
+      codeOf(() => {
+        saveState(folder, first);
+      }),
+    ).toBe("STATE_UNWRITABLE");
+  });
+
+  test.skipIf(isRoot)("a folder without write permission keeps the old file and leaves no temporary", () => {
+    const folder = prepared();
+    saveState(folder, first);
+    chmodSync(path.join(folder, "certificates"), 0o500);
+    const code = codeOf(() => {
+      saveState(folder, second);
+    });
+    chmodSync(path.join(folder, "certificates"), 0o700);
+    expect(code).toBe("PERMISSION_DENIED");
+    expect(loadState(folder, "mx")).toEqual(first);
+    expect(readdirSync(path.join(folder, "certificates"))).toEqual(["mx.json"]);
+  });
+
+  test("a full disk is told as such, and a write that fails leaves no temporary", () => {
+    const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    expect(writeFailure("/x", full)).toMatchObject({
+      code: "DISK_FULL",
+      message: "cannot write /x: no space left on device",
+      retry: "later",
+    });
+    const folder = temporaryFolder();
+    mkdirSync(path.join(folder, "target"));
+    expect(
+      codeOf(() => {
+        replaceFile(path.join(folder, "target"), "a file cannot replace a folder");
+      }),
+    ).toBe("STATE_UNWRITABLE");
+    expect(readdirSync(folder)).toEqual(["target"]);
+  });
+
+  test("leftovers of a killed process go after an hour, young ones stay", () => {
+    const folder = prepared();
+    const old = path.join(folder, "certificates", ".mx.json.00.tmp");
+    const young = path.join(folder, "spool", ".1.json.01.tmp");
+    writeFileSync(old, "half");
+    writeFileSync(young, "half");
+    utimesSync(old, now / 1000 - 3601, now / 1000 - 3601);
+    utimesSync(young, now / 1000 - 3599, now / 1000 - 3599);
+    prepareStateDirectory(folder, now);
+    expect([existsSync(old), existsSync(young)]).toEqual([false, true]);
+    expect(listStates(folder)).toEqual([]);
+  });
+});
