@@ -29,7 +29,13 @@ import type { TlsaParameters } from "../tlsa/params.ts";
 /** Records, and remarks about the input for people. */
 export interface ComputedRecords {
   readonly lines: readonly TlsaLine[];
-  readonly remarks: readonly string[];
+  readonly remarks: readonly Remark[];
+}
+
+/** A remark about the input: a `warning` when the records are probably not what was wanted. */
+export interface Remark {
+  readonly level: "warning" | "note";
+  readonly text: string;
 }
 
 /** What the files hold, pooled. */
@@ -118,26 +124,34 @@ function remarksOn(
   heap: Heap,
   parameters: readonly TlsaParameters[],
   now: Instant,
-): readonly string[] {
-  const remarks: string[] = [];
+): readonly Remark[] {
+  const remarks: Remark[] = [];
+  const remark = (level: Remark["level"], text: string): void => void remarks.push({ level, text });
   const leaves = heap.chains.flatMap((chain) => chain.slice(0, 1));
   if (leaves.length > 1) {
     const names = leaves.map((leaf) => `${nameOf(leaf)} (${leaf.keyAlgorithm})`).join(", ");
-    remarks.push(`${String(leaves.length)} server certificates, records of each: ${names}`);
+    // One certificate for each kind of key is how servers are set up; two of one kind look like an old file.
+    const kinds = new Set(leaves.map((leaf) => leaf.keyAlgorithm.split(" ")[0]));
+    const level = kinds.size === leaves.length ? "note" : "warning";
+    remark(level, `${String(leaves.length)} server certificates, records of each: ${names}`);
   }
   for (const leaf of leaves) {
     if (leaf.notAfter < now && leaf.unreadable === null) {
-      remarks.push(`${nameOf(leaf)} expired at ${formatInstant(leaf.notAfter)}`);
+      remark("warning", `${nameOf(leaf)} expired at ${formatInstant(leaf.notAfter)}`);
     }
     if (leaf.isCa && !leaf.isSelfIssued && parameters.some(({ usage }) => !isIssuerUsage(usage))) {
-      remarks.push(`${nameOf(leaf)} is a certification authority: is the server certificate missing from the file?`);
+      remark(
+        "warning",
+        `${nameOf(leaf)} is a certification authority: is the server certificate missing from the file?`,
+      );
     }
-    if (leaf.unreadable !== null) remarks.push(`${nameOf(leaf)} has fields that cannot be read: ${leaf.unreadable}`);
+    if (leaf.unreadable !== null)
+      remark("warning", `${nameOf(leaf)} has fields that cannot be read: ${leaf.unreadable}`);
   }
   for (const { certificates, keys } of files) {
     const stray = keys.find((key) => !certificates.some(({ spki }) => equalBytes(spki, key.spki)));
     if (certificates.length > 0 && stray !== undefined) {
-      remarks.push(`the ${stray.source} in the file belongs to none of its certificates; it was left out`);
+      remark("warning", `the ${stray.source} in the file belongs to none of its certificates; it was left out`);
     }
   }
   return remarks;

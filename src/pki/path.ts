@@ -90,11 +90,6 @@ function extend(path: readonly Certificate[], search: Search): Path | null {
     const found = accept({ certificates: path, anchor: "certificate" }, search);
     if (found !== null) return found;
   }
-  for (const key of search.options.anchorKeys ?? []) {
-    if (signatureBy(tip, key, search) !== "good") continue;
-    const found = accept({ certificates: path, anchor: "key" }, search);
-    if (found !== null) return found;
-  }
   for (const candidate of search.pool) {
     if (candidate.subjectKey !== tip.issuerKey) continue;
     if (path.some((known) => equalBytes(known.der, candidate.der))) continue;
@@ -104,6 +99,12 @@ function extend(path: readonly Certificate[], search: Search): Path | null {
       continue;
     }
     const found = extend([...path, candidate], search);
+    if (found !== null) return found;
+  }
+  // A key without a certificate comes last: a certificate of that key on the wire is the better anchor.
+  for (const key of search.options.anchorKeys ?? []) {
+    if (signatureBy(tip, key, search) !== "good") continue;
+    const found = accept({ certificates: path, anchor: "key" }, search);
     if (found !== null) return found;
   }
   return null;

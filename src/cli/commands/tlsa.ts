@@ -52,9 +52,10 @@ export async function run(args: readonly string[], options: TlsaOptions, io: Io)
   const records = computed.lines.map(({ record }) => record);
   io.out(renderTlsa(computed.lines, output, place));
   if (options.quiet !== true) {
-    for (const remark of computed.remarks) io.err(`daneward: warning: ${remark}\n`);
     const smtp = place.owner === null ? null : port === SMTP_PORT;
-    for (const { level, text } of adviseOn(records, { smtp })) io.err(`daneward: ${level}: ${text}\n`);
+    for (const { level, text } of [...computed.remarks, ...adviseOn(records, { smtp })]) {
+      io.err(`daneward: ${level}: ${text}\n`);
+    }
   }
   return EXIT.done;
 }
