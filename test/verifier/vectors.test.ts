@@ -47,7 +47,7 @@ const folder = vectorsFolder();
 
 function load(file: string): Suite {
   if (folder === null) return { cases: [], certs: {} };
-  const suite: Suite = JSON.parse(readFileSync(path.join(folder, file), "utf8"));
+  const suite = JSON.parse(readFileSync(path.join(folder, file), "utf8")) as Suite;
   for (const [digest, { pem }] of Object.entries(suite.certs)) {
     expect(createHash("sha256").update(derOf(pem)).digest("hex")).toBe(digest);
   }
