@@ -120,6 +120,7 @@ function unescapeLabel(text: string): Uint8Array | null {
 
 /** Splits at dots that no backslash escapes. U+3002, U+FF0E and U+FF61 are dots to IDNA (RFC 3490 §3.1). */
 function splitLabels(text: string): readonly string[] {
+  if (!/[\\\u3002\uff0e\uff61]/.test(text)) return text.replace(/\.$/, "").split(".");
   const labels: string[] = [];
   let label = "";
   for (let at = 0; at < text.length; at++) {

@@ -237,7 +237,7 @@ type Located =
   | { readonly found: "malformed"; readonly detail: string }
   | { readonly found: "tsig"; readonly tsig: TsigFields; readonly message: Uint8Array };
 
-/** Finds the one TSIG record that may be there, last in the additional section (RFC 8945 §5.1). */
+/** Finds the one TSIG record that may be there, last in the additional section (RFC 8945 §5.2). */
 function locateTsig(bytes: Uint8Array): Located {
   const sections = decodeSections(bytes);
   if (!sections.ok) return { found: "malformed", detail: sections.fault.message };
@@ -328,6 +328,7 @@ function judge(expectation: Expectation): TsigVerdict {
   }
   const expected = hmac(key, digestInput(message, tsig, expectation.kind, expectation.priorMac)).subarray(0, length);
   if (length === 0 || !timingSafeEqual(expected, tsig.mac)) return reject("BADSIG", "the MAC does not verify");
+  // Before our own look at the time: with clocks apart it would hide the server's, and success it is in no case.
   if (tsig.error === TSIG_ERROR.BADTIME) {
     return { status: "signed-error", error: tsig.error, serverTime: serverTimeOf(tsig), key, tsig };
   }

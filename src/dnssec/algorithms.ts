@@ -8,7 +8,7 @@ import { failure, success } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import { readUint16 } from "../dns/wire.ts";
 
-/** DNSSEC algorithm numbers that we can verify (RFC 8624 §3.1 asks for all of these but Ed448, which it recommends). */
+/** DNSSEC algorithm numbers that we can verify (RFC 8624 §3.1 makes each of them a MUST or RECOMMENDED). */
 export const ALGORITHM = {
   RSASHA256: 8,
   RSASHA512: 10,
