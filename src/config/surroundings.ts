@@ -16,8 +16,8 @@ import { RELOAD_PRESETS } from "./reload-presets.ts";
 import type { CertificateConfig, Configuration, SourceConfig } from "./schema.ts";
 
 export interface SurroundingsDependencies {
-  /** Reads a TSIG key as a publisher would. Throws OperationalError. */
-  readonly readKey: (file: string, keyName: DomainName | null) => void;
+  /** Reads a TSIG key as a publisher would and returns what is worth telling. Throws OperationalError. */
+  readonly readKey: (file: string, keyName: DomainName | null) => readonly Fault[];
   /** Looks a group up. Throws OperationalError. */
   readonly findGroup: (name: string) => void;
   /** Folders in which reload programs are looked for, separated by colons. */
@@ -41,8 +41,9 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
     }
   };
   for (const { name, keyFile, keyName } of configuration.publishers.values()) {
-    attempt(["publish", name, "key_file"], () => {
-      deps.readKey(keyFile, keyName);
+    const path = ["publish", name, "key_file"];
+    attempt(path, () => {
+      for (const advice of deps.readKey(keyFile, keyName)) note("warning", path, advice);
     });
   }
   for (const certificate of configuration.certificates) {

@@ -1,0 +1,86 @@
+/** `daneward check-config`: reads the configuration, looks at what it names, and says everything that is wrong. */
+import { readTsigKeyFile } from "../../config/key-file.ts";
+import { configurationPath, inOrder, readConfiguration } from "../../config/load.ts";
+import { formatPlace } from "../../config/problem.ts";
+import type { Problem } from "../../config/problem.ts";
+import type { Configuration } from "../../config/schema.ts";
+import { checkSurroundings } from "../../config/surroundings.ts";
+import { groupIdOf } from "../../driver/group.ts";
+import { searchPath } from "../../driver/reload.ts";
+import { EXIT } from "../exit.ts";
+import type { ExitCode } from "../exit.ts";
+import type { Io } from "../io.ts";
+
+export interface CheckConfigOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Ends with 0, or 78 when there is any fault; warnings alone are no failure. */
+export async function run(_args: readonly string[], options: CheckConfigOptions, io: Io): Promise<ExitCode> {
+  const reading = await readConfiguration(configurationPath(options.config, io));
+  const { configuration, files } = reading;
+  const found =
+    configuration === null
+      ? []
+      : checkSurroundings(configuration, {
+          readKey: (file, keyName) => readTsigKeyFile(file, keyName).warnings,
+          findGroup: groupIdOf,
+          searchPath: searchPath(io.env["PATH"]),
+          locate: reading.locate,
+        });
+  const problems = inOrder([...reading.problems, ...found], files);
+  const faults = problems.filter((problem) => problem.severity === "fault").length;
+  if (options.json === true) io.out(`${JSON.stringify(asJson(files, problems))}\n`);
+  else io.out(asText(configuration, files, problems, options.quiet === true));
+  return faults === 0 ? EXIT.done : EXIT.configuration;
+}
+
+function asJson(files: readonly string[], problems: readonly Problem[]): object {
+  return {
+    schema: "daneward/check-config/1",
+    ok: problems.every((problem) => problem.severity === "warning"),
+    files,
+    problems: problems.map(({ severity, code, message, hint, place }) => ({
+      severity,
+      code,
+      message,
+      hint,
+      ...(place ?? {}),
+    })),
+  };
+}
+
+function asText(
+  configuration: Configuration | null,
+  files: readonly string[],
+  problems: readonly Problem[],
+  quiet: boolean,
+): string {
+  const lines: string[] = [];
+  for (const { severity, place, message, hint } of problems) {
+    const where = place === null ? "" : `${formatPlace(place)}: `;
+    lines.push(`${where}${severity === "fault" ? "error" : "warning"}: ${message}`, `  hint: ${hint}`);
+  }
+  const faults = problems.filter((problem) => problem.severity === "fault").length;
+  if (!quiet) {
+    lines.push(...files.map((file) => `read ${file}`));
+    const tally = [count(faults, "fault"), count(problems.length - faults, "warning")].join(", ");
+    lines.push(configuration === null ? tally : `${describe(configuration)}; ${tally}`);
+  }
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function describe({ certificates, publishers }: Configuration): string {
+  const services = certificates.reduce((total, certificate) => total + certificate.services.length, 0);
+  return [
+    count(certificates.length, "certificate"),
+    count(services, "service"),
+    count(publishers.size, "publisher"),
+  ].join(", ");
+}
+
+function count(number: number, word: string): string {
+  return `${String(number)} ${word}${number === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,294 @@
+import { describe, expect, test } from "vitest";
+import { problemsOf, readFiles, SAMPLE, withCertificateLine } from "./sample.ts";
+
+interface Case {
+  readonly name: string;
+  readonly text: string;
+  readonly want: string;
+}
+
+const certificate = (name: string, key: string, line: string, want: string): Case => ({
+  name,
+  text: withCertificateLine(key, line),
+  want,
+});
+const replaced = (name: string, from: string, to: string, want: string): Case => ({
+  name,
+  text: SAMPLE.replace(from, to),
+  want,
+});
+
+const TOP: readonly Case[] = [
+  replaced("no version", "version = 1\n", "", '"version" is missing'),
+  replaced("a later version", "version = 1", "version = 2", "version: this daneward reads version = 1"),
+  replaced(
+    "an unknown top key",
+    "version = 1",
+    "version = 1\nreslover = 1",
+    'reslover: unknown key (did you mean "resolver"?)',
+  ),
+  replaced("a section that is no table", "[dnssec]\ntrust", "dnssec", "dnssec: must be a table, not a string"),
+  replaced("a resolver by name", '"127.0.0.1"', '"dns.example"', 'resolver: "dns.example." is not an address'),
+  replaced(
+    "a resolver with a port out of range",
+    '"127.0.0.1"',
+    '"127.0.0.1:70000"',
+    "resolver: must be a whole number from 1 to 65535, not 70000",
+  ),
+  replaced("an IPv6 resolver with a bare port", '"127.0.0.1"', '"[::1"', 'resolver: "[::1" is not host[:port]'),
+  replaced(
+    "a remote resolver",
+    '"127.0.0.1"',
+    '"192.0.2.53"',
+    "resolver: the AD bit of 192.0.2.53 would be believed over the network",
+  ),
+  replaced(
+    "a remote IPv6 resolver",
+    '"127.0.0.1"',
+    '"2001:db8::53"',
+    "resolver: the AD bit of 2001:db8::53 would be believed over the network",
+  ),
+  replaced("another trust", 'trust = "ad"', 'trust = "adbit"', 'dnssec.trust: must be "ad", not "adbit"'),
+  replaced("an unknown default", 'ttl = "1h"', "services = []", "defaults.services: unknown key"),
+  replaced("a TTL of nothing", 'ttl = "1h"', "ttl = 0", "defaults.ttl: must be 1s or more"),
+  replaced("a TTL of years", 'ttl = "1h"', 'ttl = "99w"', "defaults.ttl: must be a year or less"),
+  replaced(
+    "a negative TTL",
+    'ttl = "1h"',
+    "ttl = -5",
+    'defaults.ttl: "-5" is not a duration; write 90s, 1h, 1h30m, 2d or 1w',
+  ),
+  replaced(
+    "no rounds",
+    'ttl = "1h"',
+    "confirm_rounds = 0",
+    "defaults.confirm_rounds: must be a whole number from 1 to 100, not 0",
+  ),
+  replaced(
+    "a broken number of rounds",
+    'ttl = "1h"',
+    "confirm_rounds = 1.5",
+    "defaults.confirm_rounds: must be a whole number from 1 to 100, not 1.5",
+  ),
+];
+
+const PUBLISH: readonly Case[] = [
+  replaced("a later type", '"rfc2136"', '"powerdns"', 'publish.local.type: "powerdns" is not in this release'),
+  replaced(
+    "a misspelt type",
+    '"rfc2136"',
+    '"rfc2316"',
+    'publish.local.type: unknown type "rfc2316" (did you mean "rfc2136"?)',
+  ),
+  replaced("no key file", 'key_file = "/etc/daneward/tsig.key"\n', "", 'publish.local: "key_file" is missing'),
+  replaced(
+    "an unknown key",
+    "key_file",
+    'keyfile = "x"\nkey_file',
+    'publish.local.keyfile: unknown key (did you mean "key_file"?)',
+  ),
+  replaced(
+    "one name server as a string",
+    "key_file",
+    'check_ns = "ns1.example"\nkey_file',
+    'publish.local.check_ns: must be "all" or an array of name servers',
+  ),
+  replaced(
+    "no name server at all",
+    "key_file",
+    "check_ns = []\nkey_file",
+    "publish.local.check_ns: must name at least one server",
+  ),
+  replaced("a server that is no name", 'server = "127.0.0.1"', 'server = "a..b"', "publish.local.server: "),
+  replaced(
+    "a publisher that is no table",
+    "[publish.local]",
+    "[publish]\nother = 1\n[publish.local]",
+    "publish.other: must be a table, not a number",
+  ),
+];
+
+const CERTIFICATE: readonly Case[] = [
+  certificate("prepublish", "next", 'next = "prepublish"', 'certificate.mx.next: "prepublish" is not in this release'),
+  certificate("another next", "next", 'next = "now"', 'certificate.mx.next: must be "on-renewal", not "now"'),
+  certificate(
+    "an unknown publisher",
+    "publish",
+    'publish = "loacl"',
+    'certificate.mx.publish: there is no [publish.loacl] (did you mean "local"?)',
+  ),
+  certificate("no services", "services", "services = []", "certificate.mx.services: must name at least one service"),
+  certificate(
+    "services as a string",
+    "services",
+    'services = "mx.example.org:25"',
+    "certificate.mx.services: must be an array, not a string",
+  ),
+  certificate(
+    "a service without port",
+    "services",
+    'services = ["mx.example.org"]',
+    'certificate.mx.services[0]: "mx.example.org" is not host:port[/protocol]',
+  ),
+  certificate(
+    "a service by address",
+    "services",
+    'services = ["192.0.2.1:25"]',
+    'certificate.mx.services[0]: "192.0.2.1" is an address',
+  ),
+  certificate(
+    "port 0",
+    "services",
+    'services = ["mx.example.org:0"]',
+    "certificate.mx.services[0]: must be a whole number from 1 to 65535, not 0",
+  ),
+  certificate(
+    "a misspelt protocol",
+    "services",
+    'services = ["mx.example.org:25/smpt"]',
+    'certificate.mx.services[0]: unknown protocol "smpt" (did you mean "smtp"?)',
+  ),
+  certificate(
+    "a service twice",
+    "services",
+    'services = ["mx.example.org:25", "MX.example.org.:25/smtp"]',
+    "certificate.mx.services: names mx.example.org:25 twice",
+  ),
+  certificate(
+    "a host too long for its owner name",
+    "services",
+    `services = ["${"a".repeat(62)}.${"b".repeat(62)}.${"c".repeat(62)}.${"d".repeat(60)}:25"]`,
+    "certificate.mx.services[0]: the name ",
+  ),
+  certificate(
+    "PKIX usages for mail",
+    "tlsa",
+    'tlsa = ["1 1 1"]',
+    "certificate.mx.tlsa: usages 0 and 1 mean nothing to mail servers (mx.example.org:25)",
+  ),
+  certificate("no parameters", "tlsa", "tlsa = []", "certificate.mx.tlsa: must name at least one"),
+  certificate(
+    "parameters twice",
+    "tlsa",
+    'tlsa = ["3 1 1", "DANE-EE SPKI SHA2-256"]',
+    'certificate.mx.tlsa: names "3 1 1" twice',
+  ),
+  certificate(
+    "parameters out of range",
+    "tlsa",
+    'tlsa = ["4 1 1"]',
+    "certificate.mx.tlsa[0]: certificate usage 4 is not 0 to 3",
+  ),
+  certificate(
+    "an address that is none",
+    "verify",
+    'verify = ["192.0.2.300"]',
+    'certificate.mx.verify[0]: "192.0.2.300" is not an IPv4 or IPv6 address',
+  ),
+  certificate(
+    "a scoped address",
+    "verify",
+    'verify = ["fe80::1%eth0"]',
+    'certificate.mx.verify[0]: "fe80::1%eth0" is not an IPv4 or IPv6 address',
+  ),
+  certificate("no address", "verify", "verify = []", "certificate.mx.verify: must name at least one address"),
+  certificate(
+    "a source with a misspelt key",
+    "source",
+    'source = { cert = "/a", key = "/b", chian = "/c" }',
+    'certificate.mx.source.chian: unknown key (did you mean "chain"?)',
+  ),
+  certificate("a source without key", "source", 'source = { cert = "/a" }', 'certificate.mx.source: "key" is missing'),
+  certificate(
+    "a deployment into the source",
+    "deploy",
+    'deploy = "/etc/letsencrypt/live/mx.example.org"',
+    "certificate.mx.deploy: would deploy to /etc/letsencrypt/live/mx.example.org, where the source /etc/letsencrypt/live/mx.example.org is",
+  ),
+  certificate(
+    "a group that is none",
+    "key_group",
+    'key_group = "ssl cert"',
+    'certificate.mx.key_group: "ssl cert" is not a group',
+  ),
+  certificate("a date", "deploy", "deploy = 2026-01-01", "certificate.mx.deploy: must be a string, not a date"),
+  certificate("an empty text", "deploy", 'deploy = " "', "certificate.mx.deploy: must not be empty"),
+];
+
+const RELOAD: readonly Case[] = [
+  ["systemctl reload postfix && doveadm reload", "&"],
+  ["postfix reload; true", ";"],
+  ["postfix reload | logger", "|"],
+  ["echo $HOME", "$"],
+  ["`id`", "`"],
+  ["cp a > b", ">"],
+].map(([line = "", letter = ""]) =>
+  certificate(
+    `"${letter}"`,
+    "reload",
+    `reload = [${JSON.stringify(line)}]`,
+    `certificate.mx.reload[0]: "${letter}" means something to a shell only`,
+  ),
+);
+
+describe("each fault is told by its key", () => {
+  test.each([...TOP, ...PUBLISH, ...CERTIFICATE, ...RELOAD])("$name", async ({ text, want }) => {
+    const faults = await problemsOf("fault", text);
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toMatch(/^daneward\.toml:\d+:\d+: /);
+    expect(faults[0]).toContain(`: ${want}`);
+  });
+
+  test("two certificates may share neither service nor link, and each tells of the other", async () => {
+    const other = (line: string): string => `${SAMPLE}[certificate.two]\nsource = "/two"\nreload = []\n${line}\n`;
+    expect(await problemsOf("fault", other('services = ["mx.example.org:25"]'))).toEqual([
+      expect.stringMatching(
+        /^daneward\.toml:19:14: certificate\.two: the service mx\.example\.org:25 belongs to certificate "mx" \(.*:12:14\) already$/,
+      ),
+    ]);
+    expect(
+      await problemsOf("fault", other('services = ["two.example.org:25"]\ndeploy = "/etc/ssl/daneward/mx"')),
+    ).toEqual([
+      expect.stringMatching(
+        /^daneward\.toml:19:14: certificate\.two: deploys to \/etc\/ssl\/daneward\/mx, as does certificate "mx"/,
+      ),
+    ]);
+  });
+
+  test("a certificate without publish needs exactly one publisher", async () => {
+    const text = SAMPLE.replace('publish = "local"\n', "");
+    expect(await problemsOf("fault", text)).toEqual([]);
+    const two = `${text}[publish.other]\ntype = "rfc2136"\nserver = "::1"\nkey_file = "/k"\n`;
+    expect(await problemsOf("fault", two)).toEqual(['daneward.toml:12:14: certificate.mx: "publish" is missing']);
+  });
+
+  test.each(["../x", ".hidden", "a/b", "-a", "", "a".repeat(101), "é"])(
+    "%j cannot be the name of a certificate",
+    async (name) => {
+      const text = SAMPLE.replace("certificate.mx", `certificate.${JSON.stringify(name)}`);
+      expect(await problemsOf("fault", text)).toEqual([expect.stringContaining("cannot be the name of a certificate")]);
+    },
+  );
+});
+
+describe("what is allowed and hardly meant is a warning", () => {
+  test.each([
+    { name: "a short TTL", text: SAMPLE.replace('ttl = "1h"', 'ttl = "59s"'), want: "defaults.ttl: below 60s" },
+    { name: "a long TTL", text: SAMPLE.replace('ttl = "1h"', 'ttl = "25h"'), want: "defaults.ttl: above 1d" },
+    {
+      name: "many records",
+      text: SAMPLE.replace('ttl = "1h"', "max_records = 13"),
+      want: "defaults.max_records: some large senders",
+    },
+    {
+      name: "a mixture of usages",
+      text: withCertificateLine("services", 'services = ["www.example.org:443"]\ntlsa = ["1 1 1", "3 1 1"]'),
+      want: "certificate.mx.tlsa: mixes usages 0 or 1 with 2 or 3",
+    },
+    { name: "no reload", text: withCertificateLine("reload", ""), want: "certificate.mx: no reload" },
+  ])("$name", async ({ text, want }) => {
+    const { configuration } = await readFiles({ "daneward.toml": text });
+    expect(configuration).not.toBeNull();
+    expect(await problemsOf("warning", text)).toEqual([expect.stringContaining(`: ${want}`)]);
+  });
+});
