@@ -80,8 +80,8 @@ publish_safety = "1s"
 retire_safety = "2s"
 confirm_rounds = 3
 confirm_interval = "0s"
-poll_interval = "0s"
-observe_interval = "0s"
+poll_interval = "1s"
+observe_interval = "1s"
 [publish.lab]
 type = "rfc2136"
 server = "${hostPort(server)}"

@@ -1,48 +1,65 @@
-// Loaded into the program under test by `node --require`: ends it by SIGKILL just before or just after an operation that
-// the outside can notice. Each distinct place is used once: places used are kept in the file DANEWARD_KILL_PLACES names.
+// Loaded into the program under test by `node --require`: ends it by SIGKILL just before, in the middle of or just after
+// an operation that the outside can notice. Each distinct place is used once: the file that DANEWARD_KILL_PLACES names
+// keeps those used. DANEWARD_KILL_CONTEXT tells places apart that are the same but for what went before.
 "use strict";
 const { basename } = require("node:path");
+const childProcess = require("node:child_process");
+const dgram = require("node:dgram");
 const fs = require("node:fs");
 const net = require("node:net");
-const childProcess = require("node:child_process");
 
 const placesFile = process.env.DANEWARD_KILL_PLACES;
 const context = process.env.DANEWARD_KILL_CONTEXT ?? "";
-const own = { readFileSync: fs.readFileSync, appendFileSync: fs.appendFileSync };
-const done = new Set(own.readFileSync(placesFile, "utf8").split("\n"));
+const { appendFileSync, writeSync, writeFileSync } = fs;
+const used = new Set(fs.readFileSync(placesFile, "utf8").split("\n"));
+/** File descriptor -> name. */
+const opened = new Map();
 
 /** Chance and time are taken out of file names, so that a place keeps its name from run to run. */
 function named(target) {
   return basename(String(target))
-    .replace(/[0-9a-f]{8,}/g, "#")
-    .replace(/\d{8}T\d{6}Z/g, "@");
+    .replace(/\d{8}T\d{6}Z/g, "@")
+    .replace(/[0-9a-f]{8,}/g, "#");
 }
 
-function place(when, operation, target) {
+/** Dies here unless it did so before. `first` is done on the way out. */
+function place(when, operation, target, first = () => undefined) {
   const name = `${context}: ${when} ${operation} ${named(target)}`;
-  if (done.has(name)) return;
-  own.appendFileSync(placesFile, `${name}\n`);
+  if (used.has(name)) return;
+  appendFileSync(placesFile, `${name}\n`);
+  first();
   process.kill(process.pid, "SIGKILL");
 }
 
-function wrapSync(object, name, describe) {
+/** `targetOf` gives what the call acts on, null when it is of no interest. */
+function wrap(object, name, targetOf, interrupted) {
   const original = object[name];
   object[name] = function (...args) {
-    const target = describe(args);
+    const target = targetOf(args);
     if (target === null) return original.apply(this, args);
     place("before", name, target);
+    if (interrupted !== undefined) place("within", name, target, () => interrupted(...args));
     const result = original.apply(this, args);
+    if (name === "openSync") opened.set(result, target);
     place("after", name, target);
     return result;
   };
 }
 
-const firstArgument = (args) => args[0];
-const secondArgument = (args) => args[1];
-for (const name of ["symlinkSync", "linkSync", "renameSync"]) wrapSync(fs, name, secondArgument);
-for (const name of ["unlinkSync", "mkdirSync"]) wrapSync(fs, name, firstArgument);
-wrapSync(fs, "openSync", (args) =>
-  args[1] === undefined || args[1] === "r" || typeof args[1] === "number" ? null : args[0],
+const first = ([target]) => target;
+const second = ([, target]) => target;
+for (const name of ["linkSync", "renameSync", "symlinkSync"]) wrap(fs, name, second);
+for (const name of ["mkdirSync", "rmSync", "unlinkSync"]) wrap(fs, name, first);
+wrap(fs, "openSync", ([path, flags]) =>
+  flags === undefined || flags === "r" || typeof flags === "number" ? null : path,
 );
-wrapSync(childProcess, "spawn", firstArgument);
-wrapSync(net.Socket.prototype, "connect", () => "tcp");
+
+/** Half of what was to be written. */
+const half = (data) => data.slice(0, Math.floor(data.length / 2));
+const handle = ([fd]) => opened.get(fd) ?? null;
+wrap(fs, "writeSync", handle, (fd, data) => writeSync(fd, half(data)));
+wrap(fs, "writeFileSync", handle, (fd, data) => writeFileSync(fd, half(data)));
+
+wrap(childProcess, "spawn", first);
+wrap(net.Socket.prototype, "connect", () => "TCP");
+wrap(dgram.Socket.prototype, "send", () => "UDP");

@@ -8,13 +8,17 @@ import { ZONE } from "./tree.ts";
 import type { Tree } from "./tree.ts";
 import { A, ask } from "./wire.ts";
 
-/** `zones` maps each zone of the tree to its name servers: with a port of our own a referral cannot tell them. */
-export async function startUnbound(
-  tree: Tree,
-  at: Place,
-  zones: Readonly<Record<string, readonly Place[]>>,
-): Promise<Daemon> {
-  const home = join(tree.folder, "unbound");
+export interface UnboundOptions {
+  readonly tree: Tree;
+  readonly at: Place;
+  /** Each zone of the tree and its name servers: with a port of our own a referral cannot tell them. */
+  readonly zones: Readonly<Record<string, readonly Place[]>>;
+  /** False: a resolver that validates nothing, for contrast. */
+  readonly validating?: boolean;
+}
+
+export async function startUnbound({ tree, at, zones, validating = true }: UnboundOptions): Promise<Daemon> {
+  const home = join(tree.folder, validating ? "unbound" : "unbound-plain");
   mkdirSync(home, { recursive: true });
   writeFileSync(join(home, "anchor"), `${tree.anchor}\n`);
   const stubs = Object.entries(zones).map(
@@ -38,7 +42,7 @@ export async function startUnbound(
   access-control: 127.0.0.0/8 allow
   do-not-query-localhost: no
   local-zone: "test." nodefault
-  module-config: "validator iterator"
+  module-config: "${validating ? "validator iterator" : "iterator"}"
   trust-anchor-file: "${home}/anchor"
   val-log-level: 2
 remote-control:
@@ -46,14 +50,14 @@ remote-control:
 ${stubs.join("")}`,
   );
   return startDaemon({
-    name: "unbound",
+    name: validating ? "unbound" : "unbound (not validating)",
     command: "unbound",
     args: ["-d", "-c", file],
     cwd: home,
     ready: async () => {
       try {
         const reply = await ask(at, `ns1.${ZONE}`, A, { timeoutMs: 1_000 });
-        return reply.authenticated && reply.answers.length > 0;
+        return reply.authenticated === validating && reply.answers.length > 0;
       } catch {
         return false;
       }

@@ -88,7 +88,11 @@ export async function startUpdateWorld(kind: PrimaryKind): Promise<UpdateWorld> 
     const tsigKey = await makeTsigKey(folder, "daneward");
     const { tree, daemons } = await startZone(kind, folder, primary, tsigKey, parents);
     undo.push(...daemons.map((daemon) => daemon.stop));
-    const unbound = await startUnbound(tree, resolver, { ".": [parents], test: [parents], [ZONE]: [primary] });
+    const unbound = await startUnbound({
+      tree,
+      at: resolver,
+      zones: { ".": [parents], test: [parents], [ZONE]: [primary] },
+    });
     undo.push(unbound.stop);
     const all = [...daemons, unbound];
     return {

@@ -56,9 +56,14 @@ export interface World {
   readonly anchor: string;
   readonly authority: Authority;
   readonly lineage: Lineage;
+  /** The addresses of the mail and of the web server. */
+  readonly mailAddresses: readonly string[];
+  readonly webAddresses: readonly string[];
   readonly postfix: Service;
   readonly nginx: Service;
   readonly primaryDaemon: Daemon;
+  /** A second resolver, which does not validate. */
+  readonly startPlainResolver: () => Promise<Place>;
   /** TLSA records as a name server serves them, sorted text. */
   readonly served: (owner: string, from?: Place) => Promise<readonly string[]>;
   /** Writes records by nsupdate under the administrator's key, which may write anything. */
@@ -134,7 +139,8 @@ async function build(folder: string, kind: SecondaryKind, undo: (() => Promise<v
     add(await startBindSecondary(folder, behind, relayed));
     undo.push((await startRelay(secondary, behind)).stop);
   }
-  add(await startUnbound(tree, resolver, { ".": [primary], test: [primary], [ZONE]: [primary, secondary] }));
+  const zones = { ".": [primary], test: [primary], [ZONE]: [primary, secondary] };
+  add(await startUnbound({ tree, at: resolver, zones }));
   const postfix = await startPostfix(
     folder,
     mail.map((address) => ({ address, port: MX.port })),
@@ -159,9 +165,16 @@ async function build(folder: string, kind: SecondaryKind, undo: (() => Promise<v
     anchor: tree.anchor,
     authority,
     lineage,
+    mailAddresses: mail,
+    webAddresses: web,
     postfix,
     nginx,
     primaryDaemon,
+    startPlainResolver: async () => {
+      const at = place(54);
+      add(await startUnbound({ tree, at, zones, validating: false }));
+      return at;
+    },
     served: async (owner, from = primary) =>
       (await ask(from, owner, TLSA, { recursion: false })).answers.map((answer) => tlsaText(answer.data)).sort(),
     asAdministrator: async (commands) => {
