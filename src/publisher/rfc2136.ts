@@ -97,6 +97,25 @@ export async function locateServer(
   throw new OperationalError("PUBLISH_SERVER_UNKNOWN", `the update server "${host}" has no address to send to: ${why}`);
 }
 
+/**
+ * Does `work` at the first address that can be talked to, and throws what the last one threw. Only for what changes
+ * nothing: an update may have arrived although no reply came.
+ */
+export async function atFirstReachable<T>(
+  servers: readonly DnsServer[],
+  work: (server: DnsServer) => Promise<T>,
+): Promise<T> {
+  for (const [at, server] of servers.entries()) {
+    try {
+      return await work(server);
+    } catch (error) {
+      const silent = ["DNS_UNREACHABLE", "DNS_TIMEOUT", "DNS_CONNECTION_LOST"].includes(codeOf(error) ?? "");
+      if (!silent || at === servers.length - 1) throw error;
+    }
+  }
+  assert(false, "a located server has an address");
+}
+
 function holds(served: ServedRrset, record: TlsaRdata): boolean {
   const wanted = formatHex(encodeTlsa(record));
   return served.rdatas.some((rdata) => formatHex(rdata) === wanted);
@@ -268,20 +287,11 @@ export function createRfc2136Publisher(options: Rfc2136Options): Publisher {
     const invalid = checkChange(change);
     if (invalid !== null) throw OperationalError.of(invalid);
     const servers = await locateServer(options.server, resolve);
-    for (const [at, server] of servers.entries()) {
+    const found = await atFirstReachable(servers, async (server) => {
       const target: Target = { ...settings, server };
-      let before: ServedRrset | null;
-      try {
-        before = await readBefore(change, target);
-      } catch (error) {
-        // Nothing was sent yet, so the next address of the same primary may be tried.
-        const silent = ["DNS_UNREACHABLE", "DNS_TIMEOUT", "DNS_CONNECTION_LOST"].includes(codeOf(error) ?? "");
-        if (!silent || at === servers.length - 1) throw error;
-        continue;
-      }
-      return await applyAt(change, target, before);
-    }
-    assert(false, "a located server has an address");
+      return { target, before: await readBefore(change, target) };
+    });
+    return await applyAt(change, found.target, found.before);
   };
   return { apply };
 }

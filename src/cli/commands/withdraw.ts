@@ -1,0 +1,29 @@
+import { formatTlsa } from "../../dns/rdata.ts";
+import { displayName } from "../../dns/name.ts";
+import type { TlsaChange } from "../../publisher/publisher.ts";
+import { EXIT } from "../exit.ts";
+import type { ExitCode } from "../exit.ts";
+import type { Io } from "../io.ts";
+import { formatUpdateScript, prepareUpdate, printReadBack } from "../update-command.ts";
+import type { UpdateOptions } from "../update-command.ts";
+
+/**
+ * `daneward withdraw OWNER RECORD`: deletes exactly one TLSA record, on condition that the RRset is still the one that
+ * was read a moment before. A record that is not there is no error.
+ */
+export async function run(args: readonly string[], options: UpdateOptions, io: Io): Promise<ExitCode> {
+  const prepared = await prepareUpdate(args, options, io);
+  const { owner, zone, ttl, record, publisher } = prepared;
+  const { records } = await prepared.read();
+  const change: TlsaChange = { owner, zone, ttl, add: [], remove: [record], expected: records };
+  if (options.dryRun === true) {
+    io.out(formatUpdateScript(prepared, change));
+    return EXIT.done;
+  }
+  const done = await publisher.apply(change);
+  if (!records.some((one) => formatTlsa(one) === formatTlsa(record)) && options.quiet !== true) {
+    io.err(`daneward: note: ${displayName(owner)} had no such record; nothing was changed\n`);
+  }
+  printReadBack("withdraw", prepared, done, options, io);
+  return EXIT.done;
+}
