@@ -21,7 +21,6 @@ import {
 import { basename, dirname, join } from "node:path";
 import { formatHex } from "../base/bytes.ts";
 import { OperationalError } from "../base/errors.ts";
-import { addSeconds, seconds } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 
 /** Only the owner reads and writes: state names hosts and certificates, and its neighbours may hold keys. */
@@ -82,7 +81,7 @@ export function ensureDirectory(path: string): void {
 }
 
 /** An hour: no write of ours takes that long. */
-const LEFTOVER_AGE = seconds(3600);
+const LEFTOVER_AGE_MS = 3_600_000;
 
 /**
  * Removes temporary files that a killed process left in `directory`, once they are an hour old: a hook writes to the
@@ -93,7 +92,7 @@ export function sweepTemporaries(directory: string, now: Instant): void {
     if (!name.startsWith(".") || !name.endsWith(".tmp")) continue;
     const path = join(directory, name);
     const found = statSync(path, { throwIfNoEntry: false });
-    if (found !== undefined && addSeconds(now, seconds(-LEFTOVER_AGE)) > found.mtimeMs) rmSync(path, { force: true });
+    if (found !== undefined && now - found.mtimeMs > LEFTOVER_AGE_MS) rmSync(path, { force: true });
   }
 }
 
@@ -115,17 +114,12 @@ export function systemCode(cause: unknown): string | null {
 /** What a failed write means for the operator. */
 export function writeFailure(path: string, cause: unknown): OperationalError {
   const system = systemCode(cause);
-  const reason = reasonOf(cause);
-  switch (system) {
-    case "ENOSPC":
-    case "EDQUOT":
-      return new OperationalError("DISK_FULL", `cannot write ${path}: ${reason}`, { cause });
-    case "EACCES":
-    case "EPERM":
-      return new OperationalError("PERMISSION_DENIED", `cannot write ${path}: ${reason}`, { cause, retry: "never" });
-    default:
-      return new OperationalError("STATE_UNWRITABLE", `cannot write ${path}: ${reason}`, { cause });
+  const message = `cannot write ${path}: ${reasonOf(cause)}`;
+  if (system === "EACCES" || system === "EPERM") {
+    return new OperationalError("PERMISSION_DENIED", message, { cause, retry: "never" });
   }
+  const isFull = system === "ENOSPC" || system === "EDQUOT";
+  return new OperationalError(isFull ? "DISK_FULL" : "STATE_UNWRITABLE", message, { cause });
 }
 
 /** What a failed read means for the operator. */

@@ -45,7 +45,8 @@ export function readObject(place: JsonPlace, keys: readonly string[]): JsonField
 
 /** The value of one key without asking about the others: what tells the variants of a union apart. */
 export function peek(place: JsonPlace, key: string): JsonPlace {
-  const value = isObject(place.value) ? Object.entries(place.value).find(([name]) => name === key)?.[1] : undefined;
+  const entries = new Map<string, unknown>(isObject(place.value) ? Object.entries(place.value) : []);
+  const value = entries.get(key);
   return { value, path: `${place.path}.${key}`, faults: place.faults };
 }
 

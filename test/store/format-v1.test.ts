@@ -43,7 +43,8 @@ describe("state file, format 1", () => {
 
   test("instants are written as RFC 3339 with milliseconds", () => {
     const written: unknown = JSON.parse(encodeState(sample ?? expect.fail("no sample")));
-    expect(written).toMatchObject({ version: 1, savedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z$/) });
+    expect(written).toMatchObject({ version: 1 });
+    expect((written as { savedAt: string }).savedAt).toMatch(/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z$/);
   });
 
   test("any text is read or refused, never thrown at", () => {
@@ -115,7 +116,8 @@ describe("state file, format 1", () => {
       ...(JSON.parse(encodeState(sample ?? expect.fail("no sample"))) as object),
       ...change,
     });
-    expect(faultOf(text)).toMatchObject({ code, message: expect.stringContaining(says) });
+    expect(faultOf(text).code).toBe(code);
+    expect(faultOf(text).message).toContain(says);
   });
 
   test("a record in another than its canonical spelling is refused", () => {
