@@ -15,7 +15,7 @@ const TOP_KEYS = ["version", "resolver", "name_server_port", "deploy_root", ...S
 const DNSSEC_KEYS = ["trust", "allow_remote_ad"];
 
 /** The folder that server programs confined by AppArmor may read keys from on Debian and Ubuntu. */
-export const DEFAULT_DEPLOY_ROOT = "/etc/ssl/daneward";
+const DEFAULT_DEPLOY_ROOT = "/etc/ssl/daneward";
 const DEFAULT_RESOLVER: ResolverAddress = { address: "127.0.0.1", port: 53 };
 
 /** What the files say; to be used only if no fault was noted. The first document is the main file. */

@@ -11,7 +11,7 @@ import type { Configuration } from "./schema.ts";
 import { readToml } from "./toml.ts";
 import type { TomlDocument } from "./toml.ts";
 
-export const DEFAULT_CONFIGURATION = "/etc/daneward/daneward.toml";
+const DEFAULT_CONFIGURATION = "/etc/daneward/daneward.toml";
 
 /** What was read and everything that is wrong or doubtful with it, in the order of the files. */
 export interface Reading {

@@ -4,7 +4,7 @@
  * accepted, but holds on any: every turn moves forward or ends, and what it does not understand gets no position.
  */
 
-export interface Position {
+interface Position {
   /** Both from 1. */
   readonly line: number;
   readonly column: number;

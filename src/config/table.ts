@@ -58,7 +58,7 @@ export function kindOf(value: unknown): string {
   return typeof value === "boolean" ? "true or false" : "a number";
 }
 
-export function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 

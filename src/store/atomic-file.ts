@@ -25,7 +25,7 @@ import type { Instant } from "../base/time.ts";
 
 /** Only the owner reads and writes: state names hosts and certificates, and its neighbours may hold keys. */
 export const FILE_MODE = 0o600;
-export const DIRECTORY_MODE = 0o700;
+const DIRECTORY_MODE = 0o700;
 
 /**
  * Replaces the file at `path`, mode 0600 whatever the umask. On failure the old file is untouched and nothing is left

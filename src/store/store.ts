@@ -40,7 +40,7 @@ export interface SavedRefusal extends Refusal {
 }
 
 /** Names of certificates are file names here: no separators, no leading dot, at most 100 characters. */
-export function isCertificateName(text: string): boolean {
+function isCertificateName(text: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(text);
 }
 
