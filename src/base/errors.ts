@@ -64,7 +64,7 @@ export class OperationalError extends Error {
   }
 
   /** Each bundle of the shipped program has its own copy of this class: an error from any of them is one. */
-  static [Symbol.hasInstance](value: unknown): boolean {
+  static override [Symbol.hasInstance](value: unknown): boolean {
     return value instanceof Error && value.name === "OperationalError" && "hint" in value && "retry" in value;
   }
 
