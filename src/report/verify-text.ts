@@ -85,8 +85,9 @@ function describeTlsa(tlsa: TlsaEvidence): string {
 function addressLines(report: AddressReport, protocol: string | null, options: VerifyTextOptions): readonly string[] {
   const lines = [`  ${report.address ?? "chain"}  ${paint(report.verdict, options)}: ${report.reason}`];
   if (report.tlsVersion !== null) {
+    const certificates = report.chainLength === 1 ? "certificate" : "certificates";
     const start = protocol === null || protocol === "tls" ? "" : "STARTTLS, ";
-    lines.push(`    ${start}${report.tlsVersion}, ${String(report.chainLength)} certificate(s) sent`);
+    lines.push(`    ${start}${report.tlsVersion}, ${String(report.chainLength)} ${certificates} sent`);
   }
   const { certificate } = report;
   if (certificate !== null) {

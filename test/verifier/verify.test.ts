@@ -338,7 +338,8 @@ describe("mail domains", () => {
 
   test("a null MX leaves nothing to check", async () => {
     const hosts = await domain({ ["example.org MX"]: mx("secure", [0, "."]) });
-    expect(hosts[0]).toMatchObject({ verdict: "no-dane", reason: expect.stringMatching(/null MX/), addresses: [] });
+    expect(hosts[0]).toMatchObject({ verdict: "no-dane", addresses: [] });
+    expect(hosts[0]?.reason).toMatch(/null MX/);
   });
 
   test("without MX the domain is its own exchanger", async () => {

@@ -1,0 +1,262 @@
+/** `daneward verify` as typed: output, exit codes, and what it refuses. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { formatHex } from "../../src/base/bytes.ts";
+import { instant } from "../../src/base/time.ts";
+import { runProgram } from "../../src/cli/program.ts";
+import type { TlsaRdata } from "../../src/dns/rdata.ts";
+import { readCertificate } from "../../src/pki/certificate.ts";
+import { issueCertificate } from "../../src/pki/peculiar.ts";
+import type { IssuedCertificate } from "../../src/pki/peculiar.ts";
+import { associationFor } from "../../src/tlsa/association.ts";
+import { startFakeDnsServer } from "../fakes/dns-server.ts";
+import type { FakeDnsServer } from "../fakes/dns-server.ts";
+import { a, fakeResolver, failed, none, tlsa } from "../fakes/resolver.ts";
+import { smtpScript, startScriptedServer } from "../fakes/scripted-server.ts";
+import type { ScriptedServer } from "../fakes/scripted-server.ts";
+import { recordingIo } from "./recording-io.ts";
+
+const HOST = "mx.example.org";
+let folder: string;
+let leaf: IssuedCertificate;
+let issuer: IssuedCertificate;
+let dns: FakeDnsServer;
+let mail: ScriptedServer;
+
+beforeAll(async () => {
+  const dates = { notBefore: instant(Date.UTC(2026, 0, 1)), notAfter: instant(Date.UTC(2027, 0, 1)) };
+  issuer = await issueCertificate({ ...dates, subject: "CN=Issuer", authority: {} });
+  leaf = await issueCertificate({ ...dates, subject: `CN=${HOST}`, dnsNames: [HOST], issuer });
+  const chainPem = leaf.pem + issuer.pem;
+  mail = await startScriptedServer(smtpScript({ chainPem, privateKeyPem: leaf.privateKeyPem }));
+  const port = String(mail.port);
+  const { resolve } = fakeResolver({
+    [`${HOST} A`]: a("secure", "127.0.0.1"),
+    [`${HOST} AAAA`]: none("secure"),
+    [`_${port}._tcp.${HOST} TLSA`]: tlsa("secure", record(leaf), { ...record(leaf), data: new Uint8Array(32).fill(7) }),
+    ["stale.example.org A"]: a("secure", "127.0.0.1"),
+    ["stale.example.org AAAA"]: none("secure"),
+    [`_${port}._tcp.stale.example.org TLSA`]: tlsa("secure", record(issuer)),
+    ["plain.example.org A"]: a("insecure", "127.0.0.1"),
+    ["plain.example.org AAAA"]: none("insecure"),
+    ["broken.example.org A"]: failed(),
+    ["broken.example.org AAAA"]: failed(),
+  });
+  dns = await startFakeDnsServer(resolve);
+  folder = await mkdtemp(path.join(tmpdir(), "daneward-verify-"));
+  await writeFile(path.join(folder, "chain.pem"), leaf.privateKeyPem + chainPem);
+  await writeFile(path.join(folder, "key.pem"), leaf.privateKeyPem);
+});
+
+afterAll(async () => {
+  await mail.close();
+  await dns.close();
+  await rm(folder, { recursive: true });
+});
+
+function record(certificate: IssuedCertificate, usage: 2 | 3 = 3): TlsaRdata {
+  const read = readCertificate(certificate.der);
+  if (!read.ok) throw new Error(read.fault.message);
+  return associationFor({ usage, selector: 1, matchingType: 1 }, read.value);
+}
+
+const hex = (certificate: IssuedCertificate): string => formatHex(record(certificate).data);
+
+async function daneward(...argv: readonly string[]): Promise<{ exit: number; out: string; err: string }> {
+  const io = recordingIo({ cwd: folder });
+  const exit = await runProgram(["verify", ...argv], io, "0.0.0");
+  return { exit, ...io.said() };
+}
+
+const live = (host: string, ...more: readonly string[]): Promise<{ exit: number; out: string; err: string }> => {
+  return daneward(
+    `${host}:${String(mail.port)}/smtp`,
+    "--resolver",
+    `127.0.0.1:${String(dns.port)}`,
+    "--timeout",
+    "2s",
+    ...more,
+  );
+};
+
+describe("live", () => {
+  test("a host that is well: the ladder, and 0", async () => {
+    const { exit, out, err } = await live(HOST);
+    expect(exit).toBe(0);
+    expect(err).toBe("");
+    expect(out.replaceAll(String(mail.port), "PORT").replace(/[0-9a-f]{16}…/, "DIGEST…")).toBe(`\
+mx.example.org:PORT (smtp)  verified
+  addresses A 1 address, secure; AAAA none, secure
+  tlsa      _PORT._tcp.mx.example.org: 2 records, secure
+  127.0.0.1  verified: 3 1 1 matches at depth 0
+    STARTTLS, TLSv1.3, 2 certificates sent
+    CN=mx.example.org, EC P-256, until 2027-01-01T00:00:00Z
+    3 1 1 DIGEST…  matched at depth 0
+    3 1 1 0707070707070707…  stale
+  => a DANE sender delivers, authenticated and encrypted
+`);
+  });
+
+  test("quiet: nothing when all is well, the failure when not", async () => {
+    expect(await live(HOST, "-q")).toEqual({ exit: 0, out: "", err: "" });
+    const { exit, out } = await live("stale.example.org", "-q");
+    expect(exit).toBe(2);
+    expect(out).toMatch(/fail-mismatch/);
+    expect(out).toMatch(/MAIL STOPS/);
+    expect(out).toContain(`"3 1 1 ${hex(leaf)}"`);
+  });
+
+  test("several targets: the worst counts", async () => {
+    const server = `127.0.0.1:${String(dns.port)}`;
+    const port = String(mail.port);
+    const targets = [`plain.example.org:${port}/smtp`, `${HOST}:${port}/smtp`, `broken.example.org:${port}/smtp`];
+    const { exit, out } = await daneward(...targets, "--resolver", server);
+    expect(exit).toBe(3);
+    expect(out).toMatch(
+      /plain\.example\.org.* no-dane\n[^]*mx\.example\.org.* verified\n[^]*broken\.example\.org.* unreachable\n/,
+    );
+  });
+
+  test("JSON", async () => {
+    const { exit, out } = await live(HOST, "--json");
+    const document: unknown = JSON.parse(out);
+    expect(exit).toBe(0);
+    expect(document).toMatchObject({
+      schema: "daneward/verify/1",
+      exit: 0,
+      targets: [
+        {
+          target: `${HOST}:${String(mail.port)}/smtp`,
+          host: HOST,
+          port: mail.port,
+          protocol: "smtp",
+          verdict: "verified",
+          dnssec: { a: "secure", aaaa: "secure", tlsa: "secure" },
+          baseDomain: HOST,
+          addresses: [
+            {
+              address: "127.0.0.1",
+              verdict: "verified",
+              reason: "3 1 1 matches at depth 0",
+              certificate: {
+                subject: `CN=${HOST}`,
+                notAfter: "2027-01-01T00:00:00Z",
+                spkiSha256: hex(leaf),
+                algorithm: "EC P-256",
+              },
+              records: [
+                { usage: 3, selector: 1, matchingType: 1, data: hex(leaf), status: "matched", depth: 0 },
+                { usage: 3, selector: 1, matchingType: 1, data: "07".repeat(32), status: "stale" },
+              ],
+            },
+          ],
+        },
+      ],
+    });
+    expect(out).not.toMatch(/"mx":|"depth":null/);
+  });
+
+  test("--address looks at another address of the host", async () => {
+    const { exit, out } = await live(HOST, "--address", "127.0.0.9");
+    expect(exit).toBe(3);
+    expect(out).toMatch(/127\.0\.0\.9 {2}unreachable: .*connection refused/);
+  });
+
+  test("a resolver that is silent: 3, and the text says which", async () => {
+    const { exit, out } = await daneward(`${HOST}:25`, "--resolver", "127.0.0.1:1", "--timeout", "1s", "--json");
+    expect(exit).toBe(3);
+    expect(out).toMatch(/127\.0\.0\.1/);
+  });
+});
+
+describe("offline", () => {
+  test("a chain that matches, and one that does not", async () => {
+    const good = await daneward("--chain", "chain.pem", "--tlsa", `3 1 1 ${hex(leaf)}`, "--name", HOST);
+    expect(good).toMatchObject({ exit: 0, err: "" });
+    expect(good.out).toMatch(
+      /^mx\.example\.org \(offline\) {2}verified\n {2}chain {2}verified: 3 1 1 matches at depth 0\n/,
+    );
+    const bad = await daneward("--chain", "chain.pem", "--tlsa", `3 1 1 ${hex(issuer)}`, "--name", HOST);
+    expect(bad.exit).toBe(2);
+    expect(bad.out).toMatch(/stale \(an issuer's/);
+  });
+
+  test("names, dates and depth for usage 2", async () => {
+    const judge = (...more: readonly string[]): Promise<{ exit: number; out: string }> => {
+      return daneward("--chain", "chain.pem", "--tlsa", `2 1 1 ${hex(issuer)}`, "--json", ...more);
+    };
+    expect((await judge("--name", HOST)).out).toMatch(/"status":"matched","depth":1/);
+    expect((await judge("--name", "other.example")).out).toMatch(/"verdict":"fail-name"/);
+    expect((await judge("--name", "other.example", "--also-name", HOST)).exit).toBe(0);
+    expect((await judge("--name", HOST, "--at", "2028-01-01")).out).toMatch(/"verdict":"fail-expired"/);
+  });
+
+  test("--ee-names, --profile and --store", async () => {
+    const judge = async (usage: number, ...more: readonly string[]): Promise<number> => {
+      const result = await daneward("--chain", "chain.pem", "--tlsa", `${String(usage)} 1 1 ${hex(leaf)}`, ...more);
+      return result.exit;
+    };
+    expect(await judge(3, "--name", "other.example")).toBe(0);
+    expect(await judge(3, "--name", "other.example", "--ee-names")).toBe(2);
+    expect(await judge(1, "--name", HOST)).toBe(2);
+    expect(await judge(1, "--name", HOST, "--store", "chain.pem")).toBe(0);
+    expect(await judge(1, "--name", HOST, "--profile", "smtp")).toBe(1);
+  });
+
+  test("the document has one target and one entry without an address", async () => {
+    const { out } = await daneward("--chain", "chain.pem", "--tlsa", "3 1 1 ", "--name", HOST, "--json");
+    expect(JSON.parse(out)).toMatchObject({
+      exit: 1,
+      targets: [
+        {
+          target: HOST,
+          host: HOST,
+          dnssec: { a: null, aaaa: null, tlsa: null },
+          addresses: [
+            { address: null, verdict: "unusable-unauthenticated", records: [{ status: "unusable", data: "" }] },
+          ],
+        },
+      ],
+    });
+  });
+});
+
+const offline = ["--chain", "chain.pem", "--name", HOST, "--tlsa", "3 1 1 00"];
+const refused: readonly (readonly [what: string, argv: readonly string[], says: RegExp])[] = [
+  ["no target at all", [], /no target/],
+  ["a target without a port", [HOST], /not a target/],
+  ["an address as target", ["192.0.2.1:25"], /DANE needs a name/],
+  ["srv:", ["srv:_xmpp-client._tcp.example.org"], /not supported yet/],
+  ["--trust local", [`${HOST}:25`, "--trust", "local"], /built-in DNSSEC validator/],
+  ["--format nagios", [`${HOST}:25`, "--format", "nagios"], /not supported yet/],
+  ["--format xml", [`${HOST}:25`, "--format", "xml"], /not known/],
+  ["--json with --format text", [`${HOST}:25`, "--json", "--format", "text"], /contradict/],
+  ["--starttls gopher", [`${HOST}:25`, "--starttls", "gopher"], /tls, smtp, lmtp/],
+  ["--profile xmpp", [`${HOST}:25`, "--profile", "xmpp"], /smtp or generic/],
+  ["--timeout soon", [`${HOST}:25`, "--timeout", "soon"], /--timeout/],
+  ["--at noon", [`${HOST}:25`, "--at", "noon"], /--at/],
+  ["--address of a name", [`${HOST}:25`, "--address", HOST], /not an IP address/],
+  ["--resolver by name", [`${HOST}:25`, "--resolver", "dns.example"], /--resolver/],
+  ["a resolver elsewhere", [`${HOST}:25`, "--resolver", "192.0.2.53"], /not on this host/],
+  ["--name with a live target", [`${HOST}:25`, "--name", HOST], /--name makes sense only with --chain/],
+  ["a target with --chain", [`${HOST}:25`, ...offline], /exclude each other/],
+  ["--resolver with --chain", [...offline, "--resolver", "127.0.0.1"], /--resolver makes sense/],
+  ["--tlsa without --chain", ["--tlsa", "3 1 1 00", "--name", HOST], /--chain FILE is missing/],
+  ["--chain without --tlsa", ["--chain", "chain.pem", "--name", HOST], /--tlsa .* is missing/],
+  ["--chain without --name", ["--chain", "chain.pem", "--tlsa", "3 1 1 00"], /--name HOST/],
+  ["a chain file that is missing", ["--chain", "nowhere.pem", "--tlsa", "3 1 1 00", "--name", HOST], /nowhere\.pem/],
+  ["a chain file with a key alone", ["--chain", "key.pem", "--tlsa", "3 1 1 00", "--name", HOST], /no certificate/],
+  ["a record that is none", ["--chain", "chain.pem", "--tlsa", "3 1 one", "--name", HOST], /TLSA record/],
+];
+
+describe("refused with 3, an error and a hint", () => {
+  test.each(refused)("%s", async (_what, argv, says) => {
+    const { exit, out, err } = await daneward(...argv);
+    expect(exit).toBe(3);
+    expect(err).toMatch(/^daneward: error: .+\nhint: .+\n$/);
+    expect(err).toMatch(says);
+    if (!argv.includes("--json")) expect(out).toBe("");
+  });
+});
