@@ -19,7 +19,7 @@ const SERVER_TIMEOUT_MS = 4_000;
 const PROBE_TIMEOUT_MS = 20_000;
 
 /** Opens nothing yet. Throws RESOLVER_NOT_LOOPBACK when the resolver's AD bit may not be believed. */
-export function createLiveWorld(configuration: Configuration, clock: Clock, signal: AbortSignal): Promise<World> {
+export function createLiveWorld(configuration: Configuration, clock: Clock, signal: AbortSignal): World {
   const resolve = createTrustedStub({
     server: configuration.resolver,
     timeoutMs: RESOLVER_TIMEOUT_MS,
@@ -28,7 +28,7 @@ export function createLiveWorld(configuration: Configuration, clock: Clock, sign
   });
   const { nameServerPort } = configuration;
   const publishers = new Map<string, Publisher>();
-  return Promise.resolve({
+  return {
     resolve,
     viewOwner: (owner) => {
       return viewOwner(owner, TYPE.TLSA, { resolve, clock, timeoutMs: SERVER_TIMEOUT_MS, nameServerPort, signal });
@@ -37,8 +37,8 @@ export function createLiveWorld(configuration: Configuration, clock: Clock, sign
       const options = { serverName: endpoint.host, timeoutMs: PROBE_TIMEOUT_MS, signal: probeSignal };
       return probeAddress(endpoint, address, options);
     },
-    publisher: (config) => Promise.resolve().then(() => publisherOf(config, publishers, { resolve, clock })),
-  });
+    publisher: (config) => publisherOf(config, publishers, { resolve, clock }),
+  };
 }
 
 /** One publisher per configured one: its key is read once a tick, and read again by the next. */
@@ -49,10 +49,9 @@ function publisherOf(
 ): Publisher {
   const found = known.get(config.name);
   if (found !== undefined) return found;
-  const key = readTsigKeyFile(config.keyFile, config.keyName);
   const made = createRfc2136Publisher({
     server: config.server,
-    key,
+    key: readTsigKeyFile(config.keyFile, config.keyName),
     clock: outside.clock,
     resolve: outside.resolve,
     timeoutMs: config.timeout * 1000,

@@ -14,3 +14,8 @@ export function pause(milliseconds: number, signal?: AbortSignal): Promise<void>
     signal?.addEventListener("abort", end, { once: true });
   });
 }
+
+/** Whether a signal is aborted by now. Asked through a function, the compiler does not take the answer for settled. */
+export function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

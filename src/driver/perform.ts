@@ -8,7 +8,7 @@ import type { Clock } from "../base/time.ts";
 import type { CertificateConfig, PublisherConfig } from "../config/schema.ts";
 import { parseTlsa } from "../dns/rdata.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
-import type { Publisher, TlsaChange } from "../publisher/publisher.ts";
+import type { TlsaChange } from "../publisher/publisher.ts";
 import type { Action } from "../rollover/actions.ts";
 import type { RecordText } from "../rollover/chain.ts";
 import type { ActionOutcome } from "../rollover/observation.ts";
@@ -92,8 +92,7 @@ async function change(
 
 async function tryChange(wanted: TlsaChange, tools: Tools): Promise<Fault | null> {
   try {
-    const publisher: Publisher = await tools.world.publisher(tools.publisher);
-    await publisher.apply(wanted);
+    await tools.world.publisher(tools.publisher).apply(wanted);
     return null;
   } catch (error) {
     return faultOf(error);

@@ -76,7 +76,9 @@ function collectOutput(child: ChildProcess): { readonly text: () => string; read
     });
   }
   const closed = Promise.all(
-    streams.map((stream) => (stream.closed ? undefined : new Promise<void>((done) => stream.once("close", done)))),
+    streams
+      .filter((stream) => !stream.closed)
+      .map((stream) => new Promise<void>((done) => void stream.once("close", done))),
   );
   return {
     text: () => kept,

@@ -24,7 +24,7 @@ import { faultOf, pruneStore } from "./deploy.ts";
 import { groupIdOf } from "./group.ts";
 import { observe } from "./observe.ts";
 import type { Sight, Subject } from "./observe.ts";
-import { pause } from "./pause.ts";
+import { isAborted, pause } from "./pause.ts";
 import { perform } from "./perform.ts";
 import type { ReloadOptions } from "./reload.ts";
 import type { World } from "./world.ts";
@@ -213,11 +213,6 @@ async function linger(setting: TickSetting, saved: SavedState): Promise<boolean>
   if (wait > setting.lingerMs) return false;
   await pause(Math.max(0, wait), setting.signal);
   return !isAborted(setting.signal);
-}
-
-/** A signal changes while we wait; asked through a function, the compiler does not take it for settled. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }
 
 /** Old versions that cannot be removed harm nothing: said in the journal, tried again after the next action. */

@@ -4,7 +4,7 @@
  * node-cron.
  */
 import type { Clock, Instant } from "../base/time.ts";
-import { pause } from "./pause.ts";
+import { isAborted, pause } from "./pause.ts";
 
 /** What runs when. */
 export interface Schedule {
@@ -46,9 +46,4 @@ export async function runSchedule(schedule: Schedule): Promise<void> {
     signal.removeEventListener("abort", stop);
     await task.destroy();
   }
-}
-
-/** Asked through a function, the compiler does not take it for settled. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

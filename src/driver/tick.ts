@@ -81,7 +81,7 @@ async function tickUnderLock(input: TickInput): Promise<TickReport> {
   const endings = new Map<string, UnitEnding>();
   let units: readonly UnitReport[] = [];
   if (due.length > 0) {
-    const setting = await settingOf(input);
+    const setting = settingOf(input);
     units = await mapLimited(due, (certificate) => runSafely(setting, certificate, endings), UNITS_AT_ONCE);
   }
   const index = nextIndex(configuration, stamp, known, units, endings, input);
@@ -98,7 +98,7 @@ export async function previewTick(
   const { configuration, stateDirectory, clock } = input;
   const demand = { named: input.named, force: input.force, now: clock() };
   const due = selectDue(configuration, readDueIndex(stateDirectory), readSpool(stateDirectory), demand);
-  const setting = await settingOf(input);
+  const setting = settingOf(input);
   return mapLimited(
     due,
     async (certificate) => ({ certificate, step: await previewUnit(setting, certificate) }),
@@ -106,9 +106,9 @@ export async function previewTick(
   );
 }
 
-async function settingOf(input: TickInput): Promise<TickSetting> {
+function settingOf(input: TickInput): TickSetting {
   const { configuration, stateDirectory, clock, signal, reload, reread, lingerMs, onEvent } = input;
-  const world = await input.makeWorld(configuration, clock, signal);
+  const world = input.makeWorld(configuration, clock, signal);
   return { configuration, stateDirectory, world, clock, signal, reload, reread, lingerMs, onEvent };
 }
 

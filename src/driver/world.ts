@@ -15,8 +15,8 @@ export interface World {
   /** One handshake with one address. */
   readonly probe: (endpoint: Endpoint, address: string, signal: AbortSignal) => Promise<ProbeOutcome>;
   /** The publisher of that configuration. Throws OperationalError when its key cannot be read. */
-  readonly publisher: (config: PublisherConfig) => Promise<Publisher>;
+  readonly publisher: (config: PublisherConfig) => Publisher;
 }
 
 /** Makes the world of a configuration; called once a tick, and only when something is due. */
-export type WorldMaker = (configuration: Configuration, clock: Clock, signal: AbortSignal) => Promise<World>;
+export type WorldMaker = (configuration: Configuration, clock: Clock, signal: AbortSignal) => World;

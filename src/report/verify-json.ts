@@ -1,8 +1,8 @@
 /** The `daneward/verify/1` document. Keys may be added, never renamed. */
 import { formatHex } from "../base/bytes.ts";
 import { formatInstant } from "../base/time.ts";
-import type { SecurityStatus } from "../dnssec/verdict.ts";
 import { displayName } from "../dns/name.ts";
+import type { DnsAnswer } from "../resolver/resolver.ts";
 import type { TlsaEvidence } from "../verifier/evidence.ts";
 import type { AddressReport, CertificateFacts, HostReport, JudgedRecord, VerifyReport } from "../verifier/verdict.ts";
 
@@ -35,7 +35,7 @@ function hostDocument(host: HostReport): object {
 }
 
 /** Null: the TLSA records were not asked for. */
-export function tlsaStatus(tlsa: TlsaEvidence): SecurityStatus | null {
+function tlsaStatus(tlsa: TlsaEvidence): DnsAnswer["status"] | null {
   return tlsa.kind === "records" ? "secure" : tlsa.status;
 }
 

@@ -1,0 +1,10 @@
+/** `daneward abort CERT`: gives the running rollover up and returns to the current certificate. */
+import type { ExitCode } from "../exit.ts";
+import type { Io } from "../io.ts";
+import { runSteering } from "../steering.ts";
+import type { SteerOptions } from "../steering.ts";
+
+/** Ends with 0; what it throws is said by {@link runSteering}. */
+export function run(args: readonly string[], options: SteerOptions, io: Io): Promise<ExitCode> {
+  return runSteering("abort", args, options, io);
+}

@@ -1,0 +1,71 @@
+/** `daneward plan`: the timetable of the rollover under way, or of the next one, as the world looks now. */
+import { REREAD } from "../../driver/chain-files.ts";
+import { createLiveWorld } from "../../driver/live-world.ts";
+import { observe } from "../../driver/observe.ts";
+import { subjectOf } from "../../driver/rollover-unit.ts";
+import type { CertificateConfig, Configuration } from "../../config/schema.ts";
+import { renderPlanJson, renderPlanText } from "../../report/plan-text.ts";
+import type { Plan } from "../../report/plan-text.ts";
+import type { World } from "../../driver/world.ts";
+import { forecast, withImaginedRenewal } from "../../rollover/forecast.ts";
+import type { Observation } from "../../rollover/observation.ts";
+import { loadState } from "../../store/store.ts";
+import type { SavedState } from "../../store/store.ts";
+import { chosenCertificates, configurationOf } from "../driver-files.ts";
+import { EXIT } from "../exit.ts";
+import type { ExitCode } from "../exit.ts";
+import { stateDirectoryOf } from "../file-options.ts";
+import type { FileOptions } from "../file-options.ts";
+import type { Io } from "../io.ts";
+
+export interface PlanOptions extends FileOptions {
+  readonly json?: boolean;
+}
+
+/** Ends with 0; changes nothing. */
+export async function run(args: readonly string[], options: PlanOptions, io: Io): Promise<ExitCode> {
+  const configuration = await configurationOf(options, io);
+  const certificates = chosenCertificates(configuration, args[0]);
+  const world = createLiveWorld(configuration, io.clock, io.signal);
+  const plans: Plan[] = [];
+  for (const certificate of certificates) {
+    const saved = loadState(stateDirectoryOf(options, io), certificate.name);
+    plans.push(await planOf(configuration, certificate, saved, world, io));
+  }
+  if (options.json === true) io.out(`${JSON.stringify(renderPlanJson(plans, io.clock()), null, 2)}\n`);
+  else io.out(plans.map((plan) => renderPlanText(plan, io)).join("\n"));
+  return EXIT.done;
+}
+
+async function planOf(
+  configuration: Configuration,
+  certificate: CertificateConfig,
+  saved: SavedState | null,
+  world: World,
+  io: Io,
+): Promise<Plan> {
+  const setting = { configuration, world, clock: io.clock, signal: io.signal, reread: REREAD };
+  const { observation } = await observe(subjectOf(setting, certificate));
+  const now = io.clock();
+  const imagined = isSettled(saved, observation);
+  const entries = forecast(
+    saved?.state ?? null,
+    imagined ? withImaginedRenewal(observation, now) : observation,
+    certificate.policy,
+    now,
+  );
+  return {
+    certificate: certificate.name,
+    at: now,
+    renewal: imagined ? "imagined" : "under-way",
+    current: observation.deployed,
+    entries,
+  };
+}
+
+/** Nothing is under way and the source holds what is deployed: the interesting timetable is that of the next renewal. */
+function isSettled(saved: SavedState | null, observation: Observation): boolean {
+  if (saved === null || saved.state.phase.phase !== "stable") return false;
+  const { source, deployed } = observation;
+  return deployed !== null && (source.outcome === "failed" || source.chain.id === deployed.id);
+}

@@ -1,0 +1,53 @@
+/** What the commands around the driver share: the configuration, the certificates meant, and their status. */
+import { OperationalError } from "../base/errors.ts";
+import type { Instant } from "../base/time.ts";
+import { loadConfiguration } from "../config/load.ts";
+import type { CertificateConfig, Configuration } from "../config/schema.ts";
+import { findCertificate } from "../driver/due.ts";
+import { describeState } from "../report/model.ts";
+import type { CertificateReport, CertificateStatus, StatusReport } from "../report/model.ts";
+import { recordState } from "../rollover/horizon.ts";
+import { loadState } from "../store/store.ts";
+import type { SavedState } from "../store/store.ts";
+import { mainFileOf } from "./file-options.ts";
+import type { FileOptions } from "./file-options.ts";
+import type { Io } from "./io.ts";
+
+/** Throws as loadConfiguration. */
+export function configurationOf(options: FileOptions, io: Io): Promise<Configuration> {
+  return loadConfiguration(mainFileOf(options, io));
+}
+
+/** The certificates that a command is about: the one named, or all. Throws CERTIFICATE_UNKNOWN. */
+export function chosenCertificates(
+  configuration: Configuration,
+  name: string | undefined,
+): readonly CertificateConfig[] {
+  return name === undefined ? configuration.certificates : [findCertificate(configuration, name)];
+}
+
+/** The status of certificates out of saved state alone. */
+export function statusReport(directory: string, certificates: readonly CertificateConfig[], at: Instant): StatusReport {
+  return { at, certificates: certificates.map((certificate) => reportOf(directory, certificate)) };
+}
+
+function reportOf(directory: string, certificate: CertificateConfig): CertificateReport {
+  const { name } = certificate;
+  try {
+    const saved = loadState(directory, name);
+    if (saved === null) return { outcome: "never-seen", name };
+    return { outcome: "known", name, status: statusOf(certificate, saved) };
+  } catch (error) {
+    // One damaged file must not hide the others.
+    if (!(error instanceof OperationalError) || error.code === "PERMISSION_DENIED") throw error;
+    return { outcome: "unreadable", name, message: error.message, hint: error.hint };
+  }
+}
+
+/** What one saved state says about a configured certificate. */
+export function statusOf(certificate: CertificateConfig, saved: SavedState): CertificateStatus {
+  return describeState(saved, {
+    stateOf: recordState,
+    protocolOf: (endpoint) => certificate.services.find((service) => service.label === endpoint)?.protocol ?? null,
+  });
+}

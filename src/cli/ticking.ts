@@ -1,0 +1,135 @@
+/** Runs the driver for a command and says what came of it: silent on success off a terminal, one block for each failure. */
+import { CATALOGUE } from "../base/errors.ts";
+import { formatInstant } from "../base/time.ts";
+import type { Configuration } from "../config/schema.ts";
+import { updateAlarms } from "../driver/alarms.ts";
+import { REREAD } from "../driver/chain-files.ts";
+import { createLiveWorld } from "../driver/live-world.ts";
+import { RELOAD_TIMEOUT_MS } from "../driver/reload.ts";
+import { previewTick, tick } from "../driver/tick.ts";
+import type { TickInput, TickReport, UnitReport } from "../driver/tick.ts";
+import { failureBlock, troubleOf } from "../report/trouble-text.ts";
+import type { TroubleBlock } from "../report/trouble-text.ts";
+import { formatDistance } from "../report/words.ts";
+import { renderTimelineText } from "../report/timeline-text.ts";
+import { configurationOf, statusOf } from "./driver-files.ts";
+import { EXIT } from "./exit.ts";
+import type { ExitCode } from "./exit.ts";
+import { stateDirectoryOf } from "./file-options.ts";
+import type { TickOptions } from "./commands/tick.ts";
+import type { Io } from "./io.ts";
+
+/** Long enough for the rounds of a confirmation at the default interval, short enough for a cron minute. */
+const LINGER_MS = 15_000;
+
+/** One tick with everything around it. Throws what `tick` throws. */
+export async function tickCertificates(names: readonly string[], options: TickOptions, io: Io): Promise<ExitCode> {
+  const configuration = await configurationOf(options, io);
+  const report = await tick(inputOf(configuration, names, options, io));
+  const blocks = troubleBlocks(report, io);
+  const said = updateAlarms(stateDirectoryOf(options, io), {
+    alarms: blocks,
+    looked: new Set(
+      report.units.filter(({ outcome }) => outcome !== "skipped").map(({ certificate }) => certificate.name),
+    ),
+    configured: new Set(configuration.certificates.map(({ name }) => name)),
+    now: io.clock(),
+    // Somebody is looking, or asked about these very certificates.
+    always: io.errIsTerminal || names.length > 0,
+  });
+  if (options.json === true) io.out(`${JSON.stringify(asJson(report))}\n`);
+  for (const block of said) io.err(block.text);
+  if (io.errIsTerminal && options.quiet !== true) io.err(summary(report, io));
+  if (blocks.length > 0) return EXIT.failed;
+  return report.units.some(({ outcome }) => outcome === "skipped") ? EXIT.temporary : EXIT.done;
+}
+
+/** `tick --dry-run`: the actions of the next step of every certificate that is due. */
+export async function previewCertificates(names: readonly string[], options: TickOptions, io: Io): Promise<ExitCode> {
+  const configuration = await configurationOf(options, io);
+  const previews = await previewTick(inputOf(configuration, names, options, io));
+  if (options.json === true) {
+    const certificates = previews.map(({ certificate, step }) => {
+      return { name: certificate.name, phase: step.state.phase.phase, actions: step.actions, refusals: step.refusals };
+    });
+    io.out(`${JSON.stringify({ schema: "daneward/tick-preview/1", certificates })}\n`);
+    return EXIT.done;
+  }
+  const lines = previews.flatMap(({ certificate, step }) => [
+    `${certificate.name}: ${step.state.phase.phase}; ${step.actions.length === 0 ? "nothing to do now" : "would do:"}`,
+    ...step.actions.map((action) => {
+      const { kind, ...detail } = action;
+      return `  ${kind} ${JSON.stringify(detail)}`;
+    }),
+    ...step.refusals.map((refusal) => `  waits: ${refusal.detail} [${refusal.gate}: ${refusal.code}]`),
+  ]);
+  io.out(lines.length === 0 ? "nothing is due\n" : lines.map((line) => `${line}\n`).join(""));
+  return EXIT.done;
+}
+
+function inputOf(configuration: Configuration, names: readonly string[], options: TickOptions, io: Io): TickInput {
+  return {
+    configuration,
+    stateDirectory: stateDirectoryOf(options, io),
+    clock: io.clock,
+    signal: io.signal,
+    makeWorld: createLiveWorld,
+    reload: { path: io.env["PATH"], timeoutMs: RELOAD_TIMEOUT_MS },
+    reread: REREAD,
+    lingerMs: LINGER_MS,
+    onEvent: (entry) => {
+      if (options.verbose === true) io.err(renderTimelineText({ events: [entry], damagedLines: [] }, { color: false }));
+    },
+    named: names,
+    force: options.force === true,
+  };
+}
+
+function troubleBlocks(report: TickReport, io: Io): readonly TroubleBlock[] {
+  return report.units.flatMap((unit) => {
+    const block = blockOf(unit, io);
+    return block === null ? [] : [block];
+  });
+}
+
+function blockOf(unit: UnitReport, io: Io): TroubleBlock | null {
+  const { name } = unit.certificate;
+  switch (unit.outcome) {
+    case "looked":
+      return troubleOf(name, statusOf(unit.certificate, unit.saved), io.clock(), (code) => CATALOGUE[code].hint);
+    case "failed":
+      return failureBlock(name, unit.error);
+    case "skipped":
+      return null;
+  }
+}
+
+function summary(report: TickReport, io: Io): string {
+  const lines = report.units.map((unit) => {
+    const { name } = unit.certificate;
+    if (unit.outcome !== "looked") return `${name}: ${unit.outcome === "failed" ? "failed" : "interrupted"}`;
+    const { state, wakeAt, refusals } = unit.saved;
+    const why = refusals[0] === undefined ? "" : `, ${refusals[0].detail}`;
+    const next = wakeAt === null ? "" : `; next look ${formatDistance(wakeAt, io.clock())}`;
+    return `${name}: ${state.phase.phase}${why}${next}`;
+  });
+  return lines.length === 0 ? "nothing is due\n" : lines.map((line) => `${line}\n`).join("");
+}
+
+function asJson(report: TickReport): object {
+  return {
+    schema: "daneward/tick/1",
+    certificates: report.units.map((unit) => {
+      const { name } = unit.certificate;
+      if (unit.outcome === "skipped") return { name, outcome: unit.outcome };
+      if (unit.outcome === "failed") {
+        const { code, message, hint } = unit.error;
+        return { name, outcome: unit.outcome, code, message, hint };
+      }
+      const { state, wakeAt } = unit.saved;
+      const wake = wakeAt === null ? {} : { wakeAt: formatInstant(wakeAt) };
+      return { name, outcome: unit.outcome, phase: state.phase.phase, ...wake };
+    }),
+    ...(report.nextWakeAt === null ? {} : { nextWakeAt: formatInstant(report.nextWakeAt) }),
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * What a tick says when something stands in the way: one block a certificate, with what happened, since when, what is
+ * still safe and what to type.
+ */
+import type { Instant } from "../base/time.ts";
+import { isAlarming } from "./model.ts";
+import type { CertificateStatus } from "./model.ts";
+import { formatMoment, safetyOf } from "./words.ts";
+
+/** A failure that stands. `key` names it whatever its words are, so that it is not reported at every tick. */
+export interface TroubleBlock {
+  readonly certificate: string;
+  readonly key: string;
+  readonly text: string;
+}
+
+interface Finding {
+  readonly code: string;
+  readonly message: string;
+  readonly since: Instant;
+  readonly hint: string;
+}
+
+/** A wait that no clock will end and that has lasted this long is a failure too. No official reference. */
+const STUCK_MS = 86_400_000;
+
+/** The block of a certificate; null when nothing wants a person. `hintOf` knows the catalogue. */
+export function troubleOf(
+  certificate: string,
+  status: CertificateStatus,
+  at: Instant,
+  hintOf: (code: CertificateStatus["refusals"][number]["code"]) => string,
+): TroubleBlock | null {
+  const findings = findingsOf(certificate, status, at, hintOf);
+  const [first] = findings;
+  if (first === undefined) return null;
+  const lines = [
+    ...findings.map(({ code, message }) => `daneward: ${certificate}: ${message} [${code}]`),
+    `  since: ${formatMoment(first.since, at)}`,
+    `  safe:  ${safetyOf(status.detail)}`,
+    ...[...new Set(findings.map(({ hint }) => hint))].map((hint) => `  do:    ${hint}`),
+    `  see:   daneward status ${certificate}`,
+  ];
+  return {
+    certificate,
+    key: findings.map(({ code }) => code).join(" "),
+    text: lines.map((line) => `${line}\n`).join(""),
+  };
+}
+
+/** The block of a certificate that could not be looked at, because of something of ours. */
+export function failureBlock(
+  certificate: string,
+  failure: { readonly code: string; readonly message: string; readonly hint: string },
+): TroubleBlock {
+  const lines = [
+    `daneward: ${certificate}: ${failure.message} [${failure.code}]`,
+    "  safe:  nothing was changed in this run; records and files are as they were",
+    `  do:    ${failure.hint}`,
+  ];
+  return { certificate, key: failure.code, text: lines.map((line) => `${line}\n`).join("") };
+}
+
+function findingsOf(
+  certificate: string,
+  status: CertificateStatus,
+  at: Instant,
+  hintOf: (code: CertificateStatus["refusals"][number]["code"]) => string,
+): readonly Finding[] {
+  const { hold } = status;
+  const held: readonly Finding[] =
+    hold === null || hold.reason === "OPERATOR_HOLD"
+      ? []
+      : [
+          {
+            code: hold.reason,
+            message: hold.detail,
+            since: status.phaseSince,
+            hint: hintOf(hold.reason).replace(/\bCERT\b/g, certificate),
+          },
+        ];
+  const troubles = status.troubles.map(({ code, message, since, hint }) => ({ code, message, since, hint }));
+  const refusals = status.refusals
+    .filter((refusal) => isAlarming(refusal) || (refusal.until === null && at - refusal.since >= STUCK_MS))
+    .filter((refusal) => refusal.code !== "OPERATOR_HOLD")
+    .map(({ code, detail, since }) => {
+      return { code, message: detail, since, hint: hintOf(code).replace(/\bCERT\b/g, certificate) };
+    });
+  const all = [...held, ...troubles, ...refusals];
+  return all.filter((finding, index) => all.findIndex((other) => other.code === finding.code) === index);
+}
