@@ -33,7 +33,7 @@ export interface ComputedRecords {
 }
 
 /** A remark about the input: a `warning` when the records are probably not what was wanted. */
-export interface Remark {
+interface Remark {
   readonly level: "warning" | "note";
   readonly text: string;
 }

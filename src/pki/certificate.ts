@@ -167,7 +167,7 @@ function findLeaves(certificates: readonly Certificate[]): readonly Certificate[
 }
 
 /** The leaf and its issuers among `pool`, each issuer once. */
-export function orderChain(leaf: Certificate, pool: readonly Certificate[]): readonly Certificate[] {
+function orderChain(leaf: Certificate, pool: readonly Certificate[]): readonly Certificate[] {
   const chain = [leaf];
   for (let tip = leaf; !tip.isSelfIssued;) {
     const issuer = pool.find((candidate) => !chain.includes(candidate) && isIssuerOf(candidate, tip));

@@ -30,7 +30,7 @@ export interface CertificateSlices {
   readonly parts: CertificateParts;
 }
 
-export interface CertificateParts {
+interface CertificateParts {
   readonly tbs: DerElement;
   readonly serial: DerElement;
   readonly issuer: DerElement;

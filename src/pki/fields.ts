@@ -3,16 +3,20 @@
  * may come from a hostile peer: lengths are bounded by the DER reader, and whatever cannot be read is said so.
  */
 import { formatHex } from "../base/bytes.ts";
-import { DER_TAG, elementBody, readChildren, readElement } from "../base/der.ts";
+import { DER_TAG, elementBody, elementOctets, readChildren, readElement } from "../base/der.ts";
 import type { DerElement } from "../base/der.ts";
 import { instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 
-/** One attribute of a distinguished name. `join` tells that it shares its RDN with the attribute before. */
+/**
+ * One attribute of a distinguished name. `join` tells that it shares its RDN with the attribute before; `opaque`, that
+ * its value is of no string type and stands as `#` and the hex of its whole element (RFC 4514 §2.4).
+ */
 export interface NameAttribute {
   readonly oid: string;
   readonly value: string;
   readonly join: boolean;
+  readonly opaque: boolean;
 }
 
 const ATTRIBUTE_KEYWORDS: Readonly<Record<string, string>> = {
@@ -63,7 +67,9 @@ export function decodeDistinguishedName(bytes: Uint8Array, name: DerElement): re
       const [type, value] = fields;
       if (type?.tag !== DER_TAG.objectIdentifier || value === undefined) return null;
       const oid = decodeOid(elementBody(bytes, type));
-      attributes.push({ oid, value: decodeText(value.tag, elementBody(bytes, value)), join: index > 0 });
+      const text = decodeText(value.tag, elementBody(bytes, value));
+      const opaque = text === null;
+      attributes.push({ oid, value: text ?? `#${formatHex(elementOctets(bytes, value))}`, join: index > 0, opaque });
     }
   }
   return attributes;
@@ -72,8 +78,8 @@ export function decodeDistinguishedName(bytes: Uint8Array, name: DerElement): re
 /** RFC 4514 text: the last RDN first, `CN=mx.example.org,O=Example`. Control characters come out as `\0A`. */
 export function formatDistinguishedName(attributes: readonly NameAttribute[]): string {
   const rdns: string[] = [];
-  for (const { oid, value, join } of attributes) {
-    const text = `${ATTRIBUTE_KEYWORDS[oid] ?? oid}=${escapeValue(value)}`;
+  for (const { oid, value, join, opaque } of attributes) {
+    const text = `${ATTRIBUTE_KEYWORDS[oid] ?? oid}=${opaque ? value : escapeValue(value)}`;
     if (join) rdns[0] = `${rdns[0] ?? ""}+${text}`;
     else rdns.unshift(text);
   }
@@ -83,7 +89,12 @@ export function formatDistinguishedName(attributes: readonly NameAttribute[]): s
 /** A form in which names that RFC 5280 §7.1 calls equal are equal strings: case folded, white space collapsed. */
 export function comparableName(attributes: readonly NameAttribute[]): string {
   return JSON.stringify(
-    attributes.map(({ oid, value, join }) => [oid, join, value.trim().replace(/\s+/g, " ").toLowerCase()]),
+    attributes.map(({ oid, value, join, opaque }) => [
+      oid,
+      join,
+      opaque,
+      value.trim().replace(/\s+/g, " ").toLowerCase(),
+    ]),
   );
 }
 
@@ -102,12 +113,12 @@ function escapeValue(value: string): string {
     );
 }
 
-function decodeText(tag: number, body: Uint8Array): string {
+function decodeText(tag: number, body: Uint8Array): string | null {
   if (tag === DER_TAG.utf8String) return new TextDecoder("utf-8").decode(body);
   if (tag === DER_TAG.bmpString) return decodeWide(body, 2);
   if (tag === DER_TAG.universalString) return decodeWide(body, 4);
   const ascii = [DER_TAG.printableString, DER_TAG.ia5String, DER_TAG.teletexString, 0x12, 0x1a];
-  return ascii.includes(tag) ? String.fromCharCode(...body.subarray(0, 4096)) : `#${formatHex(body)}`;
+  return ascii.includes(tag) ? String.fromCharCode(...body.subarray(0, 4096)) : null;
 }
 
 function decodeWide(body: Uint8Array, width: 2 | 4): string {
@@ -164,7 +175,7 @@ export interface CertificateExtensions {
 }
 
 /** dNSName subtrees of RFC 5280 §4.2.1.10. `otherKinds` tells that names of other kinds are constrained too. */
-export interface NameConstraints {
+interface NameConstraints {
   readonly permitted: readonly string[];
   readonly excluded: readonly string[];
   readonly otherKinds: boolean;

@@ -41,7 +41,7 @@ export function matchesReferenceIdentifier(
 }
 
 /** The names that count under the profile. Of several common names only the last, most specific one. */
-export function presentedIdentifiers(
+function presentedIdentifiers(
   certificate: PresentedNames,
   profile: NameProfile,
 ): readonly { readonly kind: NameMatch["kind"]; readonly name: string }[] {

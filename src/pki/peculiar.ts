@@ -5,6 +5,7 @@
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, webcrypto } from "node:crypto";
 import type { KeyObject } from "node:crypto";
+import type * as X509Library from "@peculiar/x509";
 import { formatHex } from "../base/bytes.ts";
 import { OperationalError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
@@ -41,7 +42,7 @@ export function newPrivateKeyPem(kind: "ec-p256" | "rsa-2048" = "ec-p256"): stri
   return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
-async function loadLibrary(): Promise<typeof import("@peculiar/x509")> {
+async function loadLibrary(): Promise<typeof X509Library> {
   // The library's dependency injection wants this polyfill before it is loaded.
   await import("reflect-metadata");
   return import("@peculiar/x509");
@@ -59,10 +60,7 @@ export async function issueCertificate(options: IssueOptions): Promise<IssuedCer
   const flags = x509.KeyUsageFlags;
   const extensions = [
     new x509.BasicConstraintsExtension(options.authority !== undefined, options.authority?.pathLength, true),
-    new x509.KeyUsagesExtension(
-      options.authority === undefined ? flags.digitalSignature : flags.keyCertSign | flags.cRLSign,
-      true,
-    ),
+    new x509.KeyUsagesExtension(options.authority === undefined ? flags.digitalSignature : flags.keyCertSign, true),
     ...(options.authority === undefined ? [new x509.ExtendedKeyUsageExtension(["1.3.6.1.5.5.7.3.1"])] : []),
     // RFC 5280 §4.2.1.6: critical when the subject is empty.
     ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names, options.subject === "")] : []),

@@ -5,7 +5,7 @@ import type { DomainName } from "../dns/name.ts";
 /** Transport label of RFC 6698 §3. */
 export type TransportLabel = "tcp" | "udp" | "sctp";
 
-export const TRANSPORT_LABELS: readonly TransportLabel[] = ["tcp", "udp", "sctp"];
+const TRANSPORT_LABELS: readonly TransportLabel[] = ["tcp", "udp", "sctp"];
 
 export function isTransportLabel(text: string): text is TransportLabel {
   return TRANSPORT_LABELS.some((label) => label === text);

@@ -33,8 +33,10 @@ const MATCHING_TYPE_NAMES = ["Full", "SHA2-256", "SHA2-512"] as const;
 
 /** `3 1 1`, `3,1,1`, `311`, or the names of RFC 7218 (`DANE-EE SPKI SHA2-256`, any case). `TLSA_PARAMETERS` otherwise. */
 export function parseParameters(text: string): Result<TlsaParameters, Fault> {
-  const compact = /^[0-9]{3}$/.test(text.trim());
-  const words = compact ? [...text.trim()] : text.trim().split(/[\s,]+/);
+  const words = text
+    .trim()
+    .replace(/^([0-9])([0-9])([0-9])$/, "$1 $2 $3")
+    .split(/[\s,]+/);
   const [usage, selector, matchingType] = [
     codeOf(words[0], USAGE_NAMES),
     codeOf(words[1], SELECTOR_NAMES),

@@ -2,7 +2,7 @@ import { DER_TAG, findDerProblem, readChildren, readElement } from "../base/der.
 import type { TlsaRdata } from "../dns/rdata.ts";
 
 /** Permanent words for why a client leaves a record aside. */
-export type UnusableReason =
+type UnusableReason =
   | "unknown-usage"
   | "unknown-selector"
   | "unknown-matching-type"

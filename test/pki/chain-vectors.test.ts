@@ -45,7 +45,7 @@ const folder = vectorsFolder();
 const NONE: ChainSuite = { cases: [], certs: {} };
 
 function load(file: string): ChainSuite {
-  return folder === null ? NONE : JSON.parse(readFileSync(path.join(folder, file), "utf8"));
+  return folder === null ? NONE : (JSON.parse(readFileSync(path.join(folder, file), "utf8")) as ChainSuite);
 }
 
 const own = load("chain-cases.json");

@@ -32,8 +32,12 @@ interface DigestVector {
 
 const folder = vectorsFolder();
 const digestsFolder = folder === null ? "" : path.join(folder, "digests");
-const truth: { readonly vectors: readonly DigestVector[] } =
-  folder === null ? { vectors: [] } : JSON.parse(readFileSync(path.join(digestsFolder, "truth.json"), "utf8"));
+const truth =
+  folder === null
+    ? { vectors: [] }
+    : (JSON.parse(readFileSync(path.join(digestsFolder, "truth.json"), "utf8")) as {
+        readonly vectors: readonly DigestVector[];
+      });
 
 function read(file: string): Uint8Array {
   return readFileSync(path.join(digestsFolder, file));
