@@ -1,7 +1,7 @@
 /**
  * TLSA records against a chain as sent: RFC 7671 §4 and §5, on evidence alone.
  *
- * Any one record that authenticates the chain is enough (RFC 6698 §2.1), so each is judged for itself:
+ * Any one record that authenticates the chain is enough, so each is judged for itself:
  * - usage 3 looks at the leaf's octets and at nothing else, neither names nor dates (RFC 7671 §5.1);
  * - usage 2 names an issuer that must be on a path of verified signatures from the leaf (RFC 7671 §5.2), after which
  *   dates, constraints and names count. Local roots play no part. An anchor in DNS in full (`2 0 0`, `2 1 0`) need not

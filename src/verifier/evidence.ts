@@ -9,7 +9,7 @@ import type { Endpoint, ProbeOutcome } from "./endpoint.ts";
 /** RFC 7672 for mail between servers, RFC 7671 alone for everything else. */
 export type Profile = "smtp" | "generic";
 
-export interface TlsaRecords {
+interface TlsaRecords {
   readonly kind: "records";
   readonly baseDomain: DomainName;
   readonly owner: DomainName;

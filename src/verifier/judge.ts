@@ -7,7 +7,7 @@
  * usable record in a secure RRset is not the same as no record: a sender then insists on TLS, and authenticates
  * nothing (RFC 7672 §2.2). A matching record in an unsigned zone is worth nothing and never looked at.
  */
-import { createHash } from "node:crypto";
+import { formatHex } from "../base/bytes.ts";
 import type { Fault, FaultCode } from "../base/errors.ts";
 import { displayName } from "../dns/name.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
@@ -15,7 +15,7 @@ import { formatTlsa } from "../dns/rdata.ts";
 import { readCertificate } from "../pki/certificate.ts";
 import type { Certificate } from "../pki/certificate.ts";
 import { isSuppressed } from "../tlsa/agility.ts";
-import { associationFor } from "../tlsa/association.ts";
+import { associationData, associationFor } from "../tlsa/association.ts";
 import { usability } from "../tlsa/usable.ts";
 import { judgeRecord } from "./chain.ts";
 import type { ChainContext, ReadableChain, RecordOutcome } from "./chain.ts";
@@ -145,7 +145,7 @@ function readChain({ certificates, tlsVersion }: ServedChain): ChainFacts {
 
 function describe(leaf: Certificate): CertificateFacts {
   const { subject, notBefore, notAfter, keyAlgorithm, dnsNames } = leaf;
-  const digest = (octets: Uint8Array): string => createHash("sha256").update(octets).digest("hex");
+  const digest = (octets: Uint8Array): string => formatHex(associationData(1, octets));
   return {
     subject,
     notBefore,
@@ -157,7 +157,7 @@ function describe(leaf: Certificate): CertificateFacts {
   };
 }
 
-/** The order in which clients and people look at usages: the surest first (RFC 7671 §4, notes of RFC 6698 §2.1.1). */
+/** The order in which the matches are looked at, as OpenSSL does: the surest usage first. */
 const USAGE_ORDER: readonly number[] = [3, 2, 1, 0];
 
 function judgeChain(

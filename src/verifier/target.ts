@@ -19,10 +19,10 @@ export function isProtocol(text: string): text is Protocol {
 }
 
 /** Ports whose protocol is beyond doubt (RFC 6335 registry); everything else is taken as TLS from the first octet. */
-const BY_PORT: Readonly<Record<number, Protocol>> = { 25: "smtp", 587: "smtp", 143: "imap", 110: "pop3", 24: "lmtp" };
+const BY_PORT: Readonly<Record<number, Protocol>> = { 25: "smtp", 587: "smtp", 143: "imap", 110: "pop3" };
 
 /** The protocol that a port speaks unless something else is said. */
-export function protocolOfPort(port: number): Protocol {
+function protocolOfPort(port: number): Protocol {
   return BY_PORT[port] ?? "tls";
 }
 

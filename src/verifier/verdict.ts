@@ -116,7 +116,7 @@ export interface AddressReport extends Judgement {
 }
 
 /** DNS as it was found for one host; null parts were not asked. */
-export interface DnsReport {
+interface DnsReport {
   readonly mx: DnsAnswer | null;
   readonly a: DnsAnswer | null;
   readonly aaaa: DnsAnswer | null;

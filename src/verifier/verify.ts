@@ -87,7 +87,7 @@ function routesOf(target: string, domain: DomainName, mx: DnsAnswer): readonly R
   const nextHops = mx.status === "secure" ? [domain, mx.finalName] : [];
   const endpointOf = (host: DomainName): Endpoint => ({ host, port: 25, protocol: "smtp" });
   if (mx.rrset === null) {
-    // RFC 5321 §5.1: a domain without MX is its own exchanger. RFC 7672 §2.2.1: what is denied need not be secure.
+    // RFC 5321 §5.1: a domain without MX is its own exchanger.
     return [{ target, endpoint: endpointOf(domain), mx, nextHops }];
   }
   const exchangers = mx.rrset.rdatas.flatMap((rdata) => {

@@ -5,7 +5,7 @@
  * The plain-text part is spoken with whoever answers, so it is bounded (length of a line, lines of a reply; the time
  * is the caller's deadline) and strict: a reply must have the shape and the code that its protocol asks for, and
  * nothing may follow the reply that opens TLS. Octets after it would be read as if they had come through TLS, the
- * "STARTTLS command injection" of 2011 and 2021 seen from the client's side; RFC 3207 §4.2 and RFC 2595 §2.1 have the
+ * "STARTTLS command injection" of 2011 and 2021 seen from the client's side; RFC 3207 §4.2 and RFC 2595 §4 have the
  * client forget what it learned before TLS. We refuse the connection.
  *
  * A dialogue never logs in and never sends anything but what stands in its steps.

@@ -18,7 +18,7 @@ export const IMAP: Dialogue = {
       name: "the connection",
       send: null,
       role: (line) => (line.startsWith("* ") ? "last" : "wrong"),
-      // PREAUTH: already authenticated, STARTTLS is no longer possible (RFC 9051 §11.1 has clients refuse it).
+      // PREAUTH: already authenticated, STARTTLS is no longer possible (RFC 9051 §7.1.4).
       accepted: (lines) => /^\* OK( |$)/i.test(lines[0] ?? ""),
       refusal: "SERVICE_REFUSED",
     },
