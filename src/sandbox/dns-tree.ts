@@ -60,6 +60,8 @@ export interface DnsTreeOptions {
   readonly records?: readonly ResourceRecord[];
   /** Names at which the key may write TLSA records, and nothing else; asked at each update. */
   readonly writable: (name: DomainName) => boolean;
+  /** Where the secondary may listen, best first; 127.0.0.2 and ::1 unless told. */
+  readonly secondaryAddresses?: readonly string[];
 }
 
 const ZONE = nameOf("example.test");
@@ -123,7 +125,7 @@ interface StartedServers {
 async function startServers(options: DnsTreeOptions, keys: TreeKeys, tsigKey: TsigKey): Promise<StartedServers> {
   let lastError: unknown = null;
   for (let attempt = 0; attempt < 20; attempt++) {
-    for (const secondaryAddress of SECONDARY_ADDRESSES) {
+    for (const secondaryAddress of options.secondaryAddresses ?? SECONDARY_ADDRESSES) {
       const { upper, leaf } = signTree(options, keys, secondaryAddress);
       const replica = leaf.replica();
       const mayWrite = (name: DomainName, type: number): boolean => type === TYPE.TLSA && options.writable(name);

@@ -15,6 +15,7 @@ import {
   rrsetExists,
   rrsetIsExactly,
 } from "../../src/dns/update.ts";
+import { startDnsTree } from "../../src/sandbox/dns-tree.ts";
 import type { DnsTree } from "../../src/sandbox/dns-tree.ts";
 import { nameOf, record } from "../../src/sandbox/records.ts";
 import { exchangeUdp, query } from "../../src/transport/dns-exchange.ts";
@@ -288,6 +289,19 @@ describe("the secondary", () => {
   test("has the primary's port", () => {
     expect(tree.secondary.port).toBe(tree.primary.port);
     expect(tree.secondary.address).not.toBe(tree.primary.address);
+  });
+
+  test("goes to another loopback address where the first does not exist, and its name follows", async () => {
+    // TEST-NET-1 (RFC 5737) is no address of any machine.
+    const options = { ttl: seconds(60), hosts: {}, writable: () => false, secondaryAddresses: ["192.0.2.1", "::1"] };
+    const other = await startDnsTree({ clock: time.clock, ...options });
+    try {
+      expect(other.secondary).toMatchObject({ address: "::1", port: other.primary.port });
+      const reply = await ask(other.secondary, "ns2.example.test", TYPE.AAAA);
+      expect(reply.answer.filter((each) => each.type === TYPE.AAAA)).toHaveLength(1);
+    } finally {
+      await other.close();
+    }
   });
 
   test("can be silenced", async () => {

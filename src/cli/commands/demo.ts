@@ -27,14 +27,16 @@ export async function run(_args: readonly string[], options: Options, io: Io): P
   const stage = await setStage(io.clock, options.keep === true);
   try {
     screen.say("daneward demo: root, test. and example.test. signed on loopback; ns2 lags 2 s; every TTL is 2 s");
-    const findings = await play({ stage, screen, io, start });
-    screen.settle(true);
+    const findings = await play({ stage, screen, style, io, start });
+    if (io.signal.aborted) {
+      screen.say("interrupted");
+      return EXIT.failed;
+    }
     for (const line of summarize(findings, style)) screen.say(line);
-    if (options.keep === true) screen.say(`kept: ${stage.directory}`);
-    if (io.signal.aborted) screen.say("interrupted");
-    return isProved(findings) && !io.signal.aborted ? EXIT.done : EXIT.failed;
+    return isProved(findings) ? EXIT.done : EXIT.failed;
   } finally {
     screen.settle(true);
     await stage.close();
+    if (options.keep === true) io.out(`kept: ${stage.directory}\n`);
   }
 }

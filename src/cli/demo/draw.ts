@@ -11,11 +11,17 @@ export function drawBlock(view: DemoView, style: Style): readonly string[] {
     `${paint(style, "bold", view.host)}   ${records}`,
     ...timeline(view.milestones, style),
     row("phase", `${paint(style, "cyan", view.phase.padEnd(12))} ${view.detail}`),
+    row("waits for", view.because ?? "-"),
     row("servers", view.servers.map((server) => serverText(server, style)).join("   ")),
     row("next", view.next === null ? "-" : countdown(view.next.what, view.next.inMs, style)),
-    row("samples", sampleText(view.samples, style)),
+    sampleRow(view.samples, style),
   ];
   return lines.map((line) => fit(style, line));
+}
+
+/** The sampler's row alone. */
+export function sampleRow(samples: SampleCount, style: Style): string {
+  return fit(style, row("samples", sampleText(samples, style)));
 }
 
 /** The same on one line, without colour or movement. */

@@ -4,10 +4,11 @@
  * DANE client that asks them refuses the server.
  */
 import { mkdir, rename, symlink, writeFile } from "node:fs/promises";
-import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
+import { OperationalError } from "../../base/errors.ts";
 import { TYPE } from "../../dns/iana.ts";
 import { encodeTlsa } from "../../dns/rdata.ts";
+import { sliceCertificate } from "../../pki/der.ts";
 import type { IssuedCertificate } from "../../pki/peculiar.ts";
 import { record } from "../../sandbox/records.ts";
 import { associationFor } from "../../tlsa/association.ts";
@@ -24,12 +25,9 @@ export async function renewNaively(stage: Stage, issued: IssuedCertificate): Pro
   await rename(`${stage.deployed}.naive`, stage.deployed);
   await stage.sandbox.reload();
 
-  const certificate = new X509Certificate(issued.pem);
-  const bytes = {
-    der: Uint8Array.from(certificate.raw),
-    spki: Uint8Array.from(certificate.publicKey.export({ type: "spki", format: "der" })),
-  };
-  const rdata = encodeTlsa(associationFor({ usage: 3, selector: 1, matchingType: 1 }, bytes));
+  const slices = sliceCertificate(issued.der);
+  if (!slices.ok) throw OperationalError.of(slices.fault);
+  const rdata = encodeTlsa(associationFor({ usage: 3, selector: 1, matchingType: 1 }, slices.value));
   for (const { owner } of stage.sandbox.targets) {
     stage.sandbox.tree.replace(owner, TYPE.TLSA, [record(owner, TYPE.TLSA, DEMO_TTL, rdata)]);
   }

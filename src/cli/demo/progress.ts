@@ -1,13 +1,13 @@
 /** From the driver's own state to what the demo shows. Pure. */
+import type { FaultCode } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
-import { displayName } from "../../dns/name.ts";
 import type { ChainId } from "../../rollover/chain.ts";
 import type { Phase, RolloverState, ServerState } from "../../rollover/state.ts";
 import type { SavedState } from "../../store/store.ts";
 import type { DemoView, ServerLine } from "./view.ts";
 
 /** The part of the view that comes from the state. */
-export type StateView = Pick<DemoView, "from" | "to" | "phase" | "detail" | "servers" | "next">;
+export type StateView = Pick<DemoView, "from" | "to" | "phase" | "detail" | "because" | "servers" | "next">;
 
 /** What the state looks like at `now`. */
 export function viewOfState(saved: SavedState, now: Instant): StateView {
@@ -18,6 +18,7 @@ export function viewOfState(saved: SavedState, now: Instant): StateView {
     to: recordOf(state, to),
     phase: state.phase.phase,
     detail: WORDS[state.phase.phase],
+    because: saved.refusals[0]?.detail ?? null,
     servers: serversOf(state),
     next: nextOf(saved, now),
   };
@@ -80,24 +81,18 @@ function firstLabel(name: string): string {
   return name.split(".")[0] ?? name;
 }
 
-const NEXT: Readonly<Record<Phase["phase"], string>> = {
-  stable: "look again",
-  announcing: "look again",
-  aging: "deploy",
-  deploying: "deploy",
-  confirming: "withdraw",
-  withdrawing: "withdraw",
-  held: "look again",
+/** What becomes possible when a refusal lifts by itself. */
+const NEXT: Partial<Record<FaultCode, string>> = {
+  CLOCK_RUNNING: "deploy",
+  HORIZON_UNSAFE: "deploy",
+  ROUNDS_MISSING: "probe again",
+  RETIRE_RUNNING: "withdraw",
 };
 
 /** What the time gate waits for; else the next look. */
 function nextOf({ state, refusals, wakeAt }: SavedState, now: Instant): DemoView["next"] {
-  const waits = refusals.flatMap((refusal) => (refusal.until === null ? [] : [refusal.until]));
-  if (waits.length > 0) return { what: NEXT[state.phase.phase], inMs: Math.max(...waits) - now };
-  return wakeAt === null ? null : { what: "look again", inMs: wakeAt - now };
-}
-
-/** The owner names and the records that their primary serves, for the closing picture. */
-export function describeOwner(owner: RolloverState["owners"][number]): string {
-  return displayName(owner.owner);
+  const waits = refusals.flatMap(({ code, until }) => (until === null ? [] : [{ code, until }]));
+  const last = waits.sort((left, right) => left.until - right.until).at(-1);
+  if (last !== undefined) return { what: NEXT[last.code] ?? "look again", inMs: last.until - now };
+  return wakeAt === null || state.phase.phase === "stable" ? null : { what: "look again", inMs: wakeAt - now };
 }

@@ -10,6 +10,8 @@ export interface Screen {
   readonly event: (elapsed: number, text: string) => void;
   /** The present state. Off a terminal a line is written only when more than the passing of time has changed. */
   readonly show: (view: DemoView) => void;
+  /** Lines in place of the block; nothing off a terminal. */
+  readonly draw: (lines: readonly string[]) => void;
   /** Takes the block away, or leaves it standing, and goes on below it. */
   readonly settle: (keep: boolean) => void;
 }
@@ -51,6 +53,9 @@ export function createScreen(out: (text: string) => void, style: Style): Screen 
       if (gist === lastLine) return;
       lastLine = gist;
       out(`${drawLine(view)}\n`);
+    },
+    draw: (lines) => {
+      if (style.live) redraw("", lines);
     },
     settle: (keep) => {
       const wasShown = block.length > 0;

@@ -19,10 +19,10 @@ export interface Story {
 /** Which journal entries are steps of the story. */
 const HEARD: Readonly<Record<string, StepName>> = {
   publish: "published",
-  aging: "everywhere",
+  "seen-everywhere": "everywhere",
   deploy: "deployed",
   withdrawing: "proven",
-  withdraw: "withdrawn",
+  withdrawn: "withdrawn",
 };
 
 /** An empty story; `start` is the zero of its times. */
@@ -49,7 +49,8 @@ export function tell(entry: JournalEntry): string | null {
     ? detail["records"].map((each) => shortRecord(String(each))).join(", ")
     : "";
   const owner = typeof detail["owner"] === "string" ? detail["owner"].replace(/\.$/, "") : "";
-  if (detail["result"] === "failed") return `${event} failed: ${String(detail["detail"] ?? "")}`;
+  const text = typeof detail["detail"] === "string" ? detail["detail"] : "";
+  if (detail["result"] === "failed") return `${event} failed: ${text}`;
   switch (event) {
     case "publish":
       return `publish ${records} at ${owner}`;
@@ -61,6 +62,6 @@ export function tell(entry: JournalEntry): string | null {
     case "prune":
       return null;
     default:
-      return `${event}: ${String(detail["detail"] ?? "")}`;
+      return `${event}: ${text}`;
   }
 }

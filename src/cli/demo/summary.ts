@@ -37,7 +37,8 @@ export function summarize(findings: Findings, style: Style): readonly string[] {
     lines.push(
       "A sample is a DANE client: DNSSEC-validated address and TLSA records through a caching resolver, then SMTP STARTTLS",
       "or TLS. daneward kept the old certificate in use until no cache could hold an RRset without the new record, proved",
-      "the new one at every address, and only then withdrew the old record. Next: daneward check-config, daneward plan.",
+      "the new one at every address, and only then withdrew the old record. At a usual TTL of one hour the naive way fails",
+      "for up to an hour, and longer while a name server lags.",
     );
   }
   return lines;

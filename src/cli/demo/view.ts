@@ -29,8 +29,10 @@ export interface DemoView {
   readonly from: string | null;
   readonly to: string | null;
   readonly phase: string;
-  /** Why nothing moves right now, or what is being done. */
+  /** What the phase is for. */
   readonly detail: string;
+  /** Why nothing moves right now, in the driver's own words; null when nothing is refused. */
+  readonly because: string | null;
   readonly milestones: readonly Milestone[];
   readonly servers: readonly ServerLine[];
   /** What comes next and in how many milliseconds; null when nothing is planned. */
