@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { assert } from "../base/assert.ts";
 import { equalBytes, parseHex } from "../base/bytes.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
@@ -21,9 +21,8 @@ export interface ChainRecord {
 export function associationData(matchingType: MatchingType, octets: Uint8Array): Uint8Array {
   assert(octets.length > 0, "association data of no octets");
   if (matchingType === 0) return Uint8Array.from(octets);
-  const digest = createHash(matchingType === 1 ? "sha256" : "sha512")
-    .update(octets)
-    .digest();
+  // crypto.hash() spares the stream object of createHash(): about twice as fast on input of this size.
+  const digest = hash(matchingType === 1 ? "sha256" : "sha512", octets, "buffer");
   return new Uint8Array(digest.buffer, digest.byteOffset, digest.length);
 }
 
