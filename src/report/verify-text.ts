@@ -39,11 +39,16 @@ function renderHost(host: HostReport, options: VerifyTextOptions): readonly stri
   return lines;
 }
 
-function dnsLines({ dns }: HostReport): readonly string[] {
+function dnsLines({ dns, reason }: HostReport): readonly string[] {
   const lines: string[] = [];
-  if (dns.mx !== null) lines.push(row("mx", describeAnswer(dns.mx, "record")));
+  if (dns.mx !== null) lines.push(row("mx", describeAnswer(dns.mx, "record", reason)));
   if (dns.a !== null && dns.aaaa !== null) {
-    lines.push(row("addresses", `A ${describeAnswer(dns.a, "address")}; AAAA ${describeAnswer(dns.aaaa, "address")}`));
+    lines.push(
+      row(
+        "addresses",
+        `A ${describeAnswer(dns.a, "address", reason)}; AAAA ${describeAnswer(dns.aaaa, "address", reason)}`,
+      ),
+    );
   }
   if (dns.tlsa !== null) lines.push(row("tlsa", describeTlsa(dns.tlsa)));
   return lines;
@@ -53,9 +58,11 @@ function row(label: string, text: string): string {
   return `  ${label.padEnd(10)}${text}`;
 }
 
-function describeAnswer(answer: DnsAnswer, what: "address" | "record"): string {
+/** `said`: what the report says of the host as a whole, which then includes why a lookup failed. */
+function describeAnswer(answer: DnsAnswer, what: "address" | "record", said: string | null): string {
   if ("reasons" in answer) {
-    return `${answer.status}: ${answer.reasons[0]?.message ?? "no reason was given"}`;
+    const why = said === null ? `: ${answer.reasons[0]?.message ?? "no reason was given"}` : "";
+    return `lookup failed, ${answer.status}${why}`;
   }
   const count = answer.rrset?.rdatas.length ?? 0;
   const plural = what === "address" ? "addresses" : "records";

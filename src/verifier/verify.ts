@@ -5,7 +5,6 @@
  * name with an old certificate means that some mail is refused. SNI is the TLSA base domain (RFC 7671 §10.2). A mail
  * domain stands for its exchangers in order of preference (RFC 5321 §5.1); DANE does not reorder them.
  */
-import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { TYPE } from "../dns/iana.ts";
@@ -79,8 +78,8 @@ function routesOf(target: string, domain: DomainName, mx: DnsAnswer): readonly R
       domain,
       mx,
       "dns-error",
-      `the MX lookup failed: ${describeFaults(mx.reasons)}`,
-      "a sender defers",
+      `the MX lookup failed: ${describeFirst(mx.reasons)}`,
+      hintOf(mx.reasons),
     );
   }
   // RFC 7672 §3.2.2: an insecure MX RRset proves nothing about the mail domain, so its name counts for nothing.
@@ -166,15 +165,18 @@ async function verifyAddress(
 
 function whyNoAddress({ endpoint, a, aaaa }: HostEvidence): { readonly reason: string; readonly hint: string | null } {
   const failed = [a, aaaa].flatMap((answer) => ("reasons" in answer ? answer.reasons : []));
-  const [first] = failed;
-  if (first !== undefined) {
-    return { reason: `the address lookup failed: ${describeFaults(failed)}`, hint: first.hint };
+  if (failed.length > 0) {
+    return { reason: `the address lookup failed: ${describeFirst(failed)}`, hint: hintOf(failed) };
   }
-  const missing = fault("DNS_RCODE", `${displayName(endpoint.host)} has no address`);
-  return { reason: missing.message, hint: "check the spelling of the name, and its A and AAAA records" };
+  const reason = `${displayName(endpoint.host)} has no address`;
+  return { reason, hint: "check the spelling of the name, and its A and AAAA records" };
 }
 
-/** All that was said, each once. */
-function describeFaults(faults: readonly Fault[]): string {
-  return [...new Set(faults.map(({ message }) => message))].join("; ") || "no reason was given";
+/** The outermost reason says enough for a line; the others explain it. */
+function describeFirst(reasons: readonly Fault[]): string {
+  return reasons[0]?.message ?? "no reason was given";
+}
+
+function hintOf(reasons: readonly Fault[]): string | null {
+  return reasons[0]?.hint ?? null;
 }
