@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { TTL } from "./daneward.ts";
 import type { Ward } from "./daneward.ts";
 import type { Ended } from "./process.ts";
+import { until } from "./poll.ts";
 import { startSampler } from "./sampler.ts";
 import type { Sampler } from "./sampler.ts";
 import { MX, OWNERS, WWW } from "./world.ts";
@@ -37,6 +38,13 @@ export async function isSettled(world: World): Promise<boolean> {
   const record = ownRecord(world);
   const want = [[record], [foreignRecord(world), record].sort()];
   return JSON.stringify(await servedEverywhere(world)) === JSON.stringify(want);
+}
+
+/** The same through the validating cache, where the witness looks. */
+async function isKnownToClients(world: World): Promise<boolean> {
+  const record = ownRecord(world);
+  const [mail, web] = await Promise.all(OWNERS.map((owner) => world.served(owner, world.resolver)));
+  return mail?.includes(record) === true && web?.includes(record) === true;
 }
 
 /** A tick that ended well off a terminal: nothing on standard output or error. */
@@ -84,6 +92,7 @@ export async function establish(world: World, ward: Ward): Promise<void> {
     "the first publication is complete",
     async () => existsSync(ward.deploy) && (await isSettled(world)),
   );
+  await until("the first publication is in the clients' cache", () => isKnownToClients(world));
   await world.postfix.readFrom(ward.deploy);
   await world.nginx.readFrom(ward.deploy);
   await tickUntil(ward, "daneward is at rest", async () => (await ward.status()).phase === "stable");

@@ -119,7 +119,7 @@ export async function startNginx(folder: string, places: readonly Place[], certi
   const configure = (from: string): void => {
     writeFileSync(
       file,
-      `daemon off; pid ${home}/nginx.pid; error_log ${log} info; worker_processes 1;
+      `daemon off; pid ${home}/nginx.pid; error_log ${log} notice; worker_processes 1;
 events { }
 http {
   access_log off;

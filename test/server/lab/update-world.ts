@@ -100,7 +100,10 @@ export async function startUpdateWorld(kind: PrimaryKind): Promise<UpdateWorld> 
       primary,
       resolver,
       tsigKey,
-      logs: () => all.map((daemon) => `--- ${daemon.name}\n${daemon.output()}`).join("\n"),
+      logs: () =>
+        all
+          .map((daemon) => `--- the end of ${daemon.name}\n${daemon.output().split("\n").slice(-40).join("\n")}`)
+          .join("\n"),
       stop: () => unwind(undo),
     };
   } catch (error) {

@@ -176,7 +176,9 @@ async function build(folder: string, kind: SecondaryKind, undo: (() => Promise<v
       return at;
     },
     served: async (owner, from = primary) =>
-      (await ask(from, owner, TLSA, { recursion: false })).answers.map((answer) => tlsaText(answer.data)).sort(),
+      (await ask(from, owner, TLSA, { recursion: from === resolver })).answers
+        .map((answer) => tlsaText(answer.data))
+        .sort(),
     asAdministrator: async (commands) => {
       const script = [
         `server ${primary.address} ${String(primary.port)}`,
@@ -188,8 +190,14 @@ async function build(folder: string, kind: SecondaryKind, undo: (() => Promise<v
       await must(program("nsupdate"), ["-v", "-k", administratorKey], { input: script });
     },
     logs: () =>
-      [...daemons, postfix.daemon, nginx.daemon].map((daemon) => `--- ${daemon.name}\n${daemon.output()}`).join("\n") +
-      `\n--- postfix log\n${postfix.log()}\n--- nginx log\n${nginx.log()}`,
+      [...daemons, postfix.daemon, nginx.daemon]
+        .map((daemon) => [daemon.name, daemon.output()] as const)
+        .concat([
+          ["postfix log", postfix.log()],
+          ["nginx log", nginx.log()],
+        ])
+        .map(([name, text]) => `--- the end of ${name}\n${text.split("\n").slice(-40).join("\n")}`)
+        .join("\n"),
     stop: () => unwind(undo),
   };
 }
