@@ -8,7 +8,7 @@ import type { Clock, Seconds } from "../base/time.ts";
 import { TYPE } from "../dns/iana.ts";
 import { decodeMessage, encodeMessage, queryMessage } from "../dns/message.ts";
 import type { DnsMessage } from "../dns/message.ts";
-import { displayName, isAtOrBelow } from "../dns/name.ts";
+import { displayName, isAtOrBelow, ROOT } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import { decodeCname, decodeTlsa } from "../dns/rdata.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
@@ -70,11 +70,14 @@ async function ask(options: ReadOptions, owner: DomainName, type: number): Promi
   }
 }
 
-/** A referral for `owner`: not authoritative, NS of a name at or above it in the authority section. */
+/**
+ * A referral for `owner`: not authoritative, NS of a name at or above it in the authority section. A referral to the root
+ * is how some servers say that they know nothing of the name.
+ */
 function delegationOf(message: DnsMessage, owner: DomainName): DomainName | null {
   if (message.aa || message.answer.length > 0) return null;
   const ns = message.authority.find((record) => record.type === TYPE.NS && isAtOrBelow(owner, record.name));
-  return ns?.name ?? null;
+  return ns === undefined || ns.name === ROOT ? null : ns.name;
 }
 
 /**
@@ -101,8 +104,8 @@ export async function readOwner(owner: DomainName, options: ReadOptions): Promis
 
 /**
  * The zone that holds `owner` according to the update server, by SOA questions at the name and its parents; null when
- * this server does not know, which includes names below a delegation. Behind a CNAME the SOA belongs to the target's
- * zone and is not taken. Throws the codes of the exchange.
+ * this server does not know. Below a delegation it is the delegated zone, which this server may not serve. Behind a CNAME
+ * the SOA belongs to the target's zone and is not taken. Throws the codes of the exchange.
  */
 export async function findZoneAtServer(
   owner: DomainName,
@@ -118,7 +121,8 @@ export async function findZoneAtServer(
       if (error instanceof OperationalError && error.code === "DNS_RCODE") continue;
       throw error;
     }
-    if (delegationOf(message, name) !== null) return null;
+    const cut = delegationOf(message, name);
+    if (cut !== null) return cut;
     if (!message.aa || findRrset(message.answer, name, TYPE.CNAME) !== null) continue;
     const soa = [...message.answer, ...message.authority].find((record) => record.type === TYPE.SOA);
     if (soa !== undefined && isAtOrBelow(name, soa.name)) return soa.name;

@@ -51,7 +51,7 @@ export function extendedErrors(message: DnsMessage): readonly ExtendedError[] {
       code: readUint16(data, 0),
       text: new TextDecoder()
         .decode(data.subarray(2))
-        .replace(/\p{Cc}+/gu, " ")
+        .replace(/[\p{Cc}\s]+/gu, " ")
         .trim()
         .slice(0, MAX_TEXT),
     }));
