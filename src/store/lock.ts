@@ -16,7 +16,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { linkSync, readFileSync, readlinkSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { formatHex } from "../base/bytes.ts";
 import { OperationalError } from "../base/errors.ts";
 import { formatInstant, instant } from "../base/time.ts";
@@ -42,8 +42,8 @@ interface Holder {
 /** A lock whose holder cannot be read was torn by a power cut: its writer is gone. */
 const UNREADABLE = "unreadable";
 
-/** Longest chain of processes that died while taking over from each other. */
-const MOST_TAKEOVERS = 5;
+/** Longest chain of processes that died while taking over from each other: a bound on recursion, not on bad luck. */
+const MOST_TAKEOVERS = 100;
 
 export function lockFile(stateDirectory: string): string {
   return join(stateDirectory, "lock");
@@ -99,7 +99,7 @@ function replaceStale(takeover: {
   readonly now: Instant;
   readonly takeoversLeft: number;
 }): boolean {
-  const right = acquire(`${takeover.path}.${takeover.stale}`, takeover.now, takeover.takeoversLeft - 1);
+  const right = acquire(rightTo(takeover.path, takeover.stale), takeover.now, takeover.takeoversLeft - 1);
   try {
     const holder = readHolder(takeover.path);
     if (holder === null || tokenOf(holder) !== takeover.stale) return false;
@@ -108,6 +108,14 @@ function replaceStale(takeover: {
   } finally {
     right.release();
   }
+}
+
+/**
+ * The lock that gives the right to replace the instance `token` of the lock at `path`. Tokens are unique, so the name
+ * need not say which lock it was: it stays short, however many takers died in turn.
+ */
+function rightTo(path: string, token: string): string {
+  return token === UNREADABLE ? `${path}.${token}` : join(dirname(path), `lock.${token}`);
 }
 
 function linkIfAbsent(temporary: string, path: string): boolean {

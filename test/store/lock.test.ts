@@ -96,6 +96,21 @@ describe("lock", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  test("a long row of processes that died while taking over from each other does not block for ever", () => {
+    const folder = temporaryFolder();
+    const lock = acquireLock(folder, now);
+    const mine = JSON.parse(readFileSync(lockFile(folder), "utf8")) as object;
+    lock.release();
+    let path = lockFile(folder);
+    for (let taker = 0; taker < 30; taker += 1) {
+      const token = String(taker).padStart(16, "0");
+      writeFileSync(path, JSON.stringify({ ...mine, token, pid: 2 ** 22 + 1 }));
+      path = `${lockFile(folder)}.${token}`;
+    }
+    acquireLock(folder, now).release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   test("a process of another container is never taken for dead", () => {
     const folder = temporaryFolder();
     const lock = acquireLock(folder, now);
