@@ -8,7 +8,6 @@ import type { KeyPath } from "./locate.ts";
 import { formatProblem } from "./problem.ts";
 import type { Place, Problem } from "./problem.ts";
 import type { Configuration } from "./schema.ts";
-import { readToml } from "./toml.ts";
 import type { TomlDocument } from "./toml.ts";
 
 const DEFAULT_CONFIGURATION = "/etc/daneward/daneward.toml";
@@ -37,6 +36,7 @@ export function configurationPath(
  * PERMISSION_DENIED or FILE_UNREADABLE when a file cannot be read.
  */
 export async function readConfiguration(mainFile: string): Promise<Reading> {
+  const { readToml } = await import("./toml.ts");
   const folder = join(dirname(mainFile), "conf.d");
   const files = [mainFile, ...filesOf(folder)];
   const problems: Problem[] = [];

@@ -1,7 +1,6 @@
 /** A certification authority of two levels, as public ones are: a root that stays offline and an issuing certificate. */
 import { addSeconds, seconds } from "../base/time.ts";
 import type { Clock } from "../base/time.ts";
-import { issueCertificate } from "../pki/peculiar.ts";
 import type { IssuedCertificate } from "../pki/peculiar.ts";
 
 export interface CertificateAuthority {
@@ -16,6 +15,7 @@ const DAY = seconds(86_400);
 
 /** Makes both certificates of the authority. */
 export async function createAuthority(clock: Clock): Promise<CertificateAuthority> {
+  const { issueCertificate } = await import("../pki/peculiar.ts");
   const notBefore = addSeconds(clock(), BACKDATED);
   const root = await issueCertificate({
     subject: "CN=Sandbox Root",

@@ -2,7 +2,6 @@
 import { OperationalError } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
 import { isIdle } from "../../driver/due.ts";
-import { runSchedule } from "../../driver/schedule.ts";
 import { nextWake, readDueIndex } from "../../store/due-index.ts";
 import { configurationOf } from "../driver-files.ts";
 import { EXIT } from "../exit.ts";
@@ -43,6 +42,7 @@ export async function run(_args: readonly string[], options: RunOptions, io: Io)
       return null;
     }
   };
+  const { runSchedule } = await import("../../driver/schedule.ts");
   await runSchedule({ clock: io.clock, signal: io.signal, pass });
   return EXIT.done;
 }
