@@ -3,6 +3,7 @@
  * catch at the top that turns failures into `daneward: error: …` and `hint: …`. Nothing heavy is imported here:
  * `--version` answers at once, everything else is loaded by the command that needs it.
  */
+import { setMaxListeners } from "node:events";
 import { instant } from "../base/time.ts";
 import type { Io } from "./io.ts";
 
@@ -46,6 +47,8 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   tolerateClosedPipes();
   const interrupt = new AbortController();
+  // Each question in flight listens for the interruption; how many there may be is decided elsewhere.
+  setMaxListeners(0, interrupt.signal);
   const stop = (): void => {
     interrupt.abort();
   };
