@@ -1,4 +1,6 @@
 /** The world as it is: the configured resolver, the name servers themselves, TLS to live addresses, signed updates. */
+import os from "node:os";
+import { seconds } from "../base/time.ts";
 import type { Clock } from "../base/time.ts";
 import { readTsigKeyFile } from "../config/key-file.ts";
 import type { Configuration, PublisherConfig } from "../config/schema.ts";
@@ -36,6 +38,10 @@ export function createLiveWorld(configuration: Configuration, clock: Clock, sign
     probe: (endpoint, address, probeSignal) => {
       const options = { serverName: endpoint.host, timeoutMs: PROBE_TIMEOUT_MS, signal: probeSignal };
       return probeAddress(endpoint, address, options);
+    },
+    uptime: () => {
+      const known = os.uptime();
+      return known > 0 ? seconds(Math.floor(known)) : null;
     },
     publisher: (config) => publisherOf(config, publishers, { resolve, clock }),
   };

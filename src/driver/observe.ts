@@ -3,11 +3,10 @@
  * name server of every owner name, one validated answer each, and the handshake of every address. Evidence only: what
  * cannot be looked at is part of it, and nothing here decides anything.
  */
-import os from "node:os";
 import { assert } from "../base/assert.ts";
 import { fault } from "../base/errors.ts";
 import { seconds } from "../base/time.ts";
-import type { Clock, Seconds } from "../base/time.ts";
+import type { Clock } from "../base/time.ts";
 import type { CertificateConfig, PublisherConfig } from "../config/schema.ts";
 import { TYPE, rcodeName } from "../dns/iana.ts";
 import type { DomainName } from "../dns/name.ts";
@@ -65,7 +64,7 @@ export async function observe(subject: Subject): Promise<Sight> {
   ]);
   return {
     observation: {
-      uptime: uptime(),
+      uptime: subject.world.uptime(),
       source: sourceObservation(subject, store, source),
       deployed: store.deployed,
       stored: [...new Set(store.chains.map(({ facts }) => facts.id))],
@@ -74,11 +73,6 @@ export async function observe(subject: Subject): Promise<Sight> {
     },
     source: source.ok ? source.value : null,
   };
-}
-
-function uptime(): Seconds | null {
-  const known = os.uptime();
-  return known > 0 ? seconds(Math.floor(known)) : null;
 }
 
 function sourceObservation(

@@ -9,8 +9,10 @@ import type { Clock, Instant } from "../base/time.ts";
 import type { CertificateConfig, Configuration } from "../config/schema.ts";
 import type { Action } from "../rollover/actions.ts";
 import type { ActionOutcome } from "../rollover/observation.ts";
+import type { ChainId } from "../rollover/chain.ts";
 import { recordOutcomes } from "../rollover/outcomes.ts";
 import type { Refusal, RolloverState } from "../rollover/state.ts";
+import { relevantChains } from "../rollover/turn.ts";
 import { step } from "../rollover/step.ts";
 import type { Step } from "../rollover/step.ts";
 import { appendJournal } from "../store/journal.ts";
@@ -220,15 +222,24 @@ function prune(setting: TickSetting, subject: Subject, state: RolloverState): vo
   const at = setting.clock();
   const certificate = subject.certificate.name;
   try {
-    const removed = pruneStore(
-      subject.target,
-      state.chains.map((chain) => chain.id),
-    );
+    const removed = pruneStore(subject.target, neededChains(state));
     if (removed.length > 0) journal(setting, [{ at, certificate, event: "prune", detail: { versions: removed } }]);
   } catch (error) {
     const { code, message } = faultOf(error);
     journal(setting, [{ at, certificate, event: "prune", detail: { result: "failed", code, detail: message } }]);
   }
+}
+
+/**
+ * The chains in play, and those whose records caches may still hold. Of several chains with the same records (renewals
+ * that kept the key) the one in play is as good a way back as any.
+ */
+function neededChains(state: RolloverState): readonly ChainId[] {
+  const inPlay = new Set(relevantChains(state.phase));
+  const covered = new Set(state.chains.filter(({ id }) => inPlay.has(id)).flatMap(({ records }) => records));
+  return state.chains
+    .filter(({ id, records }) => inPlay.has(id) || records.some((record) => !covered.has(record)))
+    .map(({ id }) => id);
 }
 
 /** When a certificate whose look failed altogether is tried again. */

@@ -5,7 +5,7 @@ import type { Resolve } from "../resolver/resolver.ts";
 import type { OwnerView } from "../resolver/server-view.ts";
 import type { Endpoint, ProbeOutcome } from "../verifier/endpoint.ts";
 import type { Configuration, PublisherConfig } from "../config/schema.ts";
-import type { Clock } from "../base/time.ts";
+import type { Clock, Seconds } from "../base/time.ts";
 
 export interface World {
   /** The validating resolver's answers. */
@@ -14,6 +14,8 @@ export interface World {
   readonly viewOwner: (owner: DomainName) => Promise<OwnerView>;
   /** One handshake with one address. */
   readonly probe: (endpoint: Endpoint, address: string, signal: AbortSignal) => Promise<ProbeOutcome>;
+  /** Seconds since the machine booted; null where that cannot be known. */
+  readonly uptime: () => Seconds | null;
   /** The publisher of that configuration. Throws OperationalError when its key cannot be read. */
   readonly publisher: (config: PublisherConfig) => Publisher;
 }
