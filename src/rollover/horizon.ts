@@ -3,8 +3,9 @@
  * has served a record without a break. Folded from observations of the servers; nothing here asks anybody.
  *
  * Bounds are always taken on the safe side. A server that stopped serving an RRset between two observations counts as
- * having served it until the later one; a silent server counts as serving what it last said; an RRset that we asked
- * for counts as served from that moment. RRsets that differ in TTL alone are different entries, so that a large old
+ * having served it until the later one; a silent server, or one that still shows an older RRset, counts as serving
+ * everything that appeared since (secondaries behind secondaries pass through each version, unseen by us); an RRset
+ * that we asked for counts as served from that moment. RRsets that differ in TTL alone are different entries, so that a large old
  * TTL is waited for and then forgotten (a lowered TTL helps only after the old one has run out).
  */
 import { addSeconds, instant, seconds } from "../base/time.ts";
@@ -109,28 +110,76 @@ export function assessServers(
   return { ...owner, servers };
 }
 
-function foldHorizon(
-  owner: Omit<OwnerState, "horizon" | "clocks">,
+interface FoldScene {
+  readonly policy: Policy;
+  readonly rules: Rules;
+  readonly now: Instant;
+}
+
+type OwnerWithoutHorizon = Omit<OwnerState, "horizon" | "clocks">;
+
+/** What the counting servers serve, each set once; one that was there all along keeps the time of its appearance. */
+function servedEntries(
+  owner: OwnerWithoutHorizon,
   before: readonly HorizonEntry[],
-  scene: { readonly policy: Policy; readonly rules: Rules; readonly now: Instant },
+  now: Instant,
 ): readonly HorizonEntry[] {
-  const served: HorizonEntry[] = owner.servers
-    .filter((server) => !server.excluded && server.records !== null)
-    .map((server) => ({ records: server.records ?? [], ttl: server.ttl, servedUntil: null }));
-  const isServed = (entry: HorizonEntry): boolean =>
-    served.some((other) => other.ttl === entry.ttl && sameSet(other.records, entry.records));
+  const entries: HorizonEntry[] = [];
+  for (const server of owner.servers) {
+    const { records, ttl } = server;
+    if (server.excluded || records === null) continue;
+    const same = (entry: HorizonEntry): boolean => entry.ttl === ttl && sameSet(entry.records, records);
+    if (entries.some(same)) continue;
+    const known = before.find((entry) => entry.servedUntil === null && same(entry));
+    entries.push({ records, ttl, appearedAt: known?.appearedAt ?? now, servedUntil: null });
+  }
+  return entries;
+}
+
+/**
+ * Until when an RRset that no server shows now may have been served: up to now by a server that changed since its
+ * last answer (it may have passed through it unseen); still by a server that is silent, or whose own RRset is older.
+ */
+function servedUntil(
+  entry: HorizonEntry,
+  owner: OwnerWithoutHorizon,
+  earlier: readonly ServerState[],
+  served: readonly HorizonEntry[],
+  now: Instant,
+): Instant | null {
+  let until = entry.servedUntil ?? now;
+  for (const server of owner.servers) {
+    if (server.excluded) continue;
+    const last = earlier.find((other) => other.server === server.server && other.address === server.address);
+    const answeredBefore = last?.answeredAt ?? null;
+    const couldHave = answeredBefore === null || entry.servedUntil === null || entry.servedUntil >= answeredBefore;
+    const shown = served.find((other) => other.ttl === server.ttl && sameSet(other.records, server.records ?? []));
+    const silent = server.answeredAt !== now;
+    const behind = shown !== undefined && shown.appearedAt < entry.appearedAt;
+    if (couldHave && (silent || behind)) return null;
+    const changed =
+      last?.records === undefined || last.records === null || !sameSet(last.records, server.records ?? []);
+    if (couldHave && changed) until = instant(Math.max(until, now));
+  }
+  return until;
+}
+
+function foldHorizon(
+  owner: OwnerWithoutHorizon,
+  before: readonly HorizonEntry[],
+  earlier: readonly ServerState[],
+  scene: FoldScene,
+): readonly HorizonEntry[] {
+  const served = servedEntries(owner, before, scene.now);
   const left = before
-    .filter((entry) => !isServed(entry))
-    .map((entry) => (entry.servedUntil === null ? { ...entry, servedUntil: scene.now } : entry));
+    .filter((entry) => !served.some((other) => other.ttl === entry.ttl && sameSet(other.records, entry.records)))
+    .map((entry) => ({ ...entry, servedUntil: servedUntil(entry, owner, earlier, served, scene.now) }));
   const state: OwnerState = { ...owner, horizon: [], clocks: [] };
   const alive = left.filter((entry) => {
     const expires = entryExpires(entry, state, scene.policy, scene.rules);
     return expires === null || expires >= scene.now;
   });
-  const distinct = served.filter(
-    (entry, at) => served.findIndex((other) => other.ttl === entry.ttl && sameSet(other.records, entry.records)) === at,
-  );
-  return [...distinct, ...alive];
+  return [...served, ...alive];
 }
 
 /** The largest TTL of the RRsets without `record` that a cache may hold at this moment. */
@@ -190,14 +239,17 @@ export function foldOwner(
   const entries = moved
     ? before.horizon.map((entry) => ({ ...entry, servedUntil: addSeconds(scene.now, before.aliasTtl) }))
     : (before?.horizon ?? []);
-  const horizon = foldHorizon(owner, entries, scene);
+  const horizon = foldHorizon(owner, entries, known?.servers ?? [], scene);
   return { ...owner, horizon, clocks: foldClocks(horizon, known, seen, scene) };
 }
 
 /** Counts an RRset that we are about to ask for as served from now on, whatever becomes of the update. */
-export function expectRrset(owner: OwnerState, records: readonly RecordText[], ttl: Seconds): OwnerState {
-  const others = owner.horizon.filter((entry) => entry.ttl !== ttl || !sameSet(entry.records, records));
-  return { ...owner, horizon: [...others, { records: union(records), ttl, servedUntil: null }] };
+export function expectRrset(owner: OwnerState, records: readonly RecordText[], ttl: Seconds, now: Instant): OwnerState {
+  const isIt = (entry: HorizonEntry): boolean => entry.ttl === ttl && sameSet(entry.records, records);
+  const known = owner.horizon.find((entry) => isIt(entry) && entry.servedUntil === null);
+  const others = owner.horizon.filter((entry) => !isIt(entry));
+  const entry = { records: union(records), ttl, appearedAt: known?.appearedAt ?? now, servedUntil: null };
+  return { ...owner, horizon: [...others, entry] };
 }
 
 /** After the clock was set: every wait starts again at `now`. */
@@ -205,7 +257,11 @@ export function restartClocks(owner: OwnerState, now: Instant): OwnerState {
   return {
     ...owner,
     clocks: owner.clocks.map((clock) => ({ ...clock, since: now })),
-    horizon: owner.horizon.map((entry) => (entry.servedUntil === null ? entry : { ...entry, servedUntil: now })),
+    horizon: owner.horizon.map((entry) => ({
+      ...entry,
+      appearedAt: instant(Math.min(entry.appearedAt, now)),
+      servedUntil: entry.servedUntil === null ? null : now,
+    })),
     servers: owner.servers.map((server) => ({
       ...server,
       conditionSince: instant(Math.min(server.conditionSince, now)),

@@ -90,7 +90,7 @@ function publishAt(
   const { finalOwner, zone } = owner;
   const journalled = { ...owner, ours: union(owner.ours, missing) };
   return {
-    owner: answers.reduce((state, set) => expectRrset(state, union(set, missing), ttl), journalled),
+    owner: answers.reduce((state, set) => expectRrset(state, union(set, missing), ttl, scene.now), journalled),
     action: { kind: "publish", owner: owner.owner, finalOwner, zone, ttl, add: missing },
     refusal: null,
   };

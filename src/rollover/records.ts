@@ -100,6 +100,8 @@ export function mayServe(records: readonly RecordText[], next: ChainFacts, curre
 
 /** The union, sorted, without duplicates: the form in which record sets are kept and compared. */
 export function union(...sets: readonly (readonly RecordText[])[]): readonly RecordText[] {
+  const [only] = sets;
+  if (only !== undefined && sets.length === 1 && only.length <= 1) return only;
   return [...new Set(sets.flat())].sort();
 }
 

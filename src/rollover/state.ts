@@ -107,7 +107,9 @@ export interface HorizonEntry {
   readonly records: readonly RecordText[];
   /** The largest TTL it was served with. */
   readonly ttl: Seconds;
-  /** Upper bound of the last instant at which a server served it; null while one still does. */
+  /** When it (re)appeared: a server whose RRset appeared earlier may yet pass through this one. */
+  readonly appearedAt: Instant;
+  /** Upper bound of the last instant at which a server served it; null while one may still do so. */
   readonly servedUntil: Instant | null;
 }
 

@@ -86,9 +86,10 @@ export function encodeOwner(state: OwnerState): Record<keyof OwnerState, unknown
     zone,
     aliasTtl,
     ours,
-    horizon: state.horizon.map(({ records, ttl, servedUntil }) => ({
+    horizon: state.horizon.map(({ records, ttl, appearedAt, servedUntil }) => ({
       records,
       ttl,
+      appearedAt: time(appearedAt),
       servedUntil: timeOrNull(servedUntil),
     })),
     clocks: state.clocks.map(({ record, since, ttl }) => ({ record, since: time(since), ttl })),
@@ -114,10 +115,11 @@ export function decodeOwner(place: JsonPlace): OwnerState {
 }
 
 function decodeHorizon(place: JsonPlace): HorizonEntry {
-  const fields = readObject(place, ["records", "ttl", "servedUntil"]);
+  const fields = readObject(place, ["records", "ttl", "appearedAt", "servedUntil"]);
   return {
     records: readList(fields.at("records"), readRecord),
     ttl: readSeconds(fields.at("ttl")),
+    appearedAt: readInstant(fields.at("appearedAt")),
     servedUntil: readNullable(fields.at("servedUntil"), readInstant),
   };
 }

@@ -1,0 +1,190 @@
+/**
+ * The timetable: the same `step` under a virtual clock, with every action succeeding and every name server following
+ * within the propagation delay. What it prints is what the driver will do if nothing goes wrong.
+ */
+import { addSeconds, earliest, instant } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
+import type { Action } from "./actions.ts";
+import type { ChainFacts, RecordText } from "./chain.ts";
+import { chainId, recordText } from "./chain.ts";
+import type { ActionOutcome, EndpointObservation, Observation, OwnerObservation } from "./observation.ts";
+import { recordOutcomes } from "./outcomes.ts";
+import type { Policy } from "./policy.ts";
+import { union, without } from "./records.ts";
+import type { Phase, RolloverState } from "./state.ts";
+import { step } from "./step.ts";
+import type { Step } from "./step.ts";
+
+export interface ForecastEntry {
+  readonly at: Instant;
+  readonly phase: Phase["phase"];
+  /** An event of the core, `publish`, `withdraw`, `deploy`, or `blocked` when only a person can go on. */
+  readonly event: string;
+  readonly detail: string;
+}
+
+interface World {
+  readonly observation: Observation;
+  /** RRset changes that the name servers will show from `at` on. */
+  readonly coming: readonly { readonly at: Instant; readonly owner: string; readonly records: readonly RecordText[] }[];
+}
+
+const STEPS = 500;
+
+/** What will happen from `now` on; ends when the unit is stable with nothing left to do, or with a `blocked` entry. */
+export function forecast(
+  state: RolloverState | null,
+  observation: Observation,
+  policy: Policy,
+  now: Instant,
+): readonly ForecastEntry[] {
+  const entries: ForecastEntry[] = [];
+  let world: World = { observation: { ...observation, uptime: null }, coming: [] };
+  let current = state;
+  let at = now;
+  for (let count = 0; count < STEPS; count++) {
+    world = arrive(world, policy, at);
+    const result = step(current, world.observation, policy, at);
+    entries.push(...entriesOf(result, at));
+    const performed = perform(world, result, policy, at);
+    world = performed.world;
+    current = recordOutcomes(result.state, performed.outcomes);
+    if (result.actions.length > 0) {
+      at = instant(at + 1);
+      continue;
+    }
+    if (result.state.phase.phase === "stable" && result.refusals.length === 0) return entries;
+    const next = earliest(
+      ...result.refusals.map((refusal) => refusal.until),
+      ...world.coming.map((change) => change.at),
+    );
+    if (next === null || next <= at) {
+      const why = result.refusals.map((refusal) => `${refusal.code}: ${refusal.detail}`).join("; ");
+      return [...entries, { at, phase: result.state.phase.phase, event: "blocked", detail: why }];
+    }
+    at = next;
+  }
+  return entries;
+}
+
+function entriesOf(result: Step, at: Instant): readonly ForecastEntry[] {
+  const { phase } = result.state.phase;
+  return [
+    ...result.events.map(({ event, detail }) => ({ at, phase, event, detail })),
+    ...result.actions.flatMap((action): readonly ForecastEntry[] => {
+      switch (action.kind) {
+        case "publish":
+          return [{ at, phase, event: "publish", detail: `${action.owner} ${action.add.join(", ")}` }];
+        case "withdraw":
+          return [{ at, phase, event: "withdraw", detail: `${action.owner} ${action.remove.join(", ")}` }];
+        case "deploy":
+          return [{ at, phase, event: "deploy", detail: "swap the files, reload, prove every address" }];
+        case "store":
+          return [];
+      }
+    }),
+  ];
+}
+
+/** Lets every change whose time has come show on all servers of its owner. */
+function arrive(world: World, policy: Policy, at: Instant): World {
+  const due = world.coming.filter((change) => change.at <= at);
+  if (due.length === 0) return world;
+  const owners = world.observation.owners.map((owner): OwnerObservation => {
+    const change = due.findLast((one) => one.owner === owner.owner);
+    if (change === undefined || owner.outcome === "failed") return owner;
+    const said = {
+      outcome: "answer",
+      records: change.records,
+      ttl: policy.ttl,
+      authoritative: true,
+      signed: true,
+      serial: null,
+    } as const;
+    return {
+      ...owner,
+      servers: owner.servers.map((server) => ({ ...server, said })),
+      validated: { status: "secure", records: change.records },
+    };
+  });
+  return { observation: { ...world.observation, owners }, coming: world.coming.filter((change) => change.at > at) };
+}
+
+function perform(
+  world: World,
+  result: Step,
+  policy: Policy,
+  at: Instant,
+): { readonly world: World; readonly outcomes: readonly ActionOutcome[] } {
+  let changed = world;
+  const outcomes = result.actions.map((action): ActionOutcome => {
+    changed = apply(changed, action, result.state, policy, at);
+    switch (action.kind) {
+      case "publish":
+      case "withdraw":
+        return { kind: action.kind, owner: action.owner, at, fault: null };
+      case "store":
+        return { kind: "store", chain: action.chain, at, fault: null };
+      case "deploy":
+        return { kind: "deploy", chain: action.chain, at, flipped: true, reloaded: true, fault: null };
+    }
+  });
+  return { world: changed, outcomes };
+}
+
+function apply(world: World, action: Action, state: RolloverState, policy: Policy, at: Instant): World {
+  const { observation } = world;
+  switch (action.kind) {
+    case "publish":
+    case "withdraw": {
+      const owner = state.owners.find((one) => one.owner === action.owner);
+      const served = union(...(owner?.servers.map((server) => server.records ?? []) ?? []));
+      const records = action.kind === "publish" ? union(served, action.add) : without(action.expected, action.remove);
+      const change = { at: addSeconds(at, policy.propagationDelay), owner: action.owner, records };
+      return { ...world, coming: [...world.coming, change] };
+    }
+    case "store":
+      return { ...world, observation: { ...observation, stored: [...observation.stored, action.chain] } };
+    case "deploy": {
+      const chain = state.chains.find((one) => one.id === action.chain);
+      if (chain === undefined) return world;
+      const endpoints = observation.endpoints?.map((endpoint) => presenting(endpoint, chain)) ?? null;
+      return { ...world, observation: { ...observation, deployed: { ...chain, hasFiles: true }, endpoints } };
+    }
+  }
+}
+
+function presenting(endpoint: EndpointObservation, chain: ChainFacts): EndpointObservation {
+  if (!endpoint.own) return endpoint;
+  const { id, certificates, subject, notBefore, notAfter } = chain;
+  return { ...endpoint, presents: { outcome: "chain", id, certificates, subject, notBefore, notAfter } };
+}
+
+/**
+ * The same observation with a renewal under a new key at `now`, for a timetable before there is anything to renew:
+ * digests of the invented leaf are all `f`, its life is as long as the current one's.
+ */
+export function withImaginedRenewal(observation: Observation, now: Instant): Observation {
+  const base = observation.deployed ?? (observation.source.outcome === "chain" ? observation.source.chain : null);
+  if (base === null) return observation;
+  const invented = "f".repeat(64);
+  const chain: ChainFacts = {
+    ...base,
+    id: chainId(invented),
+    certificates: base.certificates.map((certificate, depth) =>
+      depth === 0
+        ? { certSha256: invented, certSha512: invented.repeat(2), spkiSha256: invented, spkiSha512: invented.repeat(2) }
+        : certificate,
+    ),
+    records: base.records.map((record) =>
+      recordText(record.replace(/^([13] \d \d) .*/, (_, head: string) => inventedRecord(head))),
+    ),
+    notBefore: now,
+    notAfter: instant(now + (base.notAfter - base.notBefore)),
+  };
+  return { ...observation, source: { outcome: "chain", chain, faults: [] } };
+}
+
+function inventedRecord(head: string): string {
+  return `${head} ${"f".repeat(head.endsWith("2") ? 128 : 64)}`;
+}
