@@ -30,7 +30,7 @@ export function rrsetOf(zone: SignedZone, name: DomainName, type: number): Rrset
 }
 
 /** The RRset's records, RRSIGs not included. */
-export function recordsOf(rrset: Rrset): readonly ResourceRecord[] {
+function recordsOf(rrset: Rrset): readonly ResourceRecord[] {
   return rrset.rdatas.map((rdata) => ({
     name: rrset.name,
     type: rrset.type,

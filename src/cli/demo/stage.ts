@@ -37,7 +37,7 @@ export interface Stage {
 export const DEMO_TTL: Seconds = seconds(2);
 
 /** Name of the one certificate in the demo's configuration. */
-export const CERTIFICATE = "mx";
+const CERTIFICATE = "mx";
 
 /** Builds everything. What was started before a failure is closed again. */
 export async function setStage(clock: Clock, keep: boolean): Promise<Stage> {

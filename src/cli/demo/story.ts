@@ -6,7 +6,7 @@ import type { Milestone } from "./view.ts";
 
 const STEPS = ["renewed", "published", "everywhere", "deployed", "proven", "withdrawn"] as const;
 
-export type StepName = (typeof STEPS)[number];
+type StepName = (typeof STEPS)[number];
 
 export interface Story {
   /** Notes that a step has happened; the first time counts. */
