@@ -109,8 +109,16 @@ export async function startDnsServer(
   const close = async (): Promise<void> => {
     for (const socket of connections) socket.destroy();
     await Promise.all([
-      new Promise<void>((resolve) => tcp.close(() => resolve())),
-      new Promise<void>((resolve) => udp.close(() => resolve())),
+      new Promise<void>((resolve) =>
+        tcp.close(() => {
+          resolve();
+        }),
+      ),
+      new Promise<void>((resolve) =>
+        udp.close(() => {
+          resolve();
+        }),
+      ),
     ]);
   };
   return { address, port, requests, close };
