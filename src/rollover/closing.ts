@@ -1,6 +1,7 @@
 /** How each phase moves on after the deployment: confirming, withdrawing, and held. */
 import { addSeconds, formatDuration, formatInstant, instant, seconds, secondsBetween } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
+import { displayName } from "../dns/name.ts";
 import type { Action } from "./actions.ts";
 import type { ChainFacts, RecordText } from "./chain.ts";
 import { chainOf, describeChain, endpointRefusal, seenOwner, serverGate } from "./gates.ts";
@@ -53,7 +54,7 @@ function remainderRefusals(scene: Scene, current: ChainFacts): readonly Refusal[
     const remaining = without(servedRecords(owner), removableRecords(owner, current.records));
     if (removableRecords(owner, current.records).length === 0) return [];
     if (remaining.length > 0 && clientAccepts(remaining, current.certificates)) return [];
-    const detail = `${owner.owner}: what would be left (${remaining.join(", ") || "nothing"}) does not match the live chain`;
+    const detail = `${displayName(owner.owner)}: what would be left (${remaining.join(", ") || "nothing"}) does not match the live chain`;
     return [{ gate: "dane", code: "HORIZON_UNSAFE", until: null, detail }];
   });
 }
@@ -188,11 +189,11 @@ function withdrawAt(
   if (expected === undefined) return { action: null, refusal: null };
   // Some servers have it no more: the update was taken, the others follow.
   if (still.length < answers.length) {
-    const detail = `${owner.owner}: ${String(still.length)} of ${String(answers.length)} servers still serve the old record`;
+    const detail = `${displayName(owner.owner)}: ${String(still.length)} of ${String(answers.length)} servers still serve the old record`;
     return { action: null, refusal: { gate: "dane", code: "NS_LAGGING", until: null, detail } };
   }
   if (!still.every((records) => sameSet(records, expected))) {
-    const detail = `${owner.owner}: the name servers serve different RRsets`;
+    const detail = `${displayName(owner.owner)}: the name servers serve different RRsets`;
     return { action: null, refusal: { gate: "dane", code: "NS_LAGGING", until: null, detail } };
   }
   const { finalOwner, zone } = owner;

@@ -4,6 +4,7 @@
  */
 import { addSeconds, formatDuration, formatInstant, instant, secondsBetween } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
+import { displayName } from "../dns/name.ts";
 import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
 import { conditionOf, entryExpires } from "./horizon.ts";
 import type { EndpointObservation, Observation, OwnerObservation } from "./observation.ts";
@@ -64,12 +65,22 @@ export function serverGate(scene: Scene, wanted: readonly RecordText[]): readonl
   return scene.policy.owners.flatMap((name): readonly Refusal[] => {
     const seen = scene.observation.owners.find((one) => one.owner === name);
     if (seen?.outcome !== "seen") {
-      const detail = seen?.outcome === "failed" ? `${name}: ${seen.fault.message}` : `${name} was not looked at`;
+      const detail =
+        seen?.outcome === "failed"
+          ? `${displayName(name)}: ${seen.fault.message}`
+          : `${displayName(name)} was not looked at`;
       return [{ gate: "dane", code: "ZONE_UNKNOWN", until: null, detail }];
     }
     const counting = seen.servers.filter((server) => !server.excluded);
     if (counting.length === 0) {
-      return [{ gate: "dane", code: "ZONE_UNKNOWN", until: null, detail: `${seen.zone} has no name server to ask` }];
+      return [
+        {
+          gate: "dane",
+          code: "ZONE_UNKNOWN",
+          until: null,
+          detail: `${displayName(seen.zone)} has no name server to ask`,
+        },
+      ];
     }
     const owner = scene.state.owners.find((one) => one.owner === name);
     return counting.flatMap((server): readonly Refusal[] => {
@@ -78,7 +89,7 @@ export function serverGate(scene: Scene, wanted: readonly RecordText[]): readonl
       const known = owner?.servers.find((one) => one.server === server.server && one.address === server.address);
       const since = known?.condition === condition ? known.conditionSince : scene.now;
       const text = `${server.server} (${server.address}) ${detail}, since ${formatInstant(since)}`;
-      return [{ gate: "dane", code: SERVER_CODES[condition], until: null, detail: `${name}: ${text}` }];
+      return [{ gate: "dane", code: SERVER_CODES[condition], until: null, detail: `${displayName(name)}: ${text}` }];
     });
   });
 }
@@ -92,7 +103,7 @@ export function horizonGate(scene: Scene, next: ChainFacts, current: ChainFacts 
     const known = ends.filter((end) => end !== null);
     const until = known.length === ends.length ? instant(Math.max(...known)) : null;
     const sets = unsafe.map((entry) => (entry.records.length === 0 ? "(none)" : entry.records.join(", ")));
-    const detail = `${owner.owner}: caches may hold ${[...new Set(sets)].join(" | ")}`;
+    const detail = `${displayName(owner.owner)}: caches may hold ${[...new Set(sets)].join(" | ")}`;
     return [{ gate: "dane", code: "HORIZON_UNSAFE", until, detail }];
   });
 }
@@ -104,7 +115,14 @@ export function validatedGate(scene: Scene, next: ChainFacts): readonly Refusal[
     if (validated === undefined || owner.horizon.every((entry) => entry.records.length === 0)) return [];
     if (validated.status !== "secure") {
       const why = "fault" in validated ? `: ${validated.fault.message}` : "";
-      return [{ gate: "dane", code: "NOT_SECURE", until: null, detail: `${owner.owner} is ${validated.status}${why}` }];
+      return [
+        {
+          gate: "dane",
+          code: "NOT_SECURE",
+          until: null,
+          detail: `${displayName(owner.owner)} is ${validated.status}${why}`,
+        },
+      ];
     }
     if (validated.records.length > 0 && clientAccepts(validated.records, next.certificates)) return [];
     return [
@@ -112,7 +130,7 @@ export function validatedGate(scene: Scene, next: ChainFacts): readonly Refusal[
         gate: "dane",
         code: "NOT_YET_RESOLVED",
         until: null,
-        detail: `${owner.owner}: the validated answer holds ${validated.records.join(", ") || "no record"}`,
+        detail: `${displayName(owner.owner)}: the validated answer holds ${validated.records.join(", ") || "no record"}`,
       },
     ];
   });
@@ -140,7 +158,7 @@ export function timeGate(scene: Scene, wanted: readonly RecordText[]): readonly 
         gate: "time",
         code: "CLOCK_RUNNING",
         until,
-        detail: `${owner.owner}: ${left} until every cache has the new RRset`,
+        detail: `${displayName(owner.owner)}: ${left} until every cache has the new RRset`,
       },
     ];
   });

@@ -155,7 +155,8 @@ function servedUntil(
     const couldHave = answeredBefore === null || entry.servedUntil === null || entry.servedUntil >= answeredBefore;
     const shown = served.find((other) => other.ttl === server.ttl && sameSet(other.records, server.records ?? []));
     const silent = server.answeredAt !== now;
-    const behind = shown !== undefined && shown.appearedAt < entry.appearedAt;
+    // While all show one RRset it is the newest there is, however late we came to see another.
+    const behind = served.length > 1 && shown !== undefined && shown.appearedAt < entry.appearedAt;
     if (couldHave && (silent || behind)) return null;
     const changed =
       last?.records === undefined || last.records === null || !sameSet(last.records, server.records ?? []);

@@ -4,6 +4,7 @@
  */
 import { seconds } from "../base/time.ts";
 import type { Seconds } from "../base/time.ts";
+import { displayName } from "../dns/name.ts";
 import type { Action } from "./actions.ts";
 import type { RecordText } from "./chain.ts";
 import { chainOf, seenOwner } from "./gates.ts";
@@ -43,7 +44,7 @@ function firstSetRefusal(scene: Scene, owner: OwnerState, records: readonly Reco
       presents.outcome === "failed" ? presents.detail : `presents another certificate (${presents.id.slice(0, 8)})`;
     return `${endpoint} at ${address} ${what}`;
   });
-  const detail = `${owner.owner}: ${which.join("; ") || "no address of the service could be probed"}`;
+  const detail = `${displayName(owner.owner)}: ${which.join("; ") || "no address of the service could be probed"}`;
   return { gate: "dane", code: "FIRST_SET_WITHOUT_LIVE", until: null, detail };
 }
 
@@ -69,7 +70,7 @@ function publishAt(
   const refuse = (code: Refusal["code"], detail: string): { owner: OwnerState; action: null; refusal: Refusal } => ({
     owner,
     action: null,
-    refusal: { gate: "policy", code, until: null, detail: `${owner.owner}: ${detail}` },
+    refusal: { gate: "policy", code, until: null, detail: `${displayName(owner.owner)}: ${detail}` },
   });
   if (owner.reverted >= REVERTS_TOLERATED) {
     return refuse(

@@ -85,7 +85,7 @@ describe("mutations that the virtual world catches", () => {
       fc.property(histories, (history) => {
         safe(history, rules);
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
     expect(result.failed).toBe(true);
   });
