@@ -126,15 +126,29 @@ describe("flipping the link", () => {
     expect(lstatSync(target.link).ino).toBe(inode);
   });
 
-  test.each([
-    ["a directory of the operator", (link: string) => void mkdirSync(link)],
-    ["a plain file", (link: string) => void writeFileSync(link, "")],
-    ["a link into the ACME client's store", (link: string) => void symlinkSync("/etc/letsencrypt/live/mx", link)],
+  const obstacles: readonly (readonly [what: string, put: (link: string) => void])[] = [
+    ["a directory of the operator", mkdirSync],
+    [
+      "a plain file",
+      (link) => {
+        writeFileSync(link, "");
+      },
+    ],
+    [
+      "a link into the ACME client's store",
+      (link) => {
+        symlinkSync("/etc/letsencrypt/live/mx", link);
+      },
+    ],
     [
       "a link with a version's name that leads elsewhere",
-      (link: string) => void symlinkSync("../../x/20261122T120000Z-abcd0000", link),
+      (link) => {
+        symlinkSync("../../x/20261122T120000Z-abcd0000", link);
+      },
     ],
-  ])("refuses %s and leaves it alone", (_, put) => {
+  ];
+
+  test.each(obstacles)("refuses %s and leaves it alone", (_, put) => {
     const version = write("aaaa");
     put(target.link);
     const before = lstatSync(target.link).ino;

@@ -1,0 +1,343 @@
+import { describe, expect, test } from "vitest";
+import { instant, seconds } from "../../src/base/time.ts";
+import { concernOf } from "../../src/report/model.ts";
+import type { CertificateStatus, StatusReport } from "../../src/report/model.ts";
+import { renderPlanJson, renderPlanText } from "../../src/report/plan-text.ts";
+import { renderStatusJson } from "../../src/report/status-json.ts";
+import { renderStatusText } from "../../src/report/status-text.ts";
+import { renderTimelineJson, renderTimelineText } from "../../src/report/timeline-text.ts";
+import { failureBlock, troubleOf } from "../../src/report/trouble-text.ts";
+import { chainId, recordText } from "../../src/rollover/chain.ts";
+import type { ChainFacts } from "../../src/rollover/chain.ts";
+import { nameOf } from "../fakes/driver-world.ts";
+
+const NOON = instant(Date.UTC(2026, 10, 22, 12, 0, 0));
+const after = (count: number): typeof NOON => instant(NOON + count * 1000);
+const hint = (code: string): string => `mend ${code}, then daneward resume CERT`;
+
+function chain(digit: string): ChainFacts {
+  const hex = digit.repeat(64);
+  return {
+    id: chainId(hex),
+    certificates: [{ certSha256: hex, certSha512: hex + hex, spkiSha256: hex, spkiSha512: hex + hex }],
+    records: [recordText(`3 1 1 ${hex}`)],
+    subject: "mx.example.org",
+    notBefore: after(-86_400),
+    notAfter: after(40 * 86_400),
+    hasFiles: true,
+  };
+}
+
+const current = chain("a");
+const next = chain("b");
+const owner = nameOf("_25._tcp.mx.example.org");
+
+/** Aging: the new record published, one secondary of the zone behind. */
+const AGING: CertificateStatus = {
+  phase: "aging",
+  phaseSince: after(-600),
+  detail: { phase: "aging", current: current.id, next: next.id, seenEverywhereAt: after(-600) },
+  hold: null,
+  current,
+  next,
+  obsolete: null,
+  lookedAt: after(-30),
+  wakeAt: after(60),
+  refusals: [
+    {
+      gate: "time",
+      code: "CLOCK_RUNNING",
+      until: after(6600),
+      detail: "1h 50m until every cache has it",
+      since: after(-600),
+    },
+  ],
+  troubles: [],
+  owners: [
+    {
+      owner,
+      finalOwner: nameOf("mx._dane.example.net"),
+      zone: nameOf("example.net"),
+      ttl: seconds(3600),
+      records: [
+        { text: recordText(`3 1 1 ${"a".repeat(64)}`), state: "omnipresent", ours: true },
+        { text: recordText(`3 1 1 ${"b".repeat(64)}`), state: "rumoured", ours: true },
+        { text: recordText(`3 1 1 ${"c".repeat(64)}`), state: "omnipresent", ours: false },
+      ],
+      servers: [
+        {
+          server: "ns1.example.net.",
+          address: "192.0.2.53",
+          excluded: false,
+          records: [],
+          ttl: seconds(3600),
+          serial: 7,
+          answeredAt: NOON,
+          condition: "in-sync",
+          conditionSince: after(-600),
+          detail: "",
+        },
+        {
+          server: "ns2.example.net.",
+          address: "2001:db8::53",
+          excluded: false,
+          records: [],
+          ttl: seconds(3600),
+          serial: 6,
+          answeredAt: NOON,
+          condition: "lagging",
+          conditionSince: after(-300),
+          detail: "does not serve it (serial 6)",
+        },
+      ],
+    },
+  ],
+  endpoints: [
+    {
+      endpoint: "mx.example.org:25",
+      owner,
+      address: "192.0.2.10",
+      own: true,
+      presents: current.id,
+      detail: "",
+      at: after(-30),
+      protocol: "smtp",
+      verdict: "in-order",
+    },
+  ],
+};
+
+const HELD: CertificateStatus = {
+  ...AGING,
+  phase: "held",
+  detail: {
+    phase: "held",
+    reason: "RELOAD_FAILED",
+    detail: '"postfix reload" ended with exit code 1',
+    restoring: null,
+    resume: { phase: "announcing", current: current.id, next: next.id },
+  },
+  hold: {
+    phase: "held",
+    reason: "RELOAD_FAILED",
+    detail: '"postfix reload" ended with exit code 1',
+    restoring: null,
+    resume: { phase: "announcing", current: current.id, next: next.id },
+  },
+  refusals: [],
+};
+
+function reportOf(status: CertificateStatus): StatusReport {
+  return { at: NOON, certificates: [{ outcome: "known", name: "mx", status }] };
+}
+
+describe("status for people", () => {
+  test("answers first whether it is safe to leave alone, then why not now and until when", () => {
+    const text = renderStatusText(reportOf(AGING), { color: false });
+    expect(text.split("\n")[0]).toBe("mx  aging, safe to leave alone");
+    expect(text).toContain("live     3 1 1 aaaaaaaaaaaa…, mx.example.org, valid until 2027-01-01 12:00:00Z (in 40d)");
+    expect(text).toContain("next     3 1 1 bbbbbbbbbbbb…");
+    expect(text).toContain("aging since 2026-11-22 11:50:00Z (10m ago)");
+    expect(text).toContain(
+      "1h 50m until every cache has it [time: CLOCK_RUNNING, since 2026-11-22 11:50:00Z (10m ago), until 2026-11-22 13:50:00Z (in 1h 50m)]",
+    );
+    expect(text).toContain("look again 2026-11-22 12:01:00Z (in 1m)");
+    expect(text).toContain("_25._tcp.mx.example.org -> mx._dane.example.net, zone example.net, TTL 1h");
+    expect(text).toContain("3 1 1 cccccccccccc…  omnipresent, not ours");
+    expect(text).toContain("1 of 2 name server addresses in sync");
+    expect(text).toContain(
+      "ns2.example.net 2001:db8::53  lagging since 2026-11-22 11:55:00Z (5m ago): does not serve it",
+    );
+    expect(text).toContain("mx.example.org:25 192.0.2.10  presents the live certificate");
+  });
+
+  test("of a hold says what to type", () => {
+    const text = renderStatusText(reportOf(HELD), { color: false });
+    expect(text.split("\n")[0]).toBe("mx  held, needs you");
+    expect(text).toContain('RELOAD_FAILED: "postfix reload" ended with exit code 1');
+    expect(text).toContain("daneward resume mx; or give the rollover up: daneward abort mx");
+    expect(text).toContain("all records stay published");
+  });
+
+  test("colours only when asked", () => {
+    expect(renderStatusText(reportOf(AGING), { color: false })).not.toContain("\u001b");
+    expect(renderStatusText(reportOf(AGING), { color: true })).toContain("\u001b[33msafe to leave alone\u001b[0m");
+  });
+
+  test("of certificates never seen or unreadable says what to do", () => {
+    const text = renderStatusText(
+      {
+        at: NOON,
+        certificates: [
+          { outcome: "never-seen", name: "www" },
+          { outcome: "unreadable", name: "old", message: "damaged", hint: "restore it" },
+        ],
+      },
+      { color: false },
+    );
+    expect(text).toContain("daneward tick www");
+    expect(text).toContain("restore it");
+    expect(renderStatusText({ at: NOON, certificates: [] }, { color: false })).toBe("no certificate is configured\n");
+  });
+});
+
+describe("status for programs", () => {
+  test("is daneward/status/1", () => {
+    expect(JSON.parse(JSON.stringify(renderStatusJson(reportOf(AGING))))).toMatchObject({
+      schema: "daneward/status/1",
+      at: "2026-11-22T12:00:00Z",
+      certificates: [
+        {
+          name: "mx",
+          phase: "aging",
+          phaseSince: "2026-11-22T11:50:00Z",
+          concern: "waiting",
+          current: { id: "a".repeat(64), notAfter: "2027-01-01T12:00:00Z", records: [`3 1 1 ${"a".repeat(64)}`] },
+          next: { spkiSha256: "b".repeat(64) },
+          wakeAt: "2026-11-22T12:01:00Z",
+          refusals: [{ gate: "time", code: "CLOCK_RUNNING", until: "2026-11-22T13:50:00Z" }],
+          owners: [
+            {
+              owner: "_25._tcp.mx.example.org",
+              zone: "example.net",
+              ttl: 3600,
+              records: [{ state: "omnipresent", ours: true }, { state: "rumoured" }, { ours: false }],
+              servers: [
+                { name: "ns1.example.net", address: "192.0.2.53", inSync: true, serial: 7 },
+                { name: "ns2.example.net", inSync: false, serial: 6, since: "2026-11-22T11:55:00Z" },
+              ],
+            },
+          ],
+          endpoints: [
+            { host: "mx.example.org", port: 25, protocol: "smtp", address: "192.0.2.10", verdict: "in-order" },
+          ],
+        },
+      ],
+    });
+  });
+
+  test("leaves out what is not there", () => {
+    const [certificate] = (renderStatusJson(reportOf(AGING)) as { certificates: object[] }).certificates;
+    expect(certificate).not.toHaveProperty("obsolete");
+    expect(certificate).not.toHaveProperty("hold");
+  });
+});
+
+describe("the concern", () => {
+  test.each([
+    ["nothing under way", { ...AGING, phase: "stable", refusals: [] }, "well"],
+    ["a clock running", AGING, "waiting"],
+    ["a hold", HELD, "attention"],
+    [
+      "a refusal that no waiting lifts",
+      { ...AGING, refusals: [{ gate: "policy", code: "DEADLINE_NEAR", until: null, detail: "", since: NOON }] },
+      "attention",
+    ],
+  ] as const)("of %s", (_, status, expected) => {
+    expect(concernOf(status)).toBe(expected);
+  });
+});
+
+describe("what a tick says", () => {
+  test("is nothing while all goes on by itself", () => {
+    expect(troubleOf("mx", AGING, NOON, hint)).toBeNull();
+  });
+
+  test("of a failure is one block: what, since when, what is safe, what to type", () => {
+    const block = troubleOf("mx", HELD, NOON, hint);
+    expect(block?.key).toBe("RELOAD_FAILED");
+    expect(block?.text).toBe(
+      [
+        'daneward: mx: "postfix reload" ended with exit code 1 [RELOAD_FAILED]',
+        "  since: 2026-11-22 11:50:00Z (10m ago)",
+        "  safe:  all records stay published and no file is changed until you resume or abort",
+        "  do:    mend RELOAD_FAILED, then daneward resume mx",
+        "  see:   daneward status mx",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test("of an operator's own hold is nothing", () => {
+    const { hold } = HELD;
+    if (hold === null) throw new Error("HELD is held");
+    const byHand = { ...HELD, hold: { ...hold, reason: "OPERATOR_HOLD" } } as const;
+    expect(troubleOf("mx", byHand, NOON, hint)).toBeNull();
+  });
+
+  test("includes a wait that has stood for a day without an end", () => {
+    const lagging = { gate: "dane", code: "NS_LAGGING", until: null, detail: "ns2 lags" } as const;
+    const fresh = { ...AGING, refusals: [{ ...lagging, since: after(-3600) }] };
+    const stale = { ...AGING, refusals: [{ ...lagging, since: after(-86_400) }] };
+    expect(troubleOf("mx", fresh, NOON, hint)).toBeNull();
+    expect(troubleOf("mx", stale, NOON, hint)?.key).toBe("NS_LAGGING");
+  });
+
+  test("of a state that cannot be used names the hint", () => {
+    const block = failureBlock("mx", { code: "STATE_DAMAGED", message: "mx.json: torn", hint: "restore it" });
+    expect(block.text).toContain("mx.json: torn [STATE_DAMAGED]");
+    expect(block.text).toContain("do:    restore it");
+  });
+});
+
+describe("a plan", () => {
+  const entries = [
+    { at: NOON, phase: "announcing", event: "publish", detail: `_25._tcp.mx.example.org. 3 1 1 ${"b".repeat(64)}` },
+    { at: after(7200), phase: "deploying", event: "deploy", detail: "swap the files" },
+    { at: after(100_000), phase: "withdrawing", event: "withdraw", detail: "the old record" },
+  ] as const;
+  const plan = { certificate: "mx", at: NOON, renewal: "imagined", current, entries } as const;
+
+  test("is a timetable with the slack before the certificate ends", () => {
+    const text = renderPlanText(plan, { color: false });
+    expect(text).toContain("mx  if a certificate with a new key came now");
+    expect(text).toMatch(/2026-11-22 14:00:00Z +in 2h {2}deploy/);
+    expect(text).toContain("39d 22h to spare between the swap and the end of the live certificate");
+    expect(text).not.toContain("b".repeat(30));
+  });
+
+  test("that comes too late, or stops, says so", () => {
+    const dying = { ...current, notAfter: after(60) };
+    expect(renderPlanText({ ...plan, current: dying }, { color: false })).toContain("too late");
+    const blocked = [{ at: NOON, phase: "announcing", event: "blocked", detail: "NS_LAGGING: ns2" }] as const;
+    expect(renderPlanText({ ...plan, entries: blocked }, { color: false })).toContain("a person must act");
+    expect(renderPlanText({ ...plan, entries: [] }, { color: false })).toContain("nothing is to be done");
+  });
+
+  test("for programs keeps the order and RFC 3339 times", () => {
+    expect(renderPlanJson([plan], NOON)).toMatchObject({
+      schema: "daneward/plan/1",
+      certificates: [{ name: "mx", entries: [{ at: "2026-11-22T12:00:00Z" }, { event: "deploy" }, {}] }],
+    });
+  });
+});
+
+describe("the timeline", () => {
+  const events = [
+    { at: NOON, certificate: "mx", event: "announcing", detail: { detail: "key a -> key b" } },
+    {
+      at: after(5),
+      certificate: "www",
+      event: "publish",
+      detail: { records: [`3 1 1 ${"b".repeat(64)}`], result: "failed", code: "TSIG_BADKEY", detail: "no such key" },
+    },
+  ];
+
+  test("is one line an event, with names when there are several, failures plain, control characters gone", () => {
+    const hostile = { at: after(9), certificate: "mx", event: "hold", detail: { because: "\u001b[2J\nx" } };
+    const text = renderTimelineText({ events: [...events, hostile], damagedLines: [3] }, { color: false });
+    const lines = text.trimEnd().split("\n");
+    expect(lines[0]).toBe("2026-11-22 12:00:00Z  mx   announcing       key a -> key b");
+    expect(lines[1]).toContain("publish          no such key failed records=3 1 1 bbbbbbbbbbbb… code=TSIG_BADKEY");
+    expect(lines[2]).not.toContain("\u001b");
+    expect(lines[3]).toBe("(unreadable lines of the journal: 3)");
+  });
+
+  test("of nothing says so, and for programs is daneward/timeline/1", () => {
+    expect(renderTimelineText({ events: [], damagedLines: [] }, { color: false })).toBe("nothing has happened yet\n");
+    expect(renderTimelineJson({ events, damagedLines: [] })).toMatchObject({
+      schema: "daneward/timeline/1",
+      events: [{ at: "2026-11-22T12:00:00Z", certificate: "mx", event: "announcing" }, { code: "TSIG_BADKEY" }],
+    });
+  });
+});
