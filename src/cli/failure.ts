@@ -13,6 +13,7 @@ const BY_CODE: Partial<Record<FaultCode, ExitCode>> = {
   CONFIG_INVALID: EXIT.configuration,
   CONFIG_UNKNOWN_KEY: EXIT.configuration,
   CONFIG_MISSING: EXIT.configuration,
+  CONFIG_UNSUPPORTED: EXIT.configuration,
   INTERNAL_BUG: EXIT.bug,
 };
 
@@ -49,6 +50,7 @@ export function reportFailure(error: unknown, io: Io, options: { json: boolean; 
   if (options.json) io.out(`${JSON.stringify({ schema: "daneward/error/1", code, message, hint })}\n`);
   if (code === "INTERNAL_BUG") return EXIT.bug;
   if (options.plugin) return PLUGIN.unknown;
-  if (error instanceof OperationalError && error.retry !== "never" && BY_CODE[code] === undefined) return EXIT.temporary;
+  if (error instanceof OperationalError && error.retry !== "never" && BY_CODE[code] === undefined)
+    return EXIT.temporary;
   return BY_CODE[code] ?? EXIT.failed;
 }

@@ -266,7 +266,11 @@ export async function runProgram(argv: readonly string[], io: Io, version: strin
       writeOut: io.out,
       writeErr: io.err,
       outputError: (text, write) => {
-        write(text.replace(/^error: /, "daneward: error: ").replace(/\n\(Did you mean (.*)\?\)/s, "\nhint: did you mean $1?"));
+        write(
+          text
+            .replace(/^error: /, "daneward: error: ")
+            .replace(/\n\(Did you mean (.*)\?\)/s, "\nhint: did you mean $1?"),
+        );
       },
     });
   addGlobalFlags(program);
@@ -281,7 +285,9 @@ export async function runProgram(argv: readonly string[], io: Io, version: strin
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.done;
-    const verb = VERBS.find((candidate) => candidate.usage.split(" ")[0] === argv.find((word) => !word.startsWith("-")));
+    const verb = VERBS.find(
+      (candidate) => candidate.usage.split(" ")[0] === argv.find((word) => !word.startsWith("-")),
+    );
     if (!/\bhint: /.test(error.message)) io.err(`hint: daneward ${verb ? `${argv[0] ?? ""} ` : ""}--help\n`);
     return verb?.plugin ? PLUGIN.unknown : EXIT.usage;
   }

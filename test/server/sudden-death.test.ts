@@ -105,27 +105,23 @@ serverSuite("SIGKILL of the tick", WORLD_PROGRAMS, () => {
     const world = lab();
     const draw = lots(SEED);
     const sampler = witness(world);
-    const durations: number[] = [];
+    const moments = new Set<number>();
     try {
       const typical = (await ward.tick()).durationMs;
-      const killed = await renewUnderFire(
-        world,
-        ward,
-        async () => {
-          if (draw() < 0.2) return await ward.tick();
-          const killAfterMs = Math.round(draw() * typical * 1.5);
-          durations.push(killAfterMs);
-          return await ward.tick({ killAfterMs });
-        },
-        120_000,
-      );
+      const strike = async (): Promise<Ended> => {
+        if (draw() < 0.1) return await ward.tick();
+        const killAfterMs = Math.round(draw() * typical * 1.2);
+        moments.add(killAfterMs);
+        return await ward.tick({ killAfterMs });
+      };
+      let killed = 0;
+      while (killed < 20) killed += await renewUnderFire(world, ward, strike, 120_000);
       await delay(2 * TTL * 1000);
       console.info(`killed ${String(killed)} times at random moments; a tick takes ${String(typical)} ms`);
-      expect(killed).toBeGreaterThanOrEqual(20);
-      expect(new Set(durations).size).toBeGreaterThanOrEqual(20);
+      expect(moments.size).toBeGreaterThanOrEqual(20);
       expect(sampler.samples().filter((sample) => sample.outcome !== "match")).toEqual([]);
     } finally {
       await sampler.stop();
     }
-  }, 200_000);
+  }, 300_000);
 });
