@@ -118,17 +118,17 @@ function parseChain(files: SourceFiles, bytes: Uint8Array, key: Uint8Array): Res
 }
 
 function readFault(error: unknown): Fault {
-  const reason = error instanceof Error ? error.message : String(error);
+  const file = error instanceof Error && "path" in error && typeof error.path === "string" ? error.path : "a file";
   switch (systemCode(error)) {
     case "ENOENT":
     case "ENOTDIR":
-      return fault("FILE_NOT_FOUND", `cannot read the certificate's files: ${reason}`);
+      return fault("FILE_NOT_FOUND", `${file} is missing`);
     case "EACCES":
     case "EPERM":
-      return fault("PERMISSION_DENIED", `cannot read the certificate's files: ${reason}`);
+      return fault("PERMISSION_DENIED", `${file}: this user may not read it`);
     case null:
       throw error;
     default:
-      return fault("FILE_UNREADABLE", `cannot read the certificate's files: ${reason}`);
+      return fault("FILE_UNREADABLE", `${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

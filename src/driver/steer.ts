@@ -33,8 +33,9 @@ export async function steer(input: SteerInput): Promise<RolloverState> {
     const now = clock();
     const before = loadExisting(input);
     const saved = steered(input, before, now);
-    saveState(stateDirectory, saved);
+    // In this order: killed in between, the next tick looks once too often.
     wake(stateDirectory, input.certificate, now);
+    saveState(stateDirectory, saved);
     const detail = {
       by: input.who,
       because: input.because,

@@ -82,6 +82,7 @@ async function tickUnderLock(input: TickInput): Promise<TickReport> {
   let units: readonly UnitReport[] = [];
   if (due.length > 0) {
     const setting = settingOf(input);
+    if (known !== null) writeDueIndex(stateDirectory, withDue(known, due, clock()));
     units = await mapLimited(due, (certificate) => runSafely(setting, certificate, endings), UNITS_AT_ONCE);
   }
   const index = nextIndex(configuration, stamp, known, units, endings, input);
@@ -127,6 +128,19 @@ async function runSafely(
     if (error.code === "DNS_INTERRUPTED" && setting.signal.aborted) return { outcome: "skipped", certificate };
     return { outcome: "failed", certificate, error };
   }
+}
+
+/**
+ * Killed from here on, the next tick must look again at what this one was about: an intent may be saved and not carried
+ * out. Most are due anyway; those that were named or forced are made so.
+ */
+function withDue(index: DueIndex, due: readonly CertificateConfig[], now: Instant): DueIndex {
+  const names = new Set(due.map((certificate) => certificate.name));
+  const entries = index.entries.map((entry) => {
+    const isDue = entry.wakeAt !== null && entry.wakeAt <= now;
+    return names.has(entry.certificate) && !isDue ? { ...entry, wakeAt: now } : entry;
+  });
+  return { ...index, entries };
 }
 
 /** The index for the next tick: what was just seen, and for the others what was known of them. */

@@ -20,7 +20,7 @@ export const ROLLOVER_CODES = {
   },
   SOURCE_UNUSABLE: {
     title: "the renewed certificate cannot be deployed",
-    hint: "have it issued again; nothing was changed",
+    hint: "mend what is said above, or have it issued again; nothing was changed",
   },
   NS_LAGGING: {
     title: "a name server does not serve the new RRset yet",
