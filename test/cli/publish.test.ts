@@ -1,0 +1,210 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { instant } from "../../src/base/time.ts";
+import { run as publish } from "../../src/cli/commands/publish.ts";
+import { run as withdraw } from "../../src/cli/commands/withdraw.ts";
+import type { UpdateOptions } from "../../src/cli/update-command.ts";
+import { TYPE } from "../../src/dns/iana.ts";
+import { encodeCname } from "../../src/dns/rdata.ts";
+import { name, record, reply, soaRecord, startDnsServer, tlsaRecord } from "../fakes/scripted-dns.ts";
+import type { FakeDnsServer } from "../fakes/scripted-dns.ts";
+import { KEY, startPrimary } from "../fakes/scripted-primary.ts";
+import type { FakePrimary, PrimaryOptions } from "../fakes/scripted-primary.ts";
+import { recordingIo } from "./recording-io.ts";
+
+const OWNER = "_25._tcp.mx.example.org";
+const NOW = instant(1_790_000_000_000);
+const TEXT = `3 1 1 ${"ab".repeat(32)}`;
+const OTHER = `3 1 1 ${"cd".repeat(32)}`;
+
+const running: FakeDnsServer[] = [];
+let folder = "";
+let keyFile = "";
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), "daneward-publish-"));
+  keyFile = path.join(folder, "tsig.key");
+  const secret = Buffer.from(KEY.secret.reveal()).toString("base64");
+  writeFileSync(keyFile, `key "dane-key" { algorithm hmac-sha256; secret "${secret}"; };\n`, { mode: 0o600 });
+});
+afterEach(async () => {
+  for (const server of running.splice(0)) await server.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function primary(options: Partial<PrimaryOptions> = {}): Promise<FakePrimary> {
+  const server = await startPrimary({ clock: () => NOW, ...options });
+  running.push(server);
+  return server;
+}
+
+function io(): ReturnType<typeof recordingIo> {
+  return recordingIo({ clock: () => NOW });
+}
+
+function flags(server: FakeDnsServer, more: UpdateOptions = {}): UpdateOptions {
+  return { server: `127.0.0.1:${String(server.port)}`, keyFile, ttl: "5m", resolver: "127.0.0.1:1", ...more };
+}
+
+describe("publish", () => {
+  test("adds the record in the zone that the server names, and shows what is served", async () => {
+    const server = await primary({ records: [tlsaRecord(OWNER, 60, OTHER)] });
+    const recording = io();
+    expect(await publish([OWNER, TEXT], flags(server), recording)).toBe(0);
+    expect(server.updates()[0]?.question[0]?.name).toBe(name("example.org"));
+    expect(recording.said().out).toContain(`published  ${OWNER}. TLSA ${TEXT}`);
+    expect(recording.said().out).toContain(`${OWNER}. 300 IN TLSA ${OTHER}`);
+    expect(recording.said().out).toContain(`127.0.0.1:${String(server.port)}, signed`);
+    expect(recording.said().err).toBe("");
+  });
+
+  test("takes a given zone without looking", async () => {
+    const server = await primary();
+    const recording = io();
+    expect(await publish([OWNER, TEXT], flags(server, { zone: "EXAMPLE.org." }), recording)).toBe(0);
+    const asked = server.requests.flatMap((request) => request.message.question).map((question) => question.type);
+    // A look before, the update (whose zone section has type SOA), a look after.
+    expect(asked).toEqual([TYPE.TLSA, TYPE.SOA, TYPE.TLSA]);
+  });
+
+  test("asks the resolver for a zone that the update server does not know", async () => {
+    const resolver = await startDnsServer((request) =>
+      request.message.question[0]?.name === name("example.org")
+        ? reply(request, { ra: true, answer: [soaRecord("example.org", 60, 1, 60)] })
+        : reply(request, { ra: true, rcode: 3 }),
+    );
+    running.push(resolver);
+    const server = await primary({
+      onQuery: (request, usual) =>
+        request.message.question[0]?.type === TYPE.SOA ? reply(request, { rcode: 5 }) : usual(),
+    });
+    const options = flags(server, { resolver: `127.0.0.1:${String(resolver.port)}` });
+    expect(await publish([OWNER, TEXT], options, io())).toBe(0);
+    expect(server.updates()[0]?.question[0]?.name).toBe(name("example.org"));
+  });
+
+  test("says how to name a zone that nobody knows", async () => {
+    const server = await primary({ onQuery: (request) => reply(request, { rcode: 5 }) });
+    await expect(publish([OWNER, TEXT], flags(server), io())).rejects.toMatchObject({
+      code: "ZONE_UNKNOWN",
+      hint: "name it with --zone ZONE",
+      retry: "never",
+    });
+  });
+
+  test("tells everything in JSON, and nothing else on standard output", async () => {
+    const server = await primary({ maxTtl: 100 });
+    const recording = io();
+    expect(await publish([OWNER, TEXT], flags(server, { json: true }), recording)).toBe(0);
+    expect(JSON.parse(recording.said().out)).toEqual({
+      schema: "daneward/publish/1",
+      owner: `${OWNER}.`,
+      zone: "example.org.",
+      server: `127.0.0.1:${String(server.port)}`,
+      records: [TEXT],
+      ttl: 100,
+      signed: true,
+      notes: [expect.objectContaining({ code: "PUBLISH_TTL_CHANGED" })],
+    });
+  });
+
+  test("warns when what is served is not signed, and of an old key", async () => {
+    const server = await primary({ signed: false });
+    const secret = Buffer.from(KEY.secret.reveal()).toString("base64");
+    writeFileSync(keyFile, `hmac-sha1:dane-key:${secret}\n`);
+    const recording = io();
+    await expect(publish([OWNER, TEXT], flags(server), recording)).rejects.toMatchObject({ code: "TSIG_BADKEY" });
+    expect(recording.said().err).toContain("uses hmac-sha1");
+    writeFileSync(keyFile, `hmac-sha256:dane-key:${secret}\n`);
+    expect(await publish([OWNER, TEXT], flags(server), recording)).toBe(0);
+    expect(recording.said().err).toContain("without RRSIG");
+  });
+
+  test("prints an nsupdate script and sends nothing with --dry-run", async () => {
+    const server = await primary();
+    const recording = io();
+    expect(await publish([OWNER, TEXT], flags(server, { dryRun: true }), recording)).toBe(0);
+    expect(recording.said().out).toBe(
+      [
+        "; signed with key dane-key (hmac-sha256)",
+        `server 127.0.0.1 ${String(server.port)}`,
+        "zone example.org.",
+        `update add ${OWNER}. 300 IN TLSA ${TEXT}`,
+        "send",
+        "",
+      ].join("\n"),
+    );
+    expect(server.updates()).toHaveLength(0);
+  });
+
+  test("is silent when told so", async () => {
+    const server = await primary({ signed: false });
+    const recording = io();
+    expect(await publish([OWNER, TEXT], flags(server, { quiet: true }), recording)).toBe(0);
+    expect(recording.said().out + recording.said().err).toBe("");
+  });
+
+  test.each<readonly [string, readonly string[], UpdateOptions, string]>([
+    ["a bad owner name", ["a..b", TEXT], {}, "USAGE"],
+    ["a record that is none", [OWNER, "3 1 x"], {}, "USAGE"],
+    ["a bad TTL", [OWNER, TEXT], { ttl: "soon" }, "USAGE"],
+    ["no server", [OWNER, TEXT], { server: "" }, "USAGE"],
+    ["a bad server port", [OWNER, TEXT], { server: "127.0.0.1:99999" }, "USAGE"],
+    ["no key file", [OWNER, TEXT], { keyFile: "" }, "USAGE"],
+    ["a bad zone", [OWNER, TEXT], { zone: "a..b" }, "USAGE"],
+    ["a bad resolver", [OWNER, TEXT], { resolver: "resolver.example" }, "USAGE"],
+    ["a key file that is not there", [OWNER, TEXT], { keyFile: "/nonexistent/tsig.key" }, "KEY_FILE_UNREADABLE"],
+    ["a key that the file does not hold", [OWNER, TEXT], { keyName: "other" }, "KEY_FILE_NO_SUCH_KEY"],
+    ["a digest of the wrong length", [OWNER, "3 1 1 abcd"], {}, "PUBLISH_INVALID"],
+    ["an owner outside the zone", [OWNER, TEXT], { zone: "example.net" }, "PUBLISH_INVALID"],
+  ])("refuses %s before any update", async (_, args, more, code) => {
+    const server = await primary();
+    await expect(publish(args, flags(server, more), io())).rejects.toMatchObject({ code, retry: "never" });
+    expect(server.updates()).toHaveLength(0);
+  });
+
+  test("refuses a key file that others can read", async () => {
+    const server = await primary();
+    chmodSync(keyFile, 0o644);
+    await expect(publish([OWNER, TEXT], flags(server), io())).rejects.toMatchObject({ code: "KEY_FILE_EXPOSED" });
+    expect(server.requests).toHaveLength(0);
+  });
+});
+
+describe("withdraw", () => {
+  test("deletes exactly the record, on condition of what was read before", async () => {
+    const server = await primary({ records: [tlsaRecord(OWNER, 60, TEXT), tlsaRecord(OWNER, 60, OTHER)] });
+    const recording = io();
+    expect(await withdraw([OWNER, TEXT], flags(server), recording)).toBe(0);
+    const [update] = server.updates();
+    expect(update?.answer).toHaveLength(2);
+    expect(update?.authority).toHaveLength(1);
+    expect(server.records()).toEqual([tlsaRecord(OWNER, 60, OTHER)]);
+    expect(recording.said().out).toContain(`withdrawn  ${OWNER}. TLSA ${TEXT}`);
+  });
+
+  test("of a record that is not there changes nothing and says so", async () => {
+    const server = await primary({ records: [tlsaRecord(OWNER, 60, OTHER)] });
+    const recording = io();
+    expect(await withdraw([OWNER, TEXT], flags(server), recording)).toBe(0);
+    expect(recording.said().err).toContain("nothing was changed");
+    expect(server.updates()).toHaveLength(0);
+  });
+
+  test("shows the condition with --dry-run", async () => {
+    const server = await primary({ records: [tlsaRecord(OWNER, 60, TEXT)] });
+    const recording = io();
+    expect(await withdraw([OWNER, TEXT], flags(server, { dryRun: true }), recording)).toBe(0);
+    expect(recording.said().out).toContain(`prereq yxrrset ${OWNER}. IN TLSA ${TEXT}\n`);
+    expect(recording.said().out).toContain(`update delete ${OWNER}. IN TLSA ${TEXT}\n`);
+    expect(server.updates()).toHaveLength(0);
+  });
+
+  test("at an alias names the target", async () => {
+    const server = await primary({ records: [record(OWNER, TYPE.CNAME, 60, encodeCname(name("x.example.net")))] });
+    const attempt = withdraw([OWNER, TEXT], flags(server), io());
+    await expect(attempt).rejects.toMatchObject({ code: "PUBLISH_CNAME_AT_OWNER" });
+  });
+});
