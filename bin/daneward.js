@@ -1,5 +1,3 @@
 #!/usr/bin/env node
-// Launcher: the program proper is one bundled CommonJS file, because that starts fastest.
-import { createRequire } from "node:module";
-
-createRequire(import.meta.url)("../dist/daneward.cjs");
+// Launcher. This folder is CommonJS (package.json beside this file): loading ES modules alone costs as much as the work.
+require("../dist/daneward.cjs");

@@ -6,6 +6,8 @@
 import { setMaxListeners } from "node:events";
 import { instant } from "../base/time.ts";
 import type { Io } from "./io.ts";
+import { quickParse } from "./quick.ts";
+import { callVerb } from "./verbs.ts";
 
 declare const __DANEWARD_VERSION__: string;
 
@@ -57,8 +59,13 @@ async function main(argv: readonly string[]): Promise<void> {
   // umask 077: whatever we forget to give a mode stays private (keys, state).
   process.umask(0o077);
   const io = processIo(interrupt.signal);
-  const { runProgram } = await import("./program.ts");
-  process.exitCode = await runProgram(argv, io, VERSION);
+  const call = quickParse(argv);
+  if (call !== null) {
+    process.exitCode = await callVerb(call.verb, call.args, call.options, io);
+  } else {
+    const { runProgram } = await import("./program.ts");
+    process.exitCode = await runProgram(argv, io, VERSION);
+  }
   process.removeListener("SIGINT", stop);
   process.removeListener("SIGTERM", stop);
 }

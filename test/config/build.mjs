@@ -22,7 +22,7 @@ async function bundle(input, output) {
       throw new Error(`${level}: ${log.message}`);
     },
   });
-  await build.write({ dir: dist, sourcemap: true, ...output });
+  await build.write({ dir: dist, sourcemap: true, minify: { compress: true, mangle: false, codegen: true }, ...output });
   await build.close();
 }
 

@@ -1,0 +1,233 @@
+/**
+ * The words of every command: arguments, flags, help and an example. Data alone; `program.ts` makes commander's command
+ * tree of it, `quick.ts` the arguments of Node's own parser. Each verb is a file of `commands/`, loaded when called.
+ */
+import type { ExitCode } from "./exit.ts";
+import type { Io } from "./io.ts";
+
+export type Handler = (args: readonly string[], options: never, io: Io) => Promise<ExitCode>;
+
+/** A flag in commander's notation, its description, and whether it may be given several times. */
+export type Flag = readonly [flags: string, description: string, kind?: "list"];
+
+export interface Verb {
+  /** commander's own notation: `name <required> [optional] [more...]`. */
+  readonly usage: string;
+  readonly group: "try" | "look" | "steer" | "run" | "records" | "set up";
+  readonly summary: string;
+  readonly examples: readonly string[];
+  readonly flags?: readonly Flag[];
+  /** Speaks the monitoring-plugin convention: bad usage is UNKNOWN (3). */
+  readonly plugin?: true;
+  /** Flags and arguments behind the first argument belong to the caller (hooks). */
+  readonly passThrough?: true;
+  readonly load: () => Promise<{ run: Handler }>;
+}
+
+const DRY_RUN = ["-n, --dry-run", "say what would be done, change nothing"] as const;
+const RESOLVER = ["--resolver <ip[:port]>", "recursive resolver to ask (default 127.0.0.1)"] as const;
+const BECAUSE = ["--because <text>", "why, for the journal"] as const;
+const TSIG = [
+  ["--ttl <duration>", "TTL of the record, such as 1h"],
+  ["--server <host[:port]>", "the server that takes the update"],
+  ["--key-file <file>", "TSIG key: tsig-keygen output, K*.private, alg:name:secret, certbot's rfc2136.ini"],
+  ["--key-name <name>", "which key of a file that holds several"],
+  ["--zone <zone>", "the zone, when it should not be looked up"],
+  RESOLVER,
+  DRY_RUN,
+] as const;
+
+/** Every command, in the order in which the help lists them. */
+export const VERBS: readonly Verb[] = [
+  {
+    usage: "demo",
+    group: "try",
+    summary: "watch a whole rollover on an embedded signed DNS, on this machine alone",
+    examples: ["daneward demo"],
+    flags: [
+      ["--keep", "keep the temporary directory with all files of the run"],
+      ["--ascii", "draw with ASCII characters only"],
+    ],
+    load: () => import("./commands/demo.ts"),
+  },
+  {
+    usage: "verify [targets...]",
+    group: "look",
+    summary: "check live servers, or a chain in a file, against their TLSA records",
+    examples: [
+      "daneward verify mx.example.org:25",
+      'daneward verify --chain fullchain.pem --tlsa "3 1 1 9a59…" --name mx.example.org',
+    ],
+    flags: [
+      ["--starttls <protocol>", "smtp, lmtp, imap or pop3, where the port does not tell"],
+      RESOLVER,
+      ["--trust <mode>", 'how answers are validated: "ad" trusts the AD bit of a loopback resolver'],
+      ["--address <ip>", "probe this address instead of those in DNS (repeatable)", "list"],
+      ["--profile <profile>", "smtp or generic; default by protocol"],
+      ["--at <time>", "judge certificate dates at this time"],
+      ["--timeout <duration>", "per address, such as 10s"],
+      ["--format <format>", "text or json"],
+      ["--chain <file>", "offline: the chain as a server would send it"],
+      ["--tlsa <record>", 'offline: a TLSA record "U S M HEX" (repeatable)', "list"],
+      ["--name <name>", "offline: the TLSA base domain"],
+      ["--also-name <name>", "offline: a further reference identifier (repeatable)", "list"],
+      ["--store <file>", "offline: trusted roots for usages 0 and 1"],
+      ["--ee-names", "check names for usage 3 too (RFC 7671 §5.1 says not to)"],
+    ],
+    plugin: true,
+    load: () => import("./commands/verify.ts"),
+  },
+  {
+    usage: "propagation <owner>",
+    group: "look",
+    summary: "what every address of every name server serves at a TLSA owner name",
+    examples: ["daneward propagation _25._tcp.mx.example.org"],
+    flags: [RESOLVER, ["--name-server-port <port>", "port of the name servers, for laboratories"]],
+    plugin: true,
+    load: () => import("./commands/propagation.ts"),
+  },
+  {
+    usage: "status [certificate]",
+    group: "look",
+    summary: "what is live, what is next, what it waits for and until when",
+    examples: ["daneward status", "daneward status mx --json"],
+    load: () => import("./commands/status.ts"),
+  },
+  {
+    usage: "plan [certificate]",
+    group: "look",
+    summary: "the timetable of the next rollover",
+    examples: ["daneward plan mx"],
+    load: () => import("./commands/plan.ts"),
+  },
+  {
+    usage: "timeline [certificate]",
+    group: "look",
+    summary: "what has happened, from the journal",
+    examples: ["daneward timeline mx"],
+    load: () => import("./commands/timeline.ts"),
+  },
+  {
+    usage: "explain [code]",
+    group: "look",
+    summary: "what a code such as NS_LAGGING means and what to do",
+    examples: ["daneward explain NS_LAGGING"],
+    load: () => import("./commands/explain.ts"),
+  },
+  {
+    usage: "tlsa <files...>",
+    group: "records",
+    summary: "TLSA records of a certificate, chain, key or CSR (PEM or DER)",
+    examples: ["daneward tlsa fullchain.pem --name mx.example.org --port 25"],
+    flags: [
+      ["--params <params>", 'TLSA parameters, default "3 1 1" (repeatable)', "list"],
+      ["--name <host>", "TLSA base domain, for the owner name"],
+      ["--port <number>", "port, for the owner name (default 25 with --name)"],
+      ["--proto <transport>", "tcp, udp or sctp, for the owner name"],
+      ["--ttl <duration>", "TTL to print, such as 1h"],
+      ["--output <form>", "rfc, generic (RFC 3597), nsupdate or json"],
+    ],
+    load: () => import("./commands/tlsa.ts"),
+  },
+  {
+    usage: "publish <owner> <record>",
+    group: "records",
+    summary: "add one TLSA record by signed dynamic update, and read it back",
+    examples: [
+      'daneward publish _25._tcp.mx.example.org "3 1 1 9a59…" --ttl 1h --server 127.0.0.1 --key-file /etc/daneward/tsig.key',
+    ],
+    flags: TSIG,
+    load: () => import("./commands/publish.ts"),
+  },
+  {
+    usage: "withdraw <owner> <record>",
+    group: "records",
+    summary: "delete exactly one TLSA record by signed dynamic update",
+    examples: [
+      'daneward withdraw _25._tcp.mx.example.org "3 1 1 9a59…" --server 127.0.0.1 --key-file /etc/daneward/tsig.key',
+    ],
+    flags: TSIG,
+    load: () => import("./commands/withdraw.ts"),
+  },
+  {
+    usage: "hook <client> [args...]",
+    group: "run",
+    summary: "post-renewal hook of an ACME client: notes the renewal and returns at once",
+    examples: ["certbot renew --deploy-hook 'daneward hook certbot'"],
+    passThrough: true,
+    load: () => import("./commands/hook.ts"),
+  },
+  {
+    usage: "tick [certificates...]",
+    group: "run",
+    summary: "one pass of the rollover driver, for cron or a systemd timer",
+    examples: ["daneward tick"],
+    flags: [["--force", "look at every certificate, due or not"], DRY_RUN],
+    load: () => import("./commands/tick.ts"),
+  },
+  {
+    usage: "run",
+    group: "run",
+    summary: "the driver as a resident process",
+    examples: ["daneward run"],
+    load: () => import("./commands/run.ts"),
+  },
+  {
+    usage: "hold <certificate>",
+    group: "steer",
+    summary: "stop all automatic steps of a certificate",
+    examples: ["daneward hold mx --because 'maintenance of ns2'"],
+    flags: [BECAUSE, DRY_RUN],
+    load: () => import("./commands/hold.ts"),
+  },
+  {
+    usage: "resume <certificate>",
+    group: "steer",
+    summary: "go on after a hold or a failed deployment",
+    examples: ["daneward resume mx"],
+    flags: [BECAUSE, DRY_RUN],
+    load: () => import("./commands/resume.ts"),
+  },
+  {
+    usage: "abort <certificate>",
+    group: "steer",
+    summary: "give the running rollover up and return to the current certificate",
+    examples: ["daneward abort mx --because 'wrong key type'"],
+    flags: [BECAUSE, DRY_RUN],
+    load: () => import("./commands/abort.ts"),
+  },
+  {
+    usage: "check-config",
+    group: "set up",
+    summary: "read the configuration and name every fault in it",
+    examples: ["daneward check-config"],
+    load: () => import("./commands/check-config.ts"),
+  },
+];
+
+/** Flags that every command takes. */
+export const GLOBAL_FLAGS: readonly Flag[] = [
+  ["--config <file>", "configuration (default /etc/daneward/daneward.toml, then conf.d/*.toml)"],
+  ["--state-dir <dir>", "state directory (default /var/lib/daneward)"],
+  ["--json", "machine-readable output"],
+  ["-q, --quiet", "print failures only"],
+  ["-v, --verbose", "print more"],
+  ["--no-color", "no colour (also NO_COLOR)"],
+];
+
+/** Runs a verb and answers its failures: the one place where commands are called. */
+export async function callVerb(
+  verb: Verb,
+  args: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+  io: Io,
+): Promise<ExitCode> {
+  const json = options["json"] === true || options["format"] === "json" || options["output"] === "json";
+  try {
+    const { run } = await verb.load();
+    return await run(args, options as never, options["color"] === false ? { ...io, color: false } : io);
+  } catch (error) {
+    const { reportFailure } = await import("./failure.ts");
+    return reportFailure(error, io, { json, plugin: verb.plugin === true });
+  }
+}

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { runProgram } from "../../src/cli/program.ts";
+import { quickParse } from "../../src/cli/quick.ts";
+import { recordingIo } from "./recording-io.ts";
+
+interface Call {
+  readonly verb: string;
+  readonly args: readonly string[];
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+async function commander(argv: readonly string[]): Promise<Call | null> {
+  const calls: Call[] = [];
+  await runProgram(argv, recordingIo(), "0.0.0", (verb, args, options) => {
+    calls.push({ verb: verb.usage, args, options });
+    return Promise.resolve(0);
+  });
+  return calls[0] ?? null;
+}
+
+function quick(argv: readonly string[]): Call | null {
+  const call = quickParse(argv);
+  return call === null ? null : { verb: call.verb.usage, args: call.args, options: call.options };
+}
+
+const UNDERSTOOD: readonly string[] = [
+  "tick",
+  "tick mx imap --force -n",
+  "tick --config /tmp/a.toml --state-dir=/tmp/s -q",
+  "hook certbot",
+  "hook certbot --anything -x y",
+  "hook dehydrated deploy_cert mx.example.org key.pem",
+  "tlsa cert.pem chain.pem --params=3_1_1 --params 2_1_1 --name mx.example.org --port 25 --json",
+  "verify mx.example.org:25 --address 192.0.2.1 --address 2001:db8::1 --no-color",
+  "verify --chain f.pem --tlsa 3_1_1_aa --name mx.example.org --ee-names",
+  "publish _25._tcp.mx.example.org 3_1_1_aa --ttl 1h --server 127.0.0.1 --key-file k -n",
+  "status",
+  "status mx --json",
+  "explain NS_LAGGING",
+  "hold mx --because maintenance",
+];
+
+describe("the quick way and commander understand the same words", () => {
+  test.each(UNDERSTOOD)("%s", async (line) => {
+    const argv = line.split(" ");
+    const fast = quick(argv);
+    expect(fast).not.toBeNull();
+    expect(fast).toEqual(await commander(argv));
+  });
+});
+
+describe("what commander answers better is left to it", () => {
+  test.each([
+    "--help",
+    "tick --help",
+    "tikc",
+    "tick --frce",
+    "hold",
+    "hold a b",
+    "--json status",
+    "hook",
+    "hook --help",
+  ])("%s", (line) => {
+    expect(quick(line.split(" "))).toBeNull();
+  });
+});
