@@ -10,8 +10,8 @@ export interface HostPort {
 /** `192.0.2.1`, `192.0.2.1:53`, `2001:db8::1`, `[2001:db8::1]:53`, `ns.example.org:53`; the fault says what is wrong. */
 export function parseHostPort(text: string, defaultPort: number): Result<HostPort, string> {
   const trimmed = text.trim();
-  const bare = (trimmed.match(/:/g)?.length ?? 0) > 1 && !trimmed.startsWith("[");
-  if (bare) return success({ host: trimmed, port: defaultPort });
+  const isBareIpv6 = /^[\da-f]*:[\da-f]*:[\da-f:.]*(?:%\w+)?$/i.test(trimmed);
+  if (isBareIpv6) return success({ host: trimmed, port: defaultPort });
   const parts = /^(?:\[(?<literal>[^\][\s]+)\]|(?<host>[^\][\s:]+))(?::(?<port>\d{1,5}))?$/.exec(trimmed);
   const host = parts?.groups?.["literal"] ?? parts?.groups?.["host"];
   if (host === undefined)
