@@ -1,5 +1,5 @@
 /** The global flags that name files. Apart, because an idle tick needs this and nothing else. */
-import { configurationPath } from "../config/load.ts";
+import { configurationPath } from "../config/location.ts";
 import { stateDirectory } from "../store/location.ts";
 import type { Io } from "./io.ts";
 

@@ -1,6 +1,6 @@
 /** Reading the configuration: the main file, then `conf.d/*.toml` beside it in the order of their names. */
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { fault, OperationalError } from "../base/errors.ts";
 import { decodeConfiguration } from "./decode.ts";
 import { pathKey } from "./locate.ts";
@@ -10,8 +10,6 @@ import type { Place, Problem } from "./problem.ts";
 import type { Configuration } from "./schema.ts";
 import type { TomlDocument } from "./toml.ts";
 
-const DEFAULT_CONFIGURATION = "/etc/daneward/daneward.toml";
-
 /** What was read and everything that is wrong or doubtful with it, in the order of the files. */
 export interface Reading {
   /** Null when there is any fault. */
@@ -20,15 +18,6 @@ export interface Reading {
   readonly problems: readonly Problem[];
   /** Where a key stands, or else the nearest table around it; null when no file has any of it. */
   readonly locate: (path: KeyPath) => Place | null;
-}
-
-/** The main file: as given (`--config`), else by the environment, else the default. */
-export function configurationPath(
-  given: string | undefined,
-  surroundings: { readonly env: Readonly<Record<string, string | undefined>>; readonly cwd: string },
-): string {
-  const named = given ?? surroundings.env["DANEWARD_CONFIG"];
-  return resolve(surroundings.cwd, named === undefined || named === "" ? DEFAULT_CONFIGURATION : named);
 }
 
 /**

@@ -10,7 +10,6 @@ import { earliest } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { readFailure, replaceFile, systemCode } from "./atomic-file.ts";
 import { parseInstantStrictly } from "./json-reader.ts";
-import { listStates, loadState } from "./store.ts";
 
 export interface DueEntry {
   readonly certificate: string;
@@ -97,15 +96,6 @@ export function readDueIndex(stateDirectory: string): DueIndex | null {
   } catch {
     return null;
   }
-}
-
-/** The index as far as the state files alone give it: every source is unknown, so every certificate is looked at once. */
-export function rebuildDueIndex(stateDirectory: string): DueIndex {
-  const entries = listStates(stateDirectory).map((certificate) => {
-    const wakeAt = loadState(stateDirectory, certificate)?.wakeAt ?? null;
-    return { certificate, wakeAt, paths: [], stamp: "rebuilt" };
-  });
-  return { configuration: "rebuilt", configurationPaths: [], entries: entries.sort(byTime) };
 }
 
 function byTime(left: DueEntry, right: DueEntry): number {

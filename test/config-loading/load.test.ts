@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { configurationPath, loadConfiguration, readConfiguration } from "../../src/config/load.ts";
+import { loadConfiguration, readConfiguration } from "../../src/config/load.ts";
+import { configurationPath } from "../../src/config/location.ts";
 import { temporaryFolder } from "../store/temporary-folder.ts";
 import { configurationOf, problemsOf, readFiles, SAMPLE, withCertificateLine } from "./sample.ts";
 

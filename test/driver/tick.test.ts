@@ -6,6 +6,8 @@ import { seconds } from "../../src/base/time.ts";
 import { isIdle } from "../../src/driver/due.ts";
 import { previewTick, tick } from "../../src/driver/tick.ts";
 import type { TickReport } from "../../src/driver/tick.ts";
+import type { World } from "../../src/driver/world.ts";
+import { dueIndexFile } from "../../src/store/due-index.ts";
 import { readJournal } from "../../src/store/journal.ts";
 import { acquireLock } from "../../src/store/lock.ts";
 import { readSpool, writeSpool } from "../../src/store/spool.ts";
@@ -40,6 +42,17 @@ async function firstDeployment(): Promise<void> {
   world.serve(issued);
   world.install(issued);
   await tickUntil(() => phase() === "stable" && existsSync(world.certificate.deploy) && world.records.size === 1);
+}
+
+/** A world that fails as only a defect or a signal would: nothing of ours may catch it. */
+function killingWorld(): World {
+  const real = world.input().makeWorld(world.configuration, world.clock, new AbortController().signal);
+  return {
+    ...real,
+    viewOwner: () => {
+      throw new Error("killed");
+    },
+  };
 }
 
 function savedOf(report: TickReport): string {
@@ -182,6 +195,27 @@ describe("what a tick looks at", () => {
     writeFileSync(file, "version = 1 # changed\n");
     expect(isIdle(world.stateDirectory, file, world.clock())).toBe(false);
     expect((await tick(world.input())).units.length).toBe(1);
+  });
+
+  test("is everything when the index is lost, also what a named tick passed over", async () => {
+    await firstDeployment();
+    const [file = ""] = world.configuration.watched;
+    const other = { ...world.certificate, name: "other", deploy: path.join(world.root, "deploy/other") };
+    const configuration = { ...world.configuration, certificates: [world.certificate, other] };
+    rmSync(dueIndexFile(world.stateDirectory));
+    expect(isIdle(world.stateDirectory, file, world.clock())).toBe(false);
+    expect((await tick(world.input({ configuration, named: ["mx"] }))).units.length).toBe(1);
+    expect((await tick(world.input({ configuration }))).units.map(({ certificate }) => certificate.name)).toContain(
+      "other",
+    );
+  });
+
+  test("stays due when the tick about it is killed, although only its name made it so", async () => {
+    await firstDeployment();
+    const [file = ""] = world.configuration.watched;
+    const broken = { ...world.input(), named: ["mx"], makeWorld: killingWorld };
+    await expect(tick(broken)).rejects.toThrow("killed");
+    expect(isIdle(world.stateDirectory, file, world.clock())).toBe(false);
   });
 
   test("is refused for a certificate that is not configured", async () => {

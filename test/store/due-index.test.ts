@@ -1,6 +1,5 @@
 import { renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { instant } from "../../src/base/time.ts";
 import {
@@ -9,13 +8,10 @@ import {
   isCurrent,
   nextWake,
   readDueIndex,
-  rebuildDueIndex,
   stampFiles,
   writeDueIndex,
 } from "../../src/store/due-index.ts";
 import type { DueIndex } from "../../src/store/due-index.ts";
-import { prepareStateDirectory, saveState } from "../../src/store/store.ts";
-import { savedState } from "./arbitraries.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const now = instant(1_790_000_000_000);
@@ -84,21 +80,5 @@ describe("due-index", () => {
     const folder = temporaryFolder();
     writeFileSync(dueIndexFile(folder), text);
     expect(readDueIndex(folder)).toBeNull();
-  });
-
-  test("it is made again from the state files, and then everything is due and the configuration unread", () => {
-    const folder = temporaryFolder();
-    expect(readDueIndex(folder)).toBeNull();
-    prepareStateDirectory(folder, now);
-    const [one, two] = fc.sample(savedState, { seed: 5, numRuns: 2 });
-    saveState(folder, { ...(one ?? expect.fail("no sample")), certificate: "www", wakeAt: null });
-    saveState(folder, { ...(two ?? expect.fail("no sample")), certificate: "mx", wakeAt: later });
-    const rebuilt = rebuildDueIndex(folder);
-    expect(rebuilt.entries.map(({ certificate, wakeAt }) => [certificate, wakeAt])).toEqual([
-      ["mx", later],
-      ["www", null],
-    ]);
-    expect(dueNow(rebuilt, now)).toEqual(["mx", "www"]);
-    expect(isCurrent(rebuilt)).toBe(false);
   });
 });

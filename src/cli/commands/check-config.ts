@@ -1,6 +1,7 @@
 /** `daneward check-config`: reads the configuration, looks at what it names, and says everything that is wrong. */
 import { readTsigKeyFile } from "../../config/key-file.ts";
-import { configurationPath, inOrder, readConfiguration } from "../../config/load.ts";
+import { inOrder, readConfiguration } from "../../config/load.ts";
+import { configurationPath } from "../../config/location.ts";
 import { formatPlace } from "../../config/problem.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { Configuration } from "../../config/schema.ts";
