@@ -33,7 +33,10 @@ function addVerb(program: Command, verb: Verb, io: Io, call: Call, finish: (code
   if (verb.passThrough) command.passThroughOptions().allowUnknownOption();
   command.addHelpText("after", `\nExample:\n${verb.examples.map((line) => `  ${line}`).join("\n")}`);
   command.action(async () => {
-    finish(await call(verb, command.args, command.optsWithGlobals(), io));
+    const [before, own]: readonly Record<string, unknown>[] = [program.opts(), command.opts()];
+    // A flag may stand before or after the verb; `--no-color` wins wherever it stands.
+    const color = before?.["color"] !== false && own?.["color"] !== false;
+    finish(await call(verb, command.args, { ...before, ...own, color }, io));
   });
 }
 
