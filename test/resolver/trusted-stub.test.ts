@@ -107,17 +107,21 @@ describe("aliases", () => {
     });
   });
 
-  test("that stop short are asked on, and one insecure link makes the whole insecure", async () => {
+  test.each([
+    [true, true, "secure"],
+    [true, false, "insecure"],
+    [false, true, "insecure"],
+  ] as const)("that stop short are asked on; links with AD %s and %s make the whole %s", async (one, two, status) => {
     const { answer, server } = await resolveWith((request) =>
       request.index === 0
-        ? reply(request, { ra: true, ad: true, answer: [cname(OWNER, "b.example.net", 10)] })
-        : reply(request, { ra: true, ad: false, answer: [tlsaRecord("b.example.net", 300, TEXT)] }),
+        ? reply(request, { ra: true, ad: one, answer: [cname(OWNER, "b.example.net", 10)] })
+        : reply(request, { ra: true, ad: two, answer: [tlsaRecord("b.example.net", 300, TEXT)] }),
     );
     expect(server.requests.map((request) => request.message.question[0]?.name)).toEqual([
       name(OWNER),
       name("b.example.net"),
     ]);
-    expect(answer).toMatchObject({ status: "insecure", finalName: name("b.example.net"), rrset: { ttl: 300 } });
+    expect(answer).toMatchObject({ status, finalName: name("b.example.net"), rrset: { ttl: 300 } });
   });
 
   test.each([
