@@ -60,11 +60,6 @@ const MOST_MODULUS = 512;
 /** No official reference: the bounds of BIND, against exponents made to be slow. */
 const RSA_EXPONENT = { least: 3n, most: 0x1_0000_0001n } as const;
 
-/** True when {@link importPublicKey} knows the algorithm. Zones signed with others only count as unsigned (RFC 4035 §5.2). */
-export function isSupported(algorithm: number): boolean {
-  return SCHEMES.has(algorithm);
-}
-
 function base64url(octets: Uint8Array): string {
   return Buffer.from(octets).toString("base64url");
 }

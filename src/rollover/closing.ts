@@ -141,7 +141,7 @@ export function advanceConfirming(scene: Scene, before: Confirming): Turn {
     ];
     if (until <= scene.now && closing.length === 0 && published.actions.length === 0) {
       const next = { phase: "withdrawing", obsolete: phase.obsolete, current: phase.current } as const;
-      return moveTo(withPhase, next, "withdrawing", `proven since ${formatInstant(phase.confirmedAt ?? scene.now)}`);
+      return moveTo(withPhase, next, "withdrawing", `proven since ${formatInstant(phase.confirmedAt)}`);
     }
     refusals.push(...closing, ...retireRefusal(scene, until));
   } else if (failures.length === 0) {

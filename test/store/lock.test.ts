@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { build } from "esbuild";
+import { rolldown } from "rolldown";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { instant } from "../../src/base/time.ts";
 import { acquireLock, lockFile, withLock } from "../../src/store/lock.ts";
@@ -12,21 +12,11 @@ import { temporaryFolder } from "./temporary-folder.ts";
 const now = instant(1_790_000_000_000);
 let program = "";
 
-/** A process that takes the lock, says so, and holds it until its standard input ends. */
-const SOURCE = `
-  import { acquireLock } from "${path.resolve("src/store/lock.ts")}";
-  try {
-    acquireLock(process.argv[2], 1790000000000);
-    process.stdout.write("held\\n");
-    process.stdin.on("end", () => process.exit(0)).resume();
-  } catch (problem) {
-    process.stdout.write(problem.code + "\\n");
-  }`;
-
 beforeAll(async () => {
-  const options = { bundle: true, platform: "node", format: "cjs", write: false } as const;
-  const built = await build({ stdin: { contents: SOURCE, resolveDir: process.cwd() }, ...options });
-  program = built.outputFiles[0]?.text ?? "";
+  const input = path.resolve(import.meta.dirname, "lock-holder.ts");
+  const build = await rolldown({ input, platform: "node" });
+  const { output } = await build.generate({ format: "cjs" });
+  program = output[0].code;
 });
 
 function start(folder: string): { readonly child: ChildProcess; readonly said: Promise<string> } {
