@@ -57,12 +57,16 @@ export interface UnitEnding {
 /** More passes than this within one tick would be a circle; the next tick goes on. */
 const MAX_PASSES = 20;
 
+/** A certificate that has taken this long is left to the next tick: cron starts one every few minutes, and others wait. */
+const LINGER_LIMIT_MS = 45_000;
+
 /** Takes one certificate as far as it goes now. Null: interrupted before the first look was over. Throws OperationalError. */
 export async function runUnit(setting: TickSetting, certificate: CertificateConfig): Promise<UnitEnding | null> {
   const subject = subjectOf(setting, certificate);
   let ending: UnitEnding | null = null;
   let lastActions = "";
   let acted = false;
+  const started = setting.clock();
   for (let pass = 0; pass < MAX_PASSES && !setting.signal.aborted; pass++) {
     const paths = watchedPaths(certificate.source);
     const stamp = stampFiles(paths);
@@ -79,8 +83,11 @@ export async function runUnit(setting: TickSetting, certificate: CertificateConf
     const didSomethingNew =
       actions.length > 0 && actionsText !== lastActions && outcomes.every((outcome) => outcome.fault === null);
     lastActions = actionsText;
-    if (moved || didSomethingNew || isDue(saved, setting.clock())) continue;
-    if (!(await linger(setting, saved))) break;
+    // Measured from the step, not from now: slow servers must not turn a poll interval that has passed into a loop.
+    const isDue = saved.wakeAt !== null && saved.wakeAt <= saved.state.lastStepAt;
+    if (moved || didSomethingNew || isDue) continue;
+    const mayLinger = setting.clock() - started < LINGER_LIMIT_MS;
+    if (!mayLinger || !(await linger(setting, saved))) break;
   }
   if (acted && ending !== null) prune(setting, subject, ending.saved.state);
   return ending;
@@ -197,10 +204,6 @@ function detailOf(action: Action | undefined): Readonly<Record<string, JsonValue
 function journal(setting: TickSetting, entries: readonly JournalEntry[]): void {
   appendJournal(setting.stateDirectory, entries);
   for (const entry of entries) setting.onEvent(entry);
-}
-
-function isDue(saved: SavedState, now: Instant): boolean {
-  return saved.wakeAt !== null && saved.wakeAt <= now;
 }
 
 /**
