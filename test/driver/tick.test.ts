@@ -296,6 +296,33 @@ describe("a tick in trouble", () => {
   });
 });
 
+describe("slow name servers", () => {
+  test("do not turn one tick into many, although the poll interval passes while they are asked", async () => {
+    await firstDeployment();
+    world.freeze("ns2.example.org.", true);
+    world.install(await world.issue());
+    let looks = 0;
+    const makeWorld = (): World => {
+      const real = world.input().makeWorld(world.configuration, world.clock, new AbortController().signal);
+      const viewOwner: World["viewOwner"] = (owner) => {
+        looks += 1;
+        world.advance(40);
+        return real.viewOwner(owner);
+      };
+      const publisher: World["publisher"] = (config) => ({
+        apply: (change) => {
+          world.advance(40);
+          return real.publisher(config).apply(change);
+        },
+      });
+      return { ...real, viewOwner, publisher };
+    };
+    await tick(world.input({ makeWorld }));
+    expect(phase()).toBe("announcing");
+    expect(looks).toBeLessThanOrEqual(3);
+  });
+});
+
 describe("lingering", () => {
   test("finishes a confirmation within the tick when the rounds are seconds apart", async () => {
     await firstDeployment();
