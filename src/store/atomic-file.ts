@@ -5,7 +5,6 @@
  * calls are synchronous on purpose: state is written one small file at a time between two steps that depend on it, and
  * asynchronous file access over many small files costs several times as much.
  */
-import { randomBytes } from "node:crypto";
 import {
   closeSync,
   fchmodSync,
@@ -19,9 +18,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { formatHex } from "../base/bytes.ts";
 import { OperationalError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
+import { freshName } from "./fresh-name.ts";
 
 /** Only the owner reads and writes: state names hosts and certificates, and its neighbours may hold keys. */
 export const FILE_MODE = 0o600;
@@ -32,11 +31,20 @@ const DIRECTORY_MODE = 0o700;
  * behind. Throws DISK_FULL, PERMISSION_DENIED or STATE_UNWRITABLE.
  */
 export function replaceFile(path: string, content: string | Uint8Array): void {
+  replace(path, content, true);
+}
+
+/** The same for what may be lost in a power cut (a hint): never a torn file, but nothing is flushed. Throws as {@link replaceFile}. */
+export function replaceHint(path: string, content: string): void {
+  replace(path, content, false);
+}
+
+function replace(path: string, content: string | Uint8Array, durable: boolean): void {
   const temporary = temporaryBeside(path);
   try {
-    writeNewFile(temporary, content);
+    writeNewFile(temporary, content, durable);
     renameSync(temporary, path);
-    syncDirectory(dirname(path));
+    if (durable) syncDirectory(dirname(path));
   } catch (cause) {
     rmSync(temporary, { force: true });
     throw writeFailure(path, cause);
@@ -45,16 +53,16 @@ export function replaceFile(path: string, content: string | Uint8Array): void {
 
 /** A fresh name in the same directory, so that a rename or a link never crosses a file system. */
 export function temporaryBeside(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${formatHex(randomBytes(6))}.tmp`);
+  return join(dirname(path), `.${basename(path)}.${freshName()}.tmp`);
 }
 
-/** Creates `path`, which must not exist, and flushes it. Throws the system's own errors. */
-export function writeNewFile(path: string, content: string | Uint8Array): void {
+/** Creates `path`, which must not exist, and flushes it if it has to last. Throws the system's own errors. */
+export function writeNewFile(path: string, content: string | Uint8Array, durable = true): void {
   const file = openSync(path, "wx", FILE_MODE);
   try {
     fchmodSync(file, FILE_MODE);
     writeFileSync(file, content);
-    fsyncSync(file);
+    if (durable) fsyncSync(file);
   } finally {
     closeSync(file);
   }

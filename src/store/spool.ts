@@ -3,13 +3,12 @@
  * by itself, and a lost note only costs time. Hooks write here without the lock, each a file of its own under a fresh
  * name, so that any number of them may run at once, beside a tick.
  */
-import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { formatHex } from "../base/bytes.ts";
 import { formatInstant, parseInstant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
-import { ensureDirectory, namesIn, readFailure, replaceFile, systemCode, writeFailure } from "./atomic-file.ts";
+import { ensureDirectory, namesIn, readFailure, replaceHint, systemCode, writeFailure } from "./atomic-file.ts";
+import { freshName } from "./fresh-name.ts";
 
 /** What a hook was told by its ACME client. */
 export interface SpoolNote {
@@ -35,9 +34,9 @@ export function spoolDirectory(stateDirectory: string): string {
 export function writeSpool(stateDirectory: string, note: SpoolNote): string {
   const directory = spoolDirectory(stateDirectory);
   ensureDirectory(directory);
-  const path = join(directory, `${String(note.at)}-${formatHex(randomBytes(4))}.json`);
+  const path = join(directory, `${String(note.at)}-${freshName()}.json`);
   const { client, at, source, domains } = note;
-  replaceFile(path, `${JSON.stringify({ version: 1, client, at: formatInstant(at), source, domains })}\n`);
+  replaceHint(path, `${JSON.stringify({ version: 1, client, at: formatInstant(at), source, domains })}\n`);
   return path;
 }
 
