@@ -55,9 +55,11 @@ async function makeKey(
   return { name, ds };
 }
 
-async function sign(tree: { readonly keys: string }, zone: string, file: string): Promise<string> {
-  await must(program("dnssec-signzone"), ["-Q", "-z", "-S", "-K", tree.keys, "-o", zone, "-f", `${file}.signed`, file]);
-  return `${file}.signed`;
+async function sign(keys: string, zone: string, file: string): Promise<string> {
+  const signed = `${file}.signed`;
+  const args = ["-Q", "-z", "-S", "-K", keys, "-d", keys, "-o", zone, "-f", signed, file];
+  await must(program("dnssec-signzone"), args);
+  return signed;
 }
 
 /** Makes the signing key of the zone in this file, and gives its DS record. */
@@ -92,7 +94,7 @@ export async function makeTree(folder: string, delegation: Delegation, makeZoneK
     rootFile,
     zoneFile(".", parent, [...parent.map((name) => `test. IN NS ${name}`), ...addresses.slice(0, 1), topKey.ds]),
   );
-  const top = await sign({ keys }, "test", topFile);
-  const root = await sign({ keys }, ".", rootFile);
+  const top = await sign(keys, "test", topFile);
+  const root = await sign(keys, ".", rootFile);
   return { folder, root, top, zone, keys, anchor: rootKey.ds };
 }
