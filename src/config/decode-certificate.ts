@@ -118,7 +118,7 @@ const parameterList: Decode<readonly TlsaParameters[]> = (item, problems) => {
   const twice = texts.find((one, index) => texts.indexOf(one) !== index);
   if (twice !== undefined) return refuse(problems, item, `names "${twice}" twice`);
   if (list.some(isPkix) && !list.every(isPkix)) {
-    // RFC 7671 §4.1: a client that skips usages 0 and 1 and one that wants them judge differently.
+    // RFC 7671 §8: a client that skips usages 0 and 1 and one that wants them judge differently.
     warn(problems, item, "mixes usages 0 or 1 with 2 or 3: clients will disagree on what is right", 'use ["3 1 1"]');
   }
   return list;
@@ -234,7 +234,7 @@ function choosePublisher(owner: Item, table: Table, names: readonly string[], pr
   );
 }
 
-/** RFC 7672 §3.1.3: SMTP clients treat usages 0 and 1 as unusable. */
+/** RFC 7672 §3.1.3: not for SMTP, whose clients may treat usages 0 and 1 as unusable. */
 function refusePkixForMail(
   item: Item,
   chosen: readonly TlsaParameters[],

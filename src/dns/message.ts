@@ -33,7 +33,7 @@ import { readUint16, readUint32, uint16, uint32 } from "./wire.ts";
 /** Octets before the first question. */
 export const HEADER_LENGTH = 12;
 
-/** UDP payload that fits every path without fragments (DNS flag day 2020; RFC 9715 §3.1 advises 1400 at most). */
+/** UDP payload that fits every path without fragments (DNS flag day 2020; RFC 9715 §3.2 advises 1400 at most). */
 export const UDP_PAYLOAD = 1232;
 
 /** An entry of the question section; the zone section of an UPDATE has the same form (RFC 2136 §2.3). */
@@ -49,7 +49,7 @@ export interface EdnsOption {
   readonly data: Uint8Array;
 }
 
-/** What an OPT record says (RFC 6891 §6.1.3), the response code excepted. */
+/** What an OPT record says (RFC 6891 §6.1.2), the response code excepted. */
 export interface Edns {
   readonly udpSize: number;
   readonly do: boolean;

@@ -275,7 +275,7 @@ function readName(message: Uint8Array, offset: number, pointersAllowed: boolean)
       pointers += 1;
       continue;
     }
-    // RFC 1035 §4.1.4 reserves 10; 01 was RFC 2673's extended label, given up by RFC 6891 §5.
+    // RFC 1035 §4.1.4 reserves 10; 01 was RFC 2671's extended label, given up by RFC 6891 §5.
     if (length > MAX_LABEL) return malformed("a label has a reserved type", offset);
     if (at + 1 + length > message.length) return malformed("a label runs past the end", offset);
     if (length === 0) {

@@ -16,7 +16,7 @@ type Field = number | "name" | "string" | "rest";
 
 const NAME: readonly Field[] = ["name"];
 
-/** Types of RFC 1035 that hold names; only these may arrive compressed (RFC 3597 §4). */
+/** Types of RFC 1035 that hold names; only these may be sent compressed (RFC 3597 §4). */
 const COMPRESSIBLE: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly Field[]>([
   [TYPE.NS, NAME],
   [TYPE.MD, NAME],

@@ -248,7 +248,7 @@ export function decodeRrsig(rdata: Uint8Array): Result<RrsigRdata, Fault> {
   });
 }
 
-/** RDATA of an RRSIG record, its signer in lower case (RFC 4034 §3.1.7). */
+/** RDATA of an RRSIG record, its signer in lower case (RFC 4034 §3.1.8.1). */
 export function encodeRrsig(rrsig: RrsigRdata): Uint8Array {
   return concatBytes(
     uint16(rrsig.typeCovered),

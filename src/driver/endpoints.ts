@@ -60,7 +60,7 @@ function targetsOf(service: ServiceConfig, found: Addresses): readonly Target[] 
   return [{ service, address: "unknown", problem: { outcome: "failed", code: found.code, detail: found.detail } }];
 }
 
-/** Every A and AAAA record: each is an address that some client will use (RFC 7671 §5, RFC 7672 §2.2). */
+/** Every A and AAAA record: clients try any of them, mail clients one after the other (RFC 5321 §5.1). */
 async function addressesOf(host: DomainName, world: World): Promise<Addresses> {
   const answers = await Promise.all([world.resolve(host, TYPE.A), world.resolve(host, TYPE.AAAA)]);
   const addresses: string[] = [];

@@ -98,7 +98,7 @@ export function comparableName(attributes: readonly NameAttribute[]): string {
   );
 }
 
-/** The common names of a subject; RFC 7672 §3.2.3 looks at the last, most specific one. */
+/** The common names of a subject; name checks look at the last, most specific one (RFC 2818 §3.1). */
 export function commonNamesOf(attributes: readonly NameAttribute[]): readonly string[] {
   return attributes.filter(({ oid }) => oid === COMMON_NAME).map(({ value }) => value);
 }

@@ -9,8 +9,8 @@
  *
  * Evaluated here: signatures, dates of everything below the anchor, basicConstraints, path length, keyUsage,
  * extendedKeyUsage, name constraints on DNS names, unknown critical extensions; the anchor's own constraints too
- * (RFC 7671 §5.2.1 leaves that to the client, and OpenSSL does). Not evaluated: revocation, policies, and constraints on other kinds of
- * names. Local trust stores play no part unless the caller's `isAnchor` consults one.
+ * (RFC 7671 §5.2.1 says that clients should, and OpenSSL does). Not evaluated: revocation, policies, and constraints
+ * on other kinds of names. Local trust stores play no part unless the caller's `isAnchor` consults one.
  */
 import { equalBytes } from "../base/bytes.ts";
 import { fault } from "../base/errors.ts";

@@ -3,7 +3,7 @@
  * and whether the MAC proves that the holder of the key wrote it. Measured on BIND 9.18, Knot 3.2, PowerDNS 4.7 and NSD
  * 4.6, the same mistake looks different on each, so every message says what was seen and lists the likely causes.
  *
- * The one rule that cannot bend: only NOERROR under a verified MAC is a success (RFC 8945 §5.3). Everything else is a
+ * The one rule that cannot bend: only NOERROR under a verified MAC is a success (RFC 8945 §5.4). Everything else is a
  * failure, and one that nobody signed is told as such.
  */
 import { assertNever } from "../base/assert.ts";

@@ -19,7 +19,7 @@ import type { HorizonEntry, OwnerState, RecordClock, ServerState } from "./state
 
 type SeenOwner = Extract<OwnerObservation, { outcome: "seen" }>;
 
-/** The words of RFC 7583 and BIND's keymgr for one record, read off the horizon. */
+/** The words of BIND's keymgr for one record, read off the horizon. */
 export type RecordState = "hidden" | "rumoured" | "omnipresent" | "unretentive";
 
 /** When the last cache drops this entry; null while a server still serves it. */

@@ -88,7 +88,7 @@ export function matchedCombinations(
 
 /**
  * Whether a server may change from `current` to `next` under this RRset: a client must accept `next`, and no
- * combination that matched before may cease to (RFC 7671 §8: "for each ... combination"). A combination that nothing
+ * combination that matched before may cease to (RFC 7671 §8 speaks of "each combination"). A combination that nothing
  * of ours matched before is somebody else's and was broken before.
  */
 export function mayServe(records: readonly RecordText[], next: ChainFacts, current: ChainFacts | null): boolean {

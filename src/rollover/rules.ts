@@ -11,7 +11,7 @@ export interface Rules {
 }
 
 export const RULES: Rules = {
-  // RFC 7671 §8.1 asks for "at least two TTLs or longer". One is the theoretical minimum once every server has been
+  // RFC 7671 §8.1 asks for at least two TTLs. One is the theoretical minimum once every server has been
   // seen to serve the new set; the second is margin for caches that clamp, chain or prefetch. The other arm is BIND's
   // "to omnipresent": TTL + zone-propagation-delay + publish-safety.
   agingTime: (ttlOld, policy) => seconds(Math.max(2 * ttlOld, ttlOld + policy.propagationDelay + policy.publishSafety)),

@@ -120,7 +120,7 @@ async function lookUp(
   return reply.answer.filter((record) => record.type === type).map((record) => record.rdata);
 }
 
-/** RFC 7671 §5.1: usage 3 looks at the leaf alone. §5.2: usage 2 wants a path to the anchor, dates and the name. */
+/** Usage 3: the leaf alone (RFC 7671 §5.1). Usage 2: a path to the anchor, dates and the name (RFC 7671 §5.2). */
 function isAuthenticated(records: readonly TlsaRdata[], chain: readonly X509Certificate[], host: string): boolean {
   const [leaf] = chain;
   if (leaf === undefined) return false;

@@ -1,6 +1,6 @@
 /**
  * The primary's side of dynamic update: TSIG first, then the zone, then the update, then a signed reply, with the
- * response codes of BIND (RFC 8945 §5.2, RFC 2136 §3.1): NOTAUTH with a TSIG error for a signature that is not
+ * response codes of BIND (RFC 8945 §5.2, RFC 2136 §3.1, §3.3): NOTAUTH with a TSIG error for a signature that is not
  * accepted, REFUSED without one.
  */
 import type { Clock } from "../base/time.ts";

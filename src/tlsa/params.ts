@@ -20,7 +20,7 @@ export type Selector = 0 | 1;
 /** RFC 6698 §2.1.3: 0 the octets themselves, 1 SHA2-256, 2 SHA2-512. */
 export type MatchingType = 0 | 1 | 2;
 
-/** The triple that RFC 7671 §8 calls the TLSA parameters. */
+/** The triple that RFC 7671 §1.1 calls the TLSA parameters. */
 export interface TlsaParameters {
   readonly usage: CertificateUsage;
   readonly selector: Selector;

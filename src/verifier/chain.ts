@@ -4,8 +4,8 @@
  * Any one record that authenticates the chain is enough, so each is judged for itself:
  * - usage 3 looks at the leaf's octets and at nothing else, neither names nor dates (RFC 7671 §5.1);
  * - usage 2 names an issuer that must be on a path of verified signatures from the leaf (RFC 7671 §5.2), after which
- *   dates, constraints and names count. Local roots play no part. An anchor in DNS in full (`2 0 0`, `2 1 0`) need not
- *   be on the wire (RFC 7671 §5.2.2, §5.2.3);
+ *   dates, constraints and names count. Local roots play no part. An anchor in DNS in full (`2 0 0`, `2 1 0`) counts
+ *   even when it is not on the wire (RFC 7671 §5.2.2, §5.2.3);
  * - usages 1 and 0 add a constraint to ordinary validation (RFC 7671 §5.3, §5.4): a path to a local root, with names,
  *   and the leaf, or some issuer on that path, is the one in the record.
  */

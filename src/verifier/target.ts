@@ -107,7 +107,7 @@ function endpointOf(
 
 function parseHost(host: string, text: string): Result<DomainName, Fault> {
   if (/^\d+(\.\d+){3}$/.test(host) || host.startsWith("[")) {
-    // RFC 7672 §2.2.1: DANE does not apply to an address literal.
+    // RFC 7672 §2.2: DANE does not apply to an address literal.
     return bad(text, "DANE needs a name, not an address", "name the host, and the address with --address");
   }
   if (host === "" || host === ".")

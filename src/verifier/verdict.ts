@@ -14,7 +14,7 @@ import type { Profile, TlsaEvidence } from "./evidence.ts";
  * - `unusable-unauthenticated`: there are TLSA records, none usable; TLS works, so mail flows unauthenticated
  * - `unusable-broken`: the same, and TLS does not work: mail stops
  * - `fail-tls`, `fail-mismatch`, `fail-name`, `fail-expired`, `fail-chain`: a DANE client refuses this server
- * - `tlsa-error`: the TLSA lookup failed: a DANE client must assume an attack (RFC 7672 §2.1.2)
+ * - `tlsa-error`: the TLSA lookup failed: a DANE client must not use this server (RFC 7672 §2.1.2)
  * - `dns-error`, `unreachable`: nothing could be found out
  */
 export type VerdictName =

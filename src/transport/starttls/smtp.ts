@@ -13,7 +13,7 @@ function answered(code: string): (lines: readonly string[]) => boolean {
 
 function steps(hello: "EHLO" | "LHLO"): readonly Step[] {
   return [
-    // A server that greets with 4xx or 5xx (RFC 5321 §3.1) has said nothing about TLS: a sender tries the next host.
+    // A server that greets with 4xx or 5xx (RFC 5321 §3.1: 554) says nothing about TLS: a sender tries the next host.
     { name: "the connection", send: null, role: replyRole, accepted: answered("220"), refusal: "SERVICE_REFUSED" },
     {
       name: hello,
