@@ -38,7 +38,12 @@ await bundle(
     entryFileNames: "[name].cjs",
     chunkFileNames: "chunks/[name]-[hash].cjs",
     // Each file costs about as much to open as ten kilobytes to read: what nearly everything needs is one file.
-    codeSplitting: { groups: [{ name: "base", test: /src\/(base|cli\/(exit|quick|verbs|file-options|location))/ }] },
+    codeSplitting: {
+      groups: [
+        { name: "base", test: /src\/(base|cli\/(exit|quick|verbs|file-options|location))/ },
+        { name: "records", test: /src\/(dns|tlsa|pki)\/(?!peculiar)/ },
+      ],
+    },
   },
 );
 await bundle({ index: "src/index.ts" }, { format: "esm" });
