@@ -19,7 +19,8 @@ const DIGEST_LENGTH: Readonly<Record<number, number>> = { 1: 32, 2: 64 };
 
 /**
  * RFC 6698 §4.1 and RFC 7671 §9: a record with unknown codes or data that cannot be what it claims is unusable by
- * itself and leaves the others of its RRset alone. With `smtp`, usages 0 and 1 are unusable too: RFC 7672 §3.1.3 allows it.
+ * itself and leaves the others of its RRset alone. With `smtp`, usages 0 and 1 are unusable too, which RFC 7672 §3.1.3
+ * leaves to the client.
  */
 export function usability(record: TlsaRdata, context: { readonly smtp: boolean }): Usability {
   const { usage, selector, matchingType, data } = record;
