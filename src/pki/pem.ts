@@ -1,7 +1,7 @@
 /**
  * PEM as administrators really have it: CRLF, comments and bag attributes between the blocks, several blocks in any
- * order (RFC 7468 §2 has parsers cope with it). Text outside of blocks is skipped; what is inside a block must be whole and
- * clean, else the whole file is refused: a chain of which half was read would give records for half of the chain.
+ * order (RFC 7468 §2 has parsers cope with it). Text outside of blocks is skipped; what is inside a block must be whole
+ * and clean, else the whole file is refused: a chain of which half was read would give records for half of the chain.
  */
 import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
