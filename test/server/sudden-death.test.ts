@@ -77,19 +77,17 @@ serverSuite("SIGKILL of the tick", WORLD_PROGRAMS, () => {
     writeFileSync(places, "");
     const sampler = witness(world);
     try {
-      const killed = await renewUnderFire(
-        world,
-        ward,
-        () =>
-          ward.tick({
-            env: {
-              NODE_OPTIONS: `--require=${KILL_SWITCH}`,
-              DANEWARD_KILL_PLACES: places,
-              DANEWARD_KILL_CONTEXT: savedPhase(ward),
-            },
-          }),
-        150_000,
-      );
+      const strike = (): Promise<Ended> =>
+        ward.tick({
+          env: {
+            NODE_OPTIONS: `--require=${KILL_SWITCH}`,
+            DANEWARD_KILL_PLACES: places,
+            DANEWARD_KILL_CONTEXT: savedPhase(ward),
+          },
+        });
+      // Twice: what the first kill of a kind prevented (a journal entry is tried once) is reached by the second renewal.
+      let killed = 0;
+      for (let renewal = 0; renewal < 2; renewal += 1) killed += await renewUnderFire(world, ward, strike, 120_000);
       await delay(2 * TTL * 1000);
       const distinct = readFileSync(places, "utf8").trim().split("\n");
       console.info(`killed ${String(killed)} times at ${String(distinct.length)} distinct places`);
@@ -99,7 +97,7 @@ serverSuite("SIGKILL of the tick", WORLD_PROGRAMS, () => {
     } finally {
       await sampler.stop();
     }
-  }, 200_000);
+  }, 300_000);
 
   test(`killed at random moments (seed ${String(SEED)}), it ends right with zero failures`, async () => {
     const world = lab();

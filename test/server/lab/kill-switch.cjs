@@ -18,6 +18,7 @@ const opened = new Map();
 /** Chance and time are taken out of file names, so that a place keeps its name from run to run. */
 function named(target) {
   return basename(String(target))
+    .replace(/\.[^.]+\.tmp$/, ".#.tmp")
     .replace(/\d{8}T\d{6}Z/g, "@")
     .replace(/[0-9a-f]{8,}/g, "#");
 }
@@ -50,9 +51,9 @@ const first = ([target]) => target;
 const second = ([, target]) => target;
 for (const name of ["linkSync", "renameSync", "symlinkSync"]) wrap(fs, name, second);
 for (const name of ["mkdirSync", "rmSync", "unlinkSync"]) wrap(fs, name, first);
-wrap(fs, "openSync", ([path, flags]) =>
-  flags === undefined || flags === "r" || typeof flags === "number" ? null : path,
-);
+const writes = (flags) =>
+  typeof flags === "number" ? (flags & 3) !== fs.constants.O_RDONLY : /[wa+]/.test(flags ?? "r");
+wrap(fs, "openSync", ([path, flags]) => (writes(flags) ? path : null));
 
 /** Half of what was to be written. */
 const half = (data) => data.slice(0, Math.floor(data.length / 2));
