@@ -26,7 +26,7 @@ export const DEPLOY_CODES = {
   },
   ANCHOR_NOT_IN_CHAIN: {
     title: "the chain holds no issuer for the trust anchor record",
-    hint: "usage 0 and 2 records need their issuer certificate in the chain that servers send (RFC 7671 §5.2.2)",
+    hint: "records of usage 2 (RFC 7671 §5.2.2) and 0 need their issuer certificate in the chain that servers send",
   },
   DEPLOY_BLOCKED: {
     title: "something that is not ours is in the way of the deployed link",
