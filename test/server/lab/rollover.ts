@@ -103,12 +103,8 @@ export function witness(world: World): Sampler {
   return startSampler(world.resolver, [MX, WWW]);
 }
 
-/** When the witness first saw a client being given this key's record, and when a server first presented the key. */
-export function firstSeen(sampler: Sampler, spki: string): { readonly published: number; readonly presented: number } {
-  const when = (found: (evidence: string) => boolean): number =>
-    sampler.samples().find((sample) => found(sample.evidence))?.at ?? Number.NaN;
-  return {
-    published: when((evidence) => evidence.slice(0, evidence.indexOf("]")).includes(spki)),
-    presented: when((evidence) => evidence.slice(evidence.indexOf("]")).includes(spki)),
-  };
+/** When a sample began in which a server presented this key for the first time; NaN: none did. */
+export function firstSeen(sampler: Sampler, spki: string): number {
+  const presents = (evidence: string): boolean => evidence.slice(evidence.indexOf("]")).includes(spki);
+  return sampler.samples().find((sample) => presents(sample.evidence))?.at ?? Number.NaN;
 }
