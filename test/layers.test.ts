@@ -85,7 +85,8 @@ const files = readdirSync(root, { recursive: true, encoding: "utf8" })
 
 function importsOf(file: string): readonly Import[] {
   const text = readFileSync(path.join(root, file), "utf8");
-  const pattern = /(?:^|\n)\s*(?:import|export)\s+(type\s+)?[^"';]*?from\s+"([^"]+)"|import\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/g;
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\s+(type\s+)?[^"';]*?from\s+"([^"]+)"|import\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/g;
   return [...text.matchAll(pattern)].map((match) => ({
     file,
     target: match[2] ?? match[3] ?? match[4] ?? "",
@@ -95,7 +96,8 @@ function importsOf(file: string): readonly Import[] {
 
 const imports = files.flatMap(importsOf);
 const folderOf = (file: string): string => (file.includes("/") ? (file.split("/")[0] ?? "") : "");
-const targetFile = (one: Import): string => path.posix.normalize(path.posix.join(path.posix.dirname(one.file), one.target));
+const targetFile = (one: Import): string =>
+  path.posix.normalize(path.posix.join(path.posix.dirname(one.file), one.target));
 
 describe("layers", () => {
   test("the imports were found at all", () => {
@@ -128,7 +130,11 @@ describe("layers", () => {
       .filter((one) => one.target.startsWith(".") && folderOf(one.file) !== "cli")
       .filter((one) => {
         const to = folderOf(targetFile(one));
-        return to === "cli" || (to === "driver" && folderOf(one.file) !== "driver") || (to === "sandbox" && folderOf(one.file) !== "sandbox");
+        return (
+          to === "cli" ||
+          (to === "driver" && folderOf(one.file) !== "driver") ||
+          (to === "sandbox" && folderOf(one.file) !== "sandbox")
+        );
       });
     expect(wrong.map((one) => `${one.file} -> ${one.target}`)).toEqual([]);
   });
@@ -143,14 +149,22 @@ describe("layers", () => {
 
   test("each library is named by the one file that wraps it", () => {
     const foreign = imports.filter((one) => !one.target.startsWith(".") && !one.target.startsWith("node:"));
-    const wrong = foreign.filter((one) => !WRAPPED.some(([library, file]) => library.test(one.target) && one.file === file));
+    const wrong = foreign.filter(
+      (one) => !WRAPPED.some(([library, file]) => library.test(one.target) && one.file === file),
+    );
     expect(wrong.map((one) => `${one.file} -> ${one.target}`)).toEqual([]);
   });
 
   test("judging a chain and the rollover core are synchronous and see nothing of the outside", () => {
     const pure = files.filter((file) => file.startsWith("rollover/") || file === "verifier/judge.ts");
-    const wrong = pure.filter((file) => /\basync\b|\bawait\b|Promise</.test(readFileSync(path.join(root, file), "utf8")));
+    const wrong = pure.filter((file) =>
+      /\basync\b|\bawait\b|Promise</.test(readFileSync(path.join(root, file), "utf8")),
+    );
     expect(wrong).toEqual([]);
-    expect(imports.filter((one) => one.file === "verifier/judge.ts" && one.target.startsWith("node:")).map((one) => one.target)).toEqual([]);
+    expect(
+      imports
+        .filter((one) => one.file === "verifier/judge.ts" && one.target.startsWith("node:"))
+        .map((one) => one.target),
+    ).toEqual([]);
   });
 });

@@ -63,11 +63,6 @@ export class OperationalError extends Error {
     this.retry = options.retry ?? "later";
   }
 
-  /** Each bundle of the shipped program has its own copy of this class: an error from any of them is one. */
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    return value instanceof Error && value.name === "OperationalError" && "hint" in value && "retry" in value;
-  }
-
   static of(problem: Fault, retry: Retry = "never"): OperationalError {
     return new OperationalError(problem.code, problem.message, { hint: problem.hint, retry });
   }

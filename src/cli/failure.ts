@@ -7,8 +7,11 @@ import type { Io } from "./io.ts";
 
 const BY_CODE: Partial<Record<FaultCode, ExitCode>> = {
   USAGE: EXIT.usage,
+  PUBLISH_INVALID: EXIT.usage,
   LOCK_HELD: EXIT.temporary,
   PERMISSION_DENIED: EXIT.permission,
+  KEY_FILE_UNREADABLE: EXIT.permission,
+  KEY_FILE_EXPOSED: EXIT.permission,
   CONFIG_SYNTAX: EXIT.configuration,
   CONFIG_INVALID: EXIT.configuration,
   CONFIG_UNKNOWN_KEY: EXIT.configuration,
