@@ -98,7 +98,7 @@ function ownerLines(owner: OwnerReport, at: Instant, paint: Paint): readonly str
   return [
     row("name", `${displayName(owner.owner)}${alias}, zone ${displayName(owner.zone)}${ttl}`),
     ...owner.records.map((record) =>
-      row("", `  ${shortRecord(record.text)}  ${record.state}${record.ours ? "" : ", not ours"}`),
+      row("", `  ${shortRecord(record.text)}  ${recordWords(record)}`),
     ),
     ...serverLines(owner.servers, at, paint),
   ];
@@ -138,4 +138,10 @@ function endpointLine(endpoint: EndpointReport, paint: Paint): string {
     "service",
     `${endpoint.endpoint} ${endpoint.address}${peer}  ${paint(style, VERDICTS[endpoint.verdict])}${detail}${seen}`,
   );
+}
+
+/** Once no name server serves a record it does not matter whose it was: it is on its way out of the caches. */
+function recordWords(record: OwnerReport["records"][number]): string {
+  if (record.state === "unretentive") return "unretentive: served no more, still in caches";
+  return record.ours ? record.state : `${record.state}, not ours`;
 }
