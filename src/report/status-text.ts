@@ -97,9 +97,7 @@ function ownerLines(owner: OwnerReport, at: Instant, paint: Paint): readonly str
   const ttl = owner.ttl === 0 ? "" : `, TTL ${formatDuration(owner.ttl)}`;
   return [
     row("name", `${displayName(owner.owner)}${alias}, zone ${displayName(owner.zone)}${ttl}`),
-    ...owner.records.map((record) =>
-      row("", `  ${shortRecord(record.text)}  ${recordWords(record)}`),
-    ),
+    ...owner.records.map((record) => row("", `  ${shortRecord(record.text)}  ${recordWords(record)}`)),
     ...serverLines(owner.servers, at, paint),
   ];
 }
