@@ -10,7 +10,7 @@ import { chainId, recordText } from "./chain.ts";
 import type { ActionOutcome, EndpointObservation, Observation, OwnerObservation } from "./observation.ts";
 import { recordOutcomes } from "./outcomes.ts";
 import type { Policy } from "./policy.ts";
-import { union, without } from "./records.ts";
+import { sameSet, union, without } from "./records.ts";
 import type { Phase, RolloverState } from "./state.ts";
 import { step } from "./step.ts";
 import type { Step } from "./step.ts";
@@ -39,32 +39,63 @@ export function forecast(
   now: Instant,
 ): readonly ForecastEntry[] {
   const entries: ForecastEntry[] = [];
-  let world: World = { observation: { ...observation, uptime: null }, coming: [] };
+  const asked = new Set<string>();
+  let world: World = { observation: { ...observation, uptime: null }, coming: catchingUp(observation, policy, now) };
   let current = state;
   let at = now;
   for (let count = 0; count < STEPS; count++) {
     world = arrive(world, policy, at);
     const result = step(current, world.observation, policy, at);
-    entries.push(...entriesOf(result, at));
-    const performed = perform(world, result, policy, at);
+    // What was asked for and has not arrived yet is asked for again at each look: that is no news.
+    const fresh = result.actions.filter((action) => !asked.has(keyOf(action, result.state)));
+    for (const action of fresh) asked.add(keyOf(action, result.state));
+    entries.push(...entriesOf({ ...result, actions: fresh }, at));
+    const performed = perform(world, { ...result, actions: fresh }, policy, at);
     world = performed.world;
     current = recordOutcomes(result.state, performed.outcomes);
-    if (result.actions.length > 0) {
+    if (fresh.length > 0) {
       at = instant(at + 1);
       continue;
     }
-    if (result.state.phase.phase === "stable" && result.refusals.length === 0) return entries;
-    const next = earliest(
-      ...result.refusals.map((refusal) => refusal.until),
-      ...world.coming.map((change) => change.at),
-    );
-    if (next === null || next <= at) {
-      const why = result.refusals.map((refusal) => `${refusal.code}: ${refusal.detail}`).join("; ");
-      return [...entries, { at, phase: result.state.phase.phase, event: "blocked", detail: why }];
-    }
+    const calm = result.state.phase.phase === "stable" && result.refusals.length === 0;
+    if (calm && world.coming.length === 0) return entries;
+    const lifts = [...result.refusals.map((refusal) => refusal.until), ...world.coming.map((change) => change.at)];
+    const next = earliest(...lifts.filter((lift) => lift !== null && lift > at));
+    if (next === null) return [...entries, blockedEntry(result, at)];
     at = next;
   }
   return entries;
+}
+
+/** A publication is one act however often it is repeated; a deployment in another phase is another one. */
+function keyOf(action: Action, state: RolloverState): string {
+  return action.kind === "deploy" ? `${state.phase.phase} ${action.chain}` : JSON.stringify(action);
+}
+
+function blockedEntry(result: Step, at: Instant): ForecastEntry {
+  const why = result.refusals.filter((refusal) => refusal.until === null);
+  const detail = why.map((refusal) => `${refusal.code}: ${refusal.detail}`).join("; ");
+  return { at, phase: result.state.phase.phase, event: "blocked", detail };
+}
+
+/** Name servers that are silent or behind at present are taken to follow the newest within the propagation delay. */
+function catchingUp(observation: Observation, policy: Policy, now: Instant): World["coming"] {
+  return observation.owners.flatMap((owner) => {
+    if (owner.outcome === "failed") return [];
+    const answers = owner.servers.flatMap(({ said, excluded }) =>
+      said.outcome === "answer" && !excluded ? [said] : [],
+    );
+    const newest = answers.reduce<(typeof answers)[number] | undefined>(
+      (best, said) => (best === undefined || (said.serial ?? 0) > (best.serial ?? 0) ? said : best),
+      undefined,
+    );
+    if (newest === undefined) return [];
+    const together =
+      answers.length === owner.servers.filter((server) => !server.excluded).length &&
+      answers.every((said) => sameSet(union(said.records), union(newest.records)));
+    if (together) return [];
+    return [{ at: addSeconds(now, policy.propagationDelay), owner: owner.owner, records: union(newest.records) }];
+  });
 }
 
 function entriesOf(result: Step, at: Instant): readonly ForecastEntry[] {
