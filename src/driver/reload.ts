@@ -59,9 +59,8 @@ export async function runReload(argv: readonly string[], options: ReloadOptions)
   return judgeEnding(argv.join(" "), ending, options.timeoutMs, output.text());
 }
 
-/** Where reload programs are looked for: the given path and the usual system folders. */
-export /** Folders in which reload programs are found: the absolute ones of `path`, then the system's. */
-function searchPath(path: string | undefined): string {
+/** Folders in which reload programs are found: the absolute ones of `path`, then the system's. */
+export function searchPath(path: string | undefined): string {
   const own = (path ?? "").split(":").filter((folder) => folder.startsWith("/"));
   return [...new Set([...own, ...SYSTEM_PATH])].join(":");
 }
