@@ -1,12 +1,16 @@
 /** What the commands around the driver share: the configuration, the certificates meant, and their status. */
 import { OperationalError } from "../base/errors.ts";
+import { earliest } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { loadConfiguration } from "../config/load.ts";
 import type { CertificateConfig, Configuration } from "../config/schema.ts";
-import { findCertificate } from "../driver/due.ts";
+import { concerns, findCertificate } from "../driver/due.ts";
 import { describeState } from "../report/model.ts";
 import type { CertificateReport, CertificateStatus, StatusReport } from "../report/model.ts";
 import { recordState } from "../rollover/horizon.ts";
+import { matchesChain } from "../rollover/records.ts";
+import { readSpool } from "../store/spool.ts";
+import type { SpoolContent } from "../store/spool.ts";
 import { loadState } from "../store/store.ts";
 import type { SavedState } from "../store/store.ts";
 import { mainFileOf } from "./file-options.ts";
@@ -26,17 +30,20 @@ export function chosenCertificates(
   return name === undefined ? configuration.certificates : [findCertificate(configuration, name)];
 }
 
-/** The status of certificates out of saved state alone. */
+/** The status of certificates out of saved state and of what hooks noted since. */
 export function statusReport(directory: string, certificates: readonly CertificateConfig[], at: Instant): StatusReport {
-  return { at, certificates: certificates.map((certificate) => reportOf(directory, certificate)) };
+  const spool = readSpool(directory);
+  return { at, certificates: certificates.map((certificate) => reportOf(directory, certificate, spool)) };
 }
 
-function reportOf(directory: string, certificate: CertificateConfig): CertificateReport {
+function reportOf(directory: string, certificate: CertificateConfig, spool: SpoolContent): CertificateReport {
   const { name } = certificate;
+  const notes = spool.notes.filter(({ note }) => concerns(note, certificate));
+  const renewalNoted = earliest(...notes.map(({ note }) => note.at));
   try {
     const saved = loadState(directory, name);
-    if (saved === null) return { outcome: "never-seen", name };
-    return { outcome: "known", name, status: statusOf(certificate, saved) };
+    if (saved === null) return { outcome: "never-seen", name, renewalNoted };
+    return { outcome: "known", name, status: statusOf(certificate, saved, renewalNoted) };
   } catch (error) {
     // One damaged file must not hide the others.
     if (!(error instanceof OperationalError) || error.code === "PERMISSION_DENIED") throw error;
@@ -45,9 +52,16 @@ function reportOf(directory: string, certificate: CertificateConfig): Certificat
 }
 
 /** What one saved state says about a configured certificate. */
-export function statusOf(certificate: CertificateConfig, saved: SavedState): CertificateStatus {
+export function statusOf(
+  certificate: CertificateConfig,
+  saved: SavedState,
+  renewalNoted: Instant | null,
+): CertificateStatus {
   return describeState(saved, {
     stateOf: recordState,
     protocolOf: (endpoint) => certificate.services.find((service) => service.label === endpoint)?.protocol ?? null,
+    matches: (record, chain) => matchesChain(record, chain.certificates),
+    deploy: certificate.deploy,
+    renewalNoted,
   });
 }

@@ -1,8 +1,10 @@
 /** What `hold`, `resume` and `abort` share: one certificate, a reason, a word about what came of it. */
+import { userInfo } from "node:os";
 import { steer } from "../driver/steer.ts";
 import type { SteerVerb } from "../driver/steer.ts";
+import { footingOf } from "../report/model.ts";
 import { safetyOf } from "../report/words.ts";
-import type { Phase } from "../rollover/state.ts";
+import type { RolloverState } from "../rollover/state.ts";
 import { chosenCertificates, configurationOf } from "./driver-files.ts";
 import { EXIT } from "./exit.ts";
 import type { ExitCode } from "./exit.ts";
@@ -31,16 +33,30 @@ export async function runSteering(
     verb,
     certificate: name,
     because: options.because ?? "",
-    who: io.env["SUDO_USER"] ?? io.env["USER"] ?? "unknown",
+    who: loginName(io),
     stateDirectory: stateDirectoryOf(options, io),
     clock: io.clock,
     dryRun: options.dryRun === true,
   });
-  say(name, state.phase, options, io);
+  say(name, state, options, io);
   return EXIT.done;
 }
 
-function say(name: string, phase: Phase, options: SteerOptions, io: Io): void {
+/** Who is at work, for the journal. Service managers set none of the variables: then it is the user of this process. */
+function loginName(io: Io): string {
+  const { SUDO_USER, USER, LOGNAME } = io.env;
+  const named = [SUDO_USER, USER, LOGNAME].find((name) => name !== undefined && name !== "");
+  if (named !== undefined) return named;
+  try {
+    return userInfo().username;
+  } catch {
+    // A user id without an entry in the system's list, as in a container.
+    return `user ${String(process.getuid?.() ?? "unknown")}`;
+  }
+}
+
+function say(name: string, state: RolloverState, options: SteerOptions, io: Io): void {
+  const { phase } = state;
   const dryRun = options.dryRun === true;
   if (options.json === true) {
     io.out(`${JSON.stringify({ schema: "daneward/steer/1", certificate: name, phase: phase.phase, dryRun })}\n`);
@@ -48,5 +64,7 @@ function say(name: string, phase: Phase, options: SteerOptions, io: Io): void {
   }
   if (options.quiet === true) return;
   const tail = phase.phase === "held" ? "" : `; daneward tick ${name} goes on at once`;
-  io.err(`${name}: ${dryRun ? "would be" : "now"} ${phase.phase}: ${safetyOf(phase)}${dryRun ? "" : tail}\n`);
+  io.err(
+    `${name}: ${dryRun ? "would be" : "now"} ${phase.phase}: ${safetyOf(phase, footingOf(state))}${dryRun ? "" : tail}\n`,
+  );
 }

@@ -96,7 +96,7 @@ function blockOf(unit: UnitReport, io: Io): TroubleBlock | null {
   const { name } = unit.certificate;
   switch (unit.outcome) {
     case "looked":
-      return troubleOf(name, statusOf(unit.certificate, unit.saved), io.clock(), (code) => CATALOGUE[code].hint);
+      return troubleOf(name, statusOf(unit.certificate, unit.saved, null), io.clock(), (code) => CATALOGUE[code].hint);
     case "failed":
       return failureBlock(name, unit.error);
     case "skipped":

@@ -33,7 +33,7 @@ export interface StatusReport {
 export type CertificateReport =
   | { readonly outcome: "known"; readonly name: string; readonly status: CertificateStatus }
   /** Configured, but no tick has looked at it yet. */
-  | { readonly outcome: "never-seen"; readonly name: string }
+  | { readonly outcome: "never-seen"; readonly name: string; readonly renewalNoted: Instant | null }
   | { readonly outcome: "unreadable"; readonly name: string; readonly message: string; readonly hint: string };
 
 export interface CertificateStatus {
@@ -47,20 +47,41 @@ export interface CertificateStatus {
   readonly obsolete: ChainFacts | null;
   readonly lookedAt: Instant;
   readonly wakeAt: Instant | null;
+  /** When a hook noted a renewal that no tick has looked at yet; null: none did. */
+  readonly renewalNoted: Instant | null;
+  /** The directory that servers are to read. */
+  readonly deploy: string;
+  readonly footing: Footing;
   readonly refusals: readonly StandingRefusal[];
   readonly troubles: readonly Trouble[];
   readonly owners: readonly OwnerReport[];
   readonly endpoints: readonly EndpointReport[];
 }
 
+/** What there is to fall back on, whatever happens to this program. */
+export interface Footing {
+  /** Some name server serves a TLSA record, or one was asked for. */
+  readonly published: boolean;
+  /** There are files of the certificate that is replaced or about to be. */
+  readonly oldFiles: boolean;
+}
+
 export interface OwnerReport {
   readonly owner: DomainName;
   readonly finalOwner: DomainName;
   readonly zone: DomainName;
-  /** Largest TTL served now; 0 when nothing is. */
+  /** Largest TTL of the RRsets that are served now; 0 when there is none. */
   readonly ttl: Seconds;
-  readonly records: readonly { readonly text: RecordText; readonly state: RecordState; readonly ours: boolean }[];
+  readonly records: readonly RecordReport[];
   readonly servers: readonly ServerState[];
+}
+
+export interface RecordReport {
+  readonly text: RecordText;
+  readonly state: RecordState;
+  readonly ours: boolean;
+  /** Not ours, and of no use to any certificate that is presented or in play. */
+  readonly stale: boolean;
 }
 
 /** `in-order`: presents what it should. `failed`: could not be asked. */
@@ -76,6 +97,11 @@ export interface Lookups {
   readonly stateOf: (owner: OwnerState, record: RecordText) => RecordState;
   /** The configured protocol of an endpoint label. */
   readonly protocolOf: (endpoint: string) => string | null;
+  /** Whether a record matches a chain. */
+  readonly matches: (record: RecordText, chain: ChainFacts) => boolean;
+  /** The configured directory that servers read. */
+  readonly deploy: string;
+  readonly renewalNoted: Instant | null;
 }
 
 /** What one saved state says. */
@@ -101,9 +127,12 @@ export function describeState(
     obsolete: chain(roles.obsolete),
     lookedAt: state.lastStepAt,
     wakeAt: saved.wakeAt,
+    renewalNoted: lookups.renewalNoted,
+    deploy: lookups.deploy,
+    footing: footingOf(state),
     refusals: saved.refusals,
     troubles: state.troubles,
-    owners: state.owners.map((owner) => describeOwner(owner, lookups.stateOf)),
+    owners: state.owners.map((owner) => describeOwner(owner, state, lookups)),
     endpoints: state.endpoints.map((endpoint) => ({
       ...endpoint,
       protocol: lookups.protocolOf(endpoint.endpoint),
@@ -128,10 +157,7 @@ function rolesOf(phase: Phase): Roles {
   };
 }
 
-function describeOwner(
-  owner: OwnerState,
-  stateOf: (owner: OwnerState, record: RecordText) => RecordState,
-): OwnerReport {
+function describeOwner(owner: OwnerState, state: RolloverState, lookups: Lookups): OwnerReport {
   const counting = owner.servers.filter((server) => !server.excluded);
   const texts = [
     ...owner.ours,
@@ -145,15 +171,50 @@ function describeOwner(
     ttl: largestTtl(counting),
     records: [...new Set(texts)].sort().map((text) => ({
       text,
-      state: stateOf(owner, text),
+      // Asked for and shown by no server yet: it is on its way in, whatever the horizon makes of that.
+      state: owner.coming.includes(text) ? "rumoured" : lookups.stateOf(owner, text),
       ours: owner.ours.includes(text),
+      stale: isStale(text, owner, state, lookups),
     })),
     servers: owner.servers,
   };
 }
 
+/** Of RRsets alone: the TTL of a negative answer says nothing about any record. */
 function largestTtl(servers: readonly ServerState[]): Seconds {
-  return servers.reduce<Seconds>((largest, server) => (server.ttl > largest ? server.ttl : largest), seconds(0));
+  return servers
+    .filter(({ records }) => records !== null && records.length > 0)
+    .reduce<Seconds>((largest, server) => (server.ttl > largest ? server.ttl : largest), seconds(0));
+}
+
+/** Said only when it is known what every address behind the name presents: in doubt a record is of use to somebody. */
+function isStale(record: RecordText, owner: OwnerState, state: RolloverState, lookups: Lookups): boolean {
+  if (owner.ours.includes(record) || !owner.servers.some(({ records }) => records?.includes(record) === true)) {
+    return false;
+  }
+  const { current, next, obsolete } = rolesOf(state.phase);
+  const presented = state.endpoints
+    .filter((endpoint) => endpoint.owner === owner.owner)
+    .map(({ presents }) => presents);
+  if (presented.length === 0) return false;
+  const known = presented.map((id) => state.chains.find((chain) => chain.id === id));
+  const inPlay = state.chains.filter(({ id }) => id === current || id === next || id === obsolete);
+  return (
+    known.every((chain) => chain !== undefined && !lookups.matches(record, chain)) &&
+    inPlay.every((chain) => !lookups.matches(record, chain))
+  );
+}
+
+/** What a state has to fall back on. */
+export function footingOf(state: RolloverState): Footing {
+  const active: ActivePhase = state.phase.phase === "held" ? state.phase.resume : state.phase;
+  const old = "obsolete" in active ? active.obsolete : "next" in active ? active.current : null;
+  return {
+    published: state.owners.some(
+      (owner) => owner.ours.length > 0 || owner.servers.some(({ records }) => records !== null && records.length > 0),
+    ),
+    oldFiles: state.chains.some((chain) => chain.id === old && chain.hasFiles),
+  };
 }
 
 function verdictOf(endpoint: EndpointState, roles: Roles): EndpointReport["verdict"] {
@@ -170,9 +231,27 @@ export type Concern = "well" | "waiting" | "attention";
 /** `attention`: a person must act; `waiting`: it goes on by itself. */
 export function concernOf(status: CertificateStatus): Concern {
   if (status.hold !== null || status.troubles.length > 0) return "attention";
-  if (status.refusals.some((refusal) => isAlarming(refusal))) return "attention";
+  if (awaitsServices(status) || status.refusals.some((refusal) => isAlarming(refusal))) return "attention";
   return status.phase === "stable" && status.refusals.length === 0 ? "well" : "waiting";
 }
+
+/**
+ * The first files are deployed, but the services go on with what they had: no waiting brings them to read these, and
+ * until they do nothing is published.
+ */
+export function awaitsServices({ detail, owners, refusals }: CertificateStatus): boolean {
+  if (detail.phase !== "confirming" || detail.obsolete !== null) return false;
+  if (detail.rounds > 0 || detail.confirmedAt !== null) return false;
+  const ours = owners.some(({ records }) => records.some((record) => record.ours));
+  return !ours && refusals.some(({ code }) => UNREAD.has(code));
+}
+
+/** Refusals that say that an address does not present the deployed chain. */
+export function isUnread(refusal: Refusal): boolean {
+  return UNREAD.has(refusal.code);
+}
+
+const UNREAD: ReadonlySet<string> = new Set<Refusal["code"]>(["ENDPOINT_UNPROVEN", "FIRST_SET_WITHOUT_LIVE"]);
 
 /** Refusals that no waiting will lift. */
 const ALARMING: ReadonlySet<string> = new Set<Refusal["code"]>([

@@ -15,7 +15,8 @@ export function renderStatusJson(report: StatusReport): object {
 }
 
 function renderCertificate(report: CertificateReport): object {
-  if (report.outcome === "never-seen") return { name: report.name, phase: "never-seen" };
+  if (report.outcome === "never-seen")
+    return { name: report.name, phase: "never-seen", ...optional("renewalNoted", report.renewalNoted, formatInstant) };
   if (report.outcome === "unreadable") {
     return { name: report.name, phase: "unreadable", error: { message: report.message, hint: report.hint } };
   }
@@ -29,7 +30,9 @@ function renderCertificate(report: CertificateReport): object {
     ...optional("next", status.next, renderChain),
     ...optional("obsolete", status.obsolete, renderChain),
     ...optional("wakeAt", status.wakeAt, formatInstant),
+    ...optional("renewalNoted", status.renewalNoted, formatInstant),
     lookedAt: formatInstant(status.lookedAt),
+    deploy: status.deploy,
     ...optional("hold", status.hold, ({ reason, detail }) => ({ reason, detail })),
     refusals: renderRefusals(status),
     troubles: status.troubles.map(({ subject, code, message, hint, since, at }) => {

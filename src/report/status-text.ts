@@ -2,17 +2,28 @@
 import { formatDuration } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
-import type { ServerState } from "../rollover/state.ts";
-import { concernOf } from "./model.ts";
+import { awaitsServices, concernOf, isUnread } from "./model.ts";
 import type {
   CertificateReport,
   CertificateStatus,
   Concern,
   EndpointReport,
   OwnerReport,
+  RecordReport,
+  StandingRefusal,
   StatusReport,
 } from "./model.ts";
-import { describeChain, formatMoment, formatTime, painter, safetyOf, shortRecord } from "./words.ts";
+import { serverRows } from "./status-servers.ts";
+import {
+  describeChain,
+  formatMoment,
+  formatTime,
+  painter,
+  pointServicesAt,
+  safetyOf,
+  shortenDigests,
+  shortRecord,
+} from "./words.ts";
 import type { Paint } from "./words.ts";
 
 /** The whole text, ending with a newline. */
@@ -30,7 +41,9 @@ const HEADLINES: Readonly<Record<Concern, { readonly style: "green" | "yellow" |
 
 function renderCertificate(report: CertificateReport, at: Instant, paint: Paint): string {
   if (report.outcome === "never-seen") {
-    return `${paint("bold", report.name)}  not looked at yet\n  do       daneward tick ${report.name}\n`;
+    const { name, renewalNoted } = report;
+    const noted = renewalNoted === null ? "" : `${row("renewal", notedLine(renewalNoted, at))}\n`;
+    return `${paint("bold", name)}  not looked at yet\n${noted}${row("do", `daneward tick ${name}`)}\n`;
   }
   if (report.outcome === "unreadable") {
     const { name, message, hint } = report;
@@ -43,10 +56,12 @@ function renderCertificate(report: CertificateReport, at: Instant, paint: Paint)
     ...chainLines(status, at),
     row("phase", `${status.phase} since ${formatMoment(status.phaseSince, at)}`),
     ...reasonLines(name, status, at),
+    ...(status.renewalNoted === null ? [] : [row("renewal", notedLine(status.renewalNoted, at))]),
     row("next", nextLine(status, at)),
-    row("safe", safetyOf(status.detail)),
-    ...status.owners.flatMap((owner) => ownerLines(owner, at, paint)),
-    ...status.endpoints.map((endpoint) => endpointLine(endpoint, paint)),
+    row("safe", safetyOf(status.detail, status.footing)),
+    ...status.owners.flatMap(ownerLines),
+    ...serverRows(status.owners, at, paint).map((text) => row("server", text)),
+    ...status.endpoints.map((endpoint) => endpointLine(endpoint, status, paint)),
   ];
   return lines.map((line) => `${line}\n`).join("");
 }
@@ -55,29 +70,60 @@ function row(label: string, text: string): string {
   return `  ${label.padEnd(9)}${text}`;
 }
 
+function notedLine(noted: Instant, at: Instant): string {
+  return `noted ${formatMoment(noted, at)}; the next daneward tick looks at it`;
+}
+
 function chainLines(status: CertificateStatus, at: Instant): readonly string[] {
   const { current, next, obsolete } = status;
+  const label = awaitsServices(status) ? "deployed" : "live";
   return [
-    row("live", current === null ? "nothing deployed by daneward yet" : describeChain(current, at)),
+    row(label, current === null ? "nothing deployed by daneward yet" : describeChain(current, at)),
     ...(next === null ? [] : [row("next", describeChain(next, at))]),
     ...(obsolete === null ? [] : [row("old", describeChain(obsolete, at))]),
   ];
 }
 
+/** A fault that is held for, a failed action and a refusal may all be one thing: it is said where it weighs most. */
 function reasonLines(name: string, status: CertificateStatus, at: Instant): readonly string[] {
   const { hold } = status;
+  const isHeldFor = (code: string): boolean => hold?.reason === code;
+  const told = status.troubles.map(({ code, message }) => `${code}: ${message}`);
+  const held = hold === null ? [] : [row("held", shortenDigests(`${hold.reason}: ${hold.detail}`))];
+  const troubles = status.troubles.flatMap(({ code, message, subject, since, hint }) => {
+    const isTold = isHeldFor(code) && hold?.detail.includes(message) === true;
+    return [
+      ...(isTold ? [] : [row("trouble", shortenDigests(`${code}: ${message}`))]),
+      row("", `${subject.replace(/\.$/, "")}, since ${formatMoment(since, at)}; hint: ${hint}`),
+    ];
+  });
+  const refusals = status.refusals.filter(
+    ({ code, detail }) => !isHeldFor(code) && !told.includes(`${code}: ${detail}`),
+  );
   return [
-    ...(hold === null ? [] : [row("held", `${hold.reason}: ${hold.detail}`), row("do", wayOut(name, hold.reason))]),
-    ...status.troubles.flatMap((trouble) => [
-      row("trouble", `${trouble.code}: ${trouble.message}`),
-      row("", `${trouble.subject}, since ${formatMoment(trouble.since, at)}; hint: ${trouble.hint}`),
-    ]),
-    ...status.refusals.map((refusal) => {
-      const until = refusal.until === null ? "" : `, until ${formatMoment(refusal.until, at)}`;
-      const since = `since ${formatMoment(refusal.since, at)}`;
-      return row("waits", `${refusal.detail} [${refusal.gate}: ${refusal.code}, ${since}${until}]`);
-    }),
+    ...held,
+    ...troubles,
+    ...(hold === null ? [] : [row("do", wayOut(name, hold.reason))]),
+    ...waitLines(refusals, at),
+    ...(awaitsServices(status) && refusals.some(isUnread) ? [row("do", pointServicesAt(status.deploy, name))] : []),
   ];
+}
+
+/** Refusals that differ in their words alone share the line that says which, since when and until when. */
+function waitLines(refusals: readonly StandingRefusal[], at: Instant): readonly string[] {
+  const groups = new Map<string, { readonly why: string; readonly details: string[] }>();
+  for (const { gate, code, since, until, detail } of refusals) {
+    const ends = until === null ? "" : `, until ${formatMoment(until, at)}`;
+    const why = `[${gate}: ${code}, since ${formatMoment(since, at)}${ends}]`;
+    const group = groups.get(why) ?? { why, details: [] };
+    groups.set(why, group);
+    if (!group.details.includes(detail)) group.details.push(detail);
+  }
+  return [...groups.values()].flatMap(({ why, details }) =>
+    details.map((detail, index) =>
+      row(index === 0 ? "waits" : "", `${shortenDigests(detail)}${index === details.length - 1 ? ` ${why}` : ""}`),
+    ),
+  );
 }
 
 function wayOut(name: string, reason: string): string {
@@ -87,36 +133,34 @@ function wayOut(name: string, reason: string): string {
 
 function nextLine(status: CertificateStatus, at: Instant): string {
   const looked = `last look ${formatMoment(status.lookedAt, at)}`;
-  return status.wakeAt === null
-    ? `nothing is waited for; ${looked}`
-    : `look again ${formatMoment(status.wakeAt, at)}; ${looked}`;
+  const { wakeAt, renewalNoted } = status;
+  if (renewalNoted !== null || (wakeAt !== null && wakeAt <= at)) {
+    return `due: the next daneward tick looks; ${looked}`;
+  }
+  return wakeAt === null ? `nothing is waited for; ${looked}` : `look again ${formatMoment(wakeAt, at)}; ${looked}`;
 }
 
-function ownerLines(owner: OwnerReport, at: Instant, paint: Paint): readonly string[] {
+function ownerLines(owner: OwnerReport): readonly string[] {
   const alias = owner.finalOwner === owner.owner ? "" : ` -> ${displayName(owner.finalOwner)}`;
-  const ttl = owner.ttl === 0 ? "" : `, TTL ${formatDuration(owner.ttl)}`;
+  const ttl = owner.ttl === 0 ? "no RRset yet" : `TTL ${formatDuration(owner.ttl)}`;
   return [
-    row("name", `${displayName(owner.owner)}${alias}, zone ${displayName(owner.zone)}${ttl}`),
-    ...owner.records.map((record) => row("", `  ${shortRecord(record.text)}  ${recordWords(record)}`)),
-    ...serverLines(owner.servers, at, paint),
+    row("name", `${displayName(owner.owner)}${alias}, zone ${displayName(owner.zone)}, ${ttl}`),
+    ...owner.records.flatMap((record) => [
+      row("", `  ${shortRecord(record.text)}  ${recordWords(record)}`),
+      // In full, to be pasted.
+      ...(record.stale
+        ? [row("", `    to remove it: daneward withdraw ${displayName(owner.finalOwner)} "${record.text}"`)]
+        : []),
+    ]),
+    row("", `  ${syncWords(owner)}`),
   ];
 }
 
-/** Servers in order need no line of their own; each of the others says what it lacks and since when. */
-function serverLines(servers: readonly ServerState[], at: Instant, paint: Paint): readonly string[] {
-  const counting = servers.filter((server) => !server.excluded);
-  const inSync = counting.filter((server) => server.condition === "in-sync");
-  const others = servers.filter((server) => server.excluded || server.condition !== "in-sync");
-  return [
-    row("", `  ${String(inSync.length)} of ${String(counting.length)} name server addresses in sync`),
-    ...others.map((server) => {
-      const who = `${server.server.replace(/\.$/, "")} ${server.address}`;
-      if (server.excluded) return row("", `  ${who}  excluded by configuration`);
-      const since = `since ${formatMoment(server.conditionSince, at)}`;
-      const detail = server.detail === "" ? "" : `: ${server.detail}`;
-      return row("", `  ${who}  ${paint("yellow", server.condition)} ${since}${detail}`);
-    }),
-  ];
+function syncWords(owner: OwnerReport): string {
+  const counting = owner.servers.filter((server) => !server.excluded);
+  const inSync = counting.filter((server) => server.condition === "in-sync").length;
+  if (inSync < counting.length && !owner.records.some(({ ours }) => ours)) return "no record of ours yet";
+  return `${String(inSync)} of ${String(counting.length)} name server addresses in sync`;
 }
 
 const VERDICTS: Readonly<Record<EndpointReport["verdict"], string>> = {
@@ -127,19 +171,26 @@ const VERDICTS: Readonly<Record<EndpointReport["verdict"], string>> = {
   failed: "could not be asked",
 };
 
-function endpointLine(endpoint: EndpointReport, paint: Paint): string {
+function endpointLine(endpoint: EndpointReport, status: CertificateStatus, paint: Paint): string {
   const style = endpoint.verdict === "in-order" ? "green" : endpoint.verdict === "upcoming" ? "yellow" : "red";
   const peer = endpoint.own ? "" : " (peer)";
   const detail = endpoint.detail === "" ? "" : `: ${endpoint.detail}`;
   const seen = `, ${formatTime(endpoint.at)}`;
-  return row(
-    "service",
-    `${endpoint.endpoint} ${endpoint.address}${peer}  ${paint(style, VERDICTS[endpoint.verdict])}${detail}${seen}`,
-  );
+  const isUnaware = endpoint.verdict === "foreign" && awaitsServices(status);
+  const words = isUnaware ? "does not present the deployed certificate yet" : VERDICTS[endpoint.verdict];
+  return row("service", `${endpoint.endpoint} ${endpoint.address}${peer}  ${paint(style, words)}${detail}${seen}`);
 }
 
+const RECORD_WORDS: Readonly<Record<RecordReport["state"], string>> = {
+  hidden: "served nowhere, and in no cache",
+  rumoured: "published, not yet known everywhere",
+  omnipresent: "known everywhere",
+  unretentive: "served no more, still in caches",
+};
+
 /** Once no name server serves a record it does not matter whose it was: it is on its way out of the caches. */
-function recordWords(record: OwnerReport["records"][number]): string {
-  if (record.state === "unretentive") return "unretentive: served no more, still in caches";
-  return record.ours ? record.state : `${record.state}, not ours`;
+function recordWords(record: RecordReport): string {
+  const words = RECORD_WORDS[record.state];
+  if (record.ours || record.state === "unretentive") return words;
+  return `${words}, not ours${record.stale ? ", matches no certificate in use" : ""}`;
 }

@@ -3,9 +3,9 @@
  * still safe and what to type.
  */
 import type { Instant } from "../base/time.ts";
-import { isAlarming } from "./model.ts";
+import { awaitsServices, isAlarming, isUnread } from "./model.ts";
 import type { CertificateStatus } from "./model.ts";
-import { formatMoment, safetyOf } from "./words.ts";
+import { formatMoment, pointServicesAt, safetyOf, shortenDigests } from "./words.ts";
 
 /** A failure that stands. `key` names it whatever its words are, so that it is not reported at every tick. */
 export interface TroubleBlock {
@@ -35,9 +35,9 @@ export function troubleOf(
   const [first] = findings;
   if (first === undefined) return null;
   const lines = [
-    ...findings.map(({ code, message }) => `daneward: ${certificate}: ${message} [${code}]`),
+    ...findings.map(({ code, message }) => `daneward: ${certificate}: ${shortenDigests(message)} [${code}]`),
     `  since: ${formatMoment(first.since, at)}`,
-    `  safe:  ${safetyOf(status.detail)}`,
+    `  safe:  ${safetyOf(status.detail, status.footing)}`,
     ...[...new Set(findings.map(({ hint }) => hint))].map((hint) => `  do:    ${hint}`),
     `  see:   daneward status ${certificate}`,
   ];
@@ -81,11 +81,27 @@ function findingsOf(
         ];
   const troubles = status.troubles.map(({ code, message, since, hint }) => ({ code, message, since, hint }));
   const refusals = status.refusals
+    .filter((refusal) => !(awaitsServices(status) && isUnread(refusal)))
     .filter((refusal) => isAlarming(refusal) || (refusal.until === null && at - refusal.since >= STUCK_MS))
     .filter((refusal) => refusal.code !== "OPERATOR_HOLD")
     .map(({ code, detail, since }) => {
       return { code, message: detail, since, hint: hintOf(code).replace(/\bCERT\b/g, certificate) };
     });
-  const all = [...held, ...troubles, ...refusals];
+  const all = [...held, ...troubles, ...unreadFindings(certificate, status), ...refusals];
   return all.filter((finding, index) => all.findIndex((other) => other.code === finding.code) === index);
 }
+
+/** Services that do not read the first deployed files yet, in one finding, however many addresses there are. */
+function unreadFindings(certificate: string, status: CertificateStatus): readonly Finding[] {
+  if (!awaitsServices(status)) return [];
+  const unread = status.refusals.filter(isUnread);
+  const [first] = unread;
+  if (first === undefined) return [];
+  const details = unread.map(({ detail }) => detail);
+  const shown = details.slice(0, SHOWN_ADDRESSES).join("; ");
+  const more = details.length > SHOWN_ADDRESSES ? `; and ${String(details.length - SHOWN_ADDRESSES)} more` : "";
+  const message = `nothing is published, because the deployed certificate is not in use yet: ${shown}${more}`;
+  return [{ code: first.code, message, since: first.since, hint: pointServicesAt(status.deploy, certificate) }];
+}
+
+const SHOWN_ADDRESSES = 3;

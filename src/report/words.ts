@@ -3,6 +3,7 @@ import { formatDuration, formatInstant, secondsBetween } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import type { ChainFacts, RecordText } from "../rollover/chain.ts";
 import type { Phase } from "../rollover/state.ts";
+import type { Footing } from "./model.ts";
 
 export type Paint = (style: "bold" | "dim" | "green" | "yellow" | "red", text: string) => string;
 
@@ -36,6 +37,11 @@ export function shortRecord(record: RecordText): string {
   return record.replace(/([0-9a-f]{12})[0-9a-f]+$/, "$1…");
 }
 
+/** Any text with its digests cut to twelve digits. */
+export function shortenDigests(text: string): string {
+  return text.replace(/\b([0-9a-f]{12})[0-9a-f]{20,}\b/g, "$1…");
+}
+
 /** `3 1 1 9a590dfa1b2c…, mx.example.org, valid until 2027-02-20 13:10:00Z (in 90d)`. */
 export function describeChain(chain: ChainFacts, now: Instant): string {
   const records = chain.records.map(shortRecord).join(" + ");
@@ -45,22 +51,39 @@ export function describeChain(chain: ChainFacts, now: Instant): string {
     .join(", ");
 }
 
-/** What the operator may rely on in a phase, whatever happens to this program. */
-export function safetyOf(phase: Phase): string {
+/** What the operator may rely on in a phase, whatever happens to this program. Nothing is promised that is not there. */
+export function safetyOf(phase: Phase, { published, oldFiles }: Footing): string {
   switch (phase.phase) {
     case "stable":
       return "nothing is under way";
     case "announcing":
     case "aging":
     case "deploying":
+      if (!published) return `${NOBODY_BOUND}; servers keep what they have until the files are swapped`;
       return "servers keep the old certificate until the new records are known everywhere; no record is removed";
     case "confirming":
-      return "the records of both certificates stay published; the old files can be put back at any moment";
+      return confirmingSafety(phase.obsolete !== null, published, oldFiles);
     case "withdrawing":
       return "every address was seen with the new certificate; only records of our own are removed";
-    case "held":
-      return phase.restoring === null
-        ? "all records stay published and no file is changed until you resume or abort"
-        : "all records stay published; the old files are being put back";
+    case "held": {
+      const records = published ? "all records stay published" : NOBODY_BOUND;
+      if (phase.restoring !== null) return `${records}; the old files are being put back`;
+      return `${records}${published ? " and" : ";"} no file is changed until you resume or abort`;
+    }
   }
+}
+
+const NOBODY_BOUND = "no TLSA record is published, so no DANE client can be turned away";
+
+function confirmingSafety(replaces: boolean, published: boolean, oldFiles: boolean): string {
+  const back = oldFiles ? "; the old files can be put back at any moment" : "";
+  if (!published) return `${NOBODY_BOUND}${back}`;
+  const records = replaces ? "the records of both certificates stay published" : "no record is removed for now";
+  return `${records}${back}`;
+}
+
+/** How services come to read what was deployed for them. */
+export function pointServicesAt(deploy: string, certificate: string): string {
+  const files = `${deploy}/fullchain.pem with ${deploy}/privkey.pem, or ${deploy}/combined.pem`;
+  return `point the service at the deployed files (${files}), reload it, then daneward tick ${certificate}`;
 }

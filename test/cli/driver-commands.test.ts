@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run as runAbort } from "../../src/cli/commands/abort.ts";
 import { run as runExplain } from "../../src/cli/commands/explain.ts";
+import { run as runHook } from "../../src/cli/commands/hook.ts";
 import { run as runHold } from "../../src/cli/commands/hold.ts";
 import { run as runPlan } from "../../src/cli/commands/plan.ts";
 import { run as runResume } from "../../src/cli/commands/resume.ts";
@@ -103,6 +104,27 @@ describe("daneward status", () => {
         },
       ],
     });
+  });
+
+  test("knows of a renewal that a hook noted and no tick has looked at", async () => {
+    await aRenewalUnderWay();
+    const env = { RENEWED_LINEAGE: path.join(world.root, "live"), RENEWED_DOMAINS: "mx.example.org" };
+    await call(runHook, ["certbot"], {}, { env });
+    const { out } = await call(runStatus);
+    expect(out).toContain("renewal  noted ");
+    expect(out).toContain("next     due: the next daneward tick looks");
+    expect(JSON.parse((await call(runStatus, [], { json: true })).out)).toMatchObject({
+      certificates: [{ renewalNoted: "2026-11-22T12:00:30Z" }],
+    });
+  });
+
+  test("tells a record of somebody else's that nothing needs, with the command that removes it", async () => {
+    const stale = `3 1 1 ${"cd".repeat(32)}`;
+    world.records.add(stale);
+    await aRenewalUnderWay();
+    const { out } = await call(runStatus);
+    expect(out.split("to remove it: ")).toHaveLength(2);
+    expect(out).toContain(`to remove it: daneward withdraw _25._tcp.mx.example.org "${stale}"\n`);
   });
 
   test("before the first tick says what to type", async () => {

@@ -43,6 +43,9 @@ const AGING: CertificateStatus = {
   obsolete: null,
   lookedAt: after(-30),
   wakeAt: after(60),
+  renewalNoted: null,
+  deploy: "/etc/ssl/daneward/mx",
+  footing: { published: true, oldFiles: true },
   refusals: [
     {
       gate: "time",
@@ -60,9 +63,9 @@ const AGING: CertificateStatus = {
       zone: nameOf("example.net"),
       ttl: seconds(3600),
       records: [
-        { text: recordText(`3 1 1 ${"a".repeat(64)}`), state: "omnipresent", ours: true },
-        { text: recordText(`3 1 1 ${"b".repeat(64)}`), state: "rumoured", ours: true },
-        { text: recordText(`3 1 1 ${"c".repeat(64)}`), state: "omnipresent", ours: false },
+        { text: recordText(`3 1 1 ${"a".repeat(64)}`), state: "omnipresent", ours: true, stale: false },
+        { text: recordText(`3 1 1 ${"b".repeat(64)}`), state: "rumoured", ours: true, stale: false },
+        { text: recordText(`3 1 1 ${"c".repeat(64)}`), state: "omnipresent", ours: false, stale: true },
       ],
       servers: [
         {
@@ -87,7 +90,7 @@ const AGING: CertificateStatus = {
           answeredAt: NOON,
           condition: "lagging",
           conditionSince: after(-300),
-          detail: "does not serve it (serial 6)",
+          detail: `does not serve 3 1 1 ${"b".repeat(64)} (serial 6)`,
         },
       ],
     },
@@ -127,6 +130,35 @@ const HELD: CertificateStatus = {
   refusals: [],
 };
 
+/** The first files are deployed, nothing is published, and the one address goes on with what it had. */
+const UNREAD: CertificateStatus = {
+  ...AGING,
+  phase: "confirming",
+  detail: {
+    phase: "confirming",
+    obsolete: null,
+    current: current.id,
+    deployedAt: NOON,
+    rounds: 0,
+    lastRoundAt: null,
+    confirmedAt: null,
+    failingSince: NOON,
+  },
+  next: null,
+  footing: { published: false, oldFiles: false },
+  refusals: [
+    {
+      gate: "dane",
+      code: "ENDPOINT_UNPROVEN",
+      until: null,
+      detail: "mx.example.org:25 at 192.0.2.10 presents key 7e264979 instead of key aaaaaaaa",
+      since: NOON,
+    },
+  ],
+  owners: AGING.owners.map((each) => ({ ...each, ttl: seconds(0), records: [] })),
+  endpoints: AGING.endpoints.map((each) => ({ ...each, verdict: "foreign", presents: chainId("7e".repeat(32)) })),
+};
+
 function reportOf(status: CertificateStatus): StatusReport {
   return { at: NOON, certificates: [{ outcome: "known", name: "mx", status }] };
 }
@@ -143,10 +175,12 @@ describe("status for people", () => {
     );
     expect(text).toContain("look again 2026-11-22 12:01:00Z (in 1m)");
     expect(text).toContain("_25._tcp.mx.example.org -> mx._dane.example.net, zone example.net, TTL 1h");
-    expect(text).toContain("3 1 1 cccccccccccc…  omnipresent, not ours");
+    expect(text).toContain("3 1 1 bbbbbbbbbbbb…  published, not yet known everywhere\n");
+    expect(text).toContain("3 1 1 cccccccccccc…  known everywhere, not ours, matches no certificate in use\n");
+    expect(text).toContain(`to remove it: daneward withdraw mx._dane.example.net "3 1 1 ${"c".repeat(64)}"\n`);
     expect(text).toContain("1 of 2 name server addresses in sync");
     expect(text).toContain(
-      "ns2.example.net 2001:db8::53  lagging since 2026-11-22 11:55:00Z (5m ago): does not serve it",
+      "ns2.example.net 2001:db8::53  lagging since 2026-11-22 11:55:00Z (5m ago): does not serve 3 1 1 bbbbbbbbbbbb… (serial 6)\n",
     );
     expect(text).toContain("mx.example.org:25 192.0.2.10  presents the live certificate");
   });
@@ -159,6 +193,76 @@ describe("status for people", () => {
     expect(text).toContain("all records stay published");
   });
 
+  test("says one fault once: held for, failed and refused", () => {
+    const message = '"postfix reload" ended with exit code 1';
+    const trouble = {
+      subject: "deploy",
+      code: "RELOAD_FAILED",
+      message,
+      hint: "run it",
+      since: NOON,
+      at: NOON,
+    } as const;
+    const refusal = { gate: "policy", code: "RELOAD_FAILED", until: null, detail: message, since: NOON } as const;
+    const text = renderStatusText(reportOf({ ...HELD, troubles: [trouble], refusals: [refusal] }), { color: false });
+    expect(text.split(message)).toHaveLength(2);
+    expect(text).toContain("deploy, since 2026-11-22 12:00:00Z (now); hint: run it");
+    expect(text).not.toContain("waits");
+  });
+
+  test("says what a name server lacks once, whichever names it lacks it at", () => {
+    const [first] = AGING.owners;
+    if (first === undefined) throw new Error("AGING has an owner");
+    const second = { ...first, owner: nameOf("_465._tcp.mx.example.org") };
+    const [inOrder, lagging] = first.servers;
+    if (inOrder === undefined || lagging === undefined) throw new Error("it has two servers");
+    const both = renderStatusText(reportOf({ ...AGING, owners: [first, second] }), { color: false });
+    expect(both.split("ns2.example.net")).toHaveLength(2);
+    expect(both).toMatch(/ {2}server {3}ns2.example.net .*\(serial 6\)\n/);
+    const one = { ...second, servers: [inOrder] };
+    const half = renderStatusText(reportOf({ ...AGING, owners: [first, one] }), { color: false });
+    expect(half).toContain("(serial 6) (_25._tcp.mx.example.org)\n");
+  });
+
+  test("gives several refusals of one kind one reason", () => {
+    const [clock] = AGING.refusals;
+    if (clock === undefined) throw new Error("AGING waits");
+    const more = { ...clock, detail: "another address" };
+    const text = renderStatusText(reportOf({ ...AGING, refusals: [clock, more] }), { color: false });
+    expect(text).toContain(
+      "  waits    1h 50m until every cache has it\n           another address [time: CLOCK_RUNNING",
+    );
+    expect(text.split("CLOCK_RUNNING")).toHaveLength(2);
+  });
+
+  test("of names without any RRset says so, and blames no server", () => {
+    const owners = AGING.owners.map((each) => ({ ...each, ttl: seconds(0), records: [] }));
+    const text = renderStatusText(reportOf({ ...AGING, owners }), { color: false });
+    expect(text).toContain("zone example.net, no RRset yet\n             no record of ours yet\n");
+    expect(text).not.toContain("lagging");
+  });
+
+  test("of a renewal that a hook noted says what comes next", () => {
+    const text = renderStatusText(reportOf({ ...AGING, renewalNoted: after(-60) }), { color: false });
+    expect(text).toContain("  renewal  noted 2026-11-22 11:59:00Z (1m ago); the next daneward tick looks at it\n");
+    expect(text).toContain("  next     due: the next daneward tick looks; last look");
+    expect(JSON.stringify(renderStatusJson(reportOf({ ...AGING, renewalNoted: after(-60) })))).toContain(
+      '"renewalNoted":"2026-11-22T11:59:00Z"',
+    );
+  });
+
+  test("of services that do not read the first deployed files says which files, and promises no way back", () => {
+    const status = UNREAD;
+    const text = renderStatusText(reportOf(status), { color: false });
+    expect(text.split("\n")[0]).toBe("mx  confirming, needs you");
+    expect(text).toContain("deployed 3 1 1 aaaaaaaaaaaa…");
+    expect(text).toContain("/etc/ssl/daneward/mx/fullchain.pem with /etc/ssl/daneward/mx/privkey.pem");
+    expect(text).toContain("/etc/ssl/daneward/mx/combined.pem");
+    expect(text).toContain("does not present the deployed certificate yet");
+    expect(text).toContain("no TLSA record is published");
+    expect(text).not.toMatch(/old files|stay published/);
+  });
+
   test("colours only when asked", () => {
     expect(renderStatusText(reportOf(AGING), { color: false })).not.toContain("\u001b");
     expect(renderStatusText(reportOf(AGING), { color: true })).toContain("\u001b[33msafe to leave alone\u001b[0m");
@@ -169,7 +273,7 @@ describe("status for people", () => {
       {
         at: NOON,
         certificates: [
-          { outcome: "never-seen", name: "www" },
+          { outcome: "never-seen", name: "www", renewalNoted: null },
           { outcome: "unreadable", name: "old", message: "damaged", hint: "restore it" },
         ],
       },
@@ -256,6 +360,21 @@ describe("what a tick says", () => {
         "",
       ].join("\n"),
     );
+  });
+
+  test("of a first deployment that no service reads is what to point at which files", () => {
+    expect(troubleOf("mx", UNREAD, NOON, hint)?.text).toBe(
+      [
+        "daneward: mx: nothing is published, because the deployed certificate is not in use yet: mx.example.org:25 at 192.0.2.10 presents key 7e264979 instead of key aaaaaaaa [ENDPOINT_UNPROVEN]",
+        "  since: 2026-11-22 12:00:00Z (now)",
+        "  safe:  no TLSA record is published, so no DANE client can be turned away",
+        "  do:    point the service at the deployed files (/etc/ssl/daneward/mx/fullchain.pem with /etc/ssl/daneward/mx/privkey.pem, or /etc/ssl/daneward/mx/combined.pem), reload it, then daneward tick mx",
+        "  see:   daneward status mx",
+        "",
+      ].join("\n"),
+    );
+    // Not once records of ours are out: then it is an outage like any other.
+    expect(troubleOf("mx", { ...UNREAD, owners: AGING.owners }, NOON, hint)).toBeNull();
   });
 
   test("of an operator's own hold is nothing", () => {
