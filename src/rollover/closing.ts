@@ -4,13 +4,24 @@ import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { Action } from "./actions.ts";
 import type { ChainFacts, RecordText } from "./chain.ts";
-import { chainOf, describeChain, endpointRefusal, seenOwner, serverGate } from "./gates.ts";
+import {
+  bindsNobody,
+  chainOf,
+  describeChain,
+  endpointRefusal,
+  horizonGate,
+  leavingGate,
+  ownersSharing,
+  seenOwner,
+  serverGate,
+} from "./gates.ts";
 import type { Scene } from "./gates.ts";
-import { servedRecords } from "./horizon.ts";
+import { isNowhere, servedRecords } from "./horizon.ts";
 import type { EndpointObservation } from "./observation.ts";
-import { publication, removableRecords, wantedRecords } from "./publication.ts";
+import { nothingPublished, publication, removableRecords, wantedRecords } from "./publication.ts";
 import { clientAccepts, sameSet, union, without } from "./records.ts";
 import type { ActivePhase, HoldReason, OwnerState, Phase, Refusal } from "./state.ts";
+import { obstacles } from "./transitions.ts";
 import { moveTo, wakeAtPollOr } from "./turn.ts";
 import type { Turn } from "./turn.ts";
 
@@ -38,8 +49,10 @@ function unproven(scene: Scene, current: ChainFacts): readonly Refusal[] {
 function peerRefusals(scene: Scene, keep: readonly RecordText[]): readonly Refusal[] {
   return (scene.observation.endpoints ?? []).flatMap((endpoint): readonly Refusal[] => {
     const owner = scene.state.owners.find((one) => one.owner === endpoint.owner);
-    if (endpoint.own || owner === undefined || removableRecords(owner, keep).length === 0) return [];
-    const remaining = without(servedRecords(owner), removableRecords(owner, keep));
+    if (endpoint.own || owner === undefined) return [];
+    const going = ownersSharing(scene, owner).flatMap((one) => removableRecords(one, keep));
+    if (going.length === 0) return [];
+    const remaining = without(servedRecords(owner), going);
     const { presents } = endpoint;
     if (presents.outcome === "chain" && clientAccepts(remaining, presents.certificates)) return [];
     const what = presents.outcome === "failed" ? presents.detail : "presents a chain that only the old record matches";
@@ -118,14 +131,17 @@ export function advanceConfirming(scene: Scene, before: Confirming): Turn {
   const current = chainOf(scene, before.current);
   if (current === null)
     return moveTo(scene, { phase: "stable", current: before.current }, "given-up", "the chain is not known");
-  const interrupted = interruption(scene, before);
+  // While only leftovers are tidied up nothing was deployed: a new certificate need not wait for that.
+  const interrupted = before.obsolete === null ? renewal(scene, current) : null;
   if (interrupted !== null) return interrupted;
   const failures = unproven(scene, current);
   const phase = countRound(scene, before, failures);
   const given = giveUp(scene, phase, failures);
   if (given !== null) return given;
   const withPhase: Scene = { ...scene, state: { ...scene.state, phase } };
-  const published = publication(withPhase, wantedRecords(withPhase));
+  // A first RRset binds every client at once: one good look at servers that are just changing over is too little.
+  const tooEarly = phase.rounds < scene.policy.confirmRounds && bindsNobody(scene);
+  const published = tooEarly ? nothingPublished(withPhase) : publication(withPhase, wantedRecords(withPhase));
   const refusals = [...failures, ...published.refusals];
   const proven = failures.length === 0 && phase.rounds >= scene.policy.confirmRounds && phase.confirmedAt !== null;
   if (proven && published.actions.length === 0 && !needsWithdrawal(withPhase, current)) {
@@ -147,19 +163,24 @@ export function advanceConfirming(scene: Scene, before: Confirming): Turn {
   } else if (failures.length === 0) {
     refusals.push(roundsRefusal(scene, phase));
   }
+  // Whatever keeps the old record here (a peer that never follows, a host that is down): no renewal waits for that.
+  const overdue = phase.confirmedAt !== null && until <= scene.now ? renewal(withPhase, current) : null;
+  if (overdue !== null) return overdue;
   const wakeAt = proven
     ? instant(Math.min(addSeconds(scene.now, WATCH_EVERY), until > scene.now ? until : wakeAtPollOr(scene, [])))
     : instant(Math.min(addSeconds(scene.now, scene.policy.confirmInterval), wakeAtPollOr(scene, refusals)));
   return { kind: "stay", state: published.state, actions: published.actions, refusals, events: [], wakeAt };
 }
 
-/** While only leftovers are tidied up nothing was deployed: a new certificate need not wait for that. */
-function interruption(scene: Scene, phase: Confirming): Turn | null {
+/** A newer certificate ends this phase; what is left to withdraw is withdrawn at the end of the next rollover. */
+function renewal(scene: Scene, current: ChainFacts): Turn | null {
   const { source } = scene.observation;
-  if (phase.obsolete !== null || source.outcome === "failed" || source.faults.length > 0) return null;
-  const { id } = source.chain;
-  if (id === phase.current || id === scene.state.rejected || phase.confirmedAt === null) return null;
-  return moveTo(scene, { phase: "stable", current: phase.current }, "renewed", `key ${describeChain(scene, id)}`);
+  if (source.outcome === "failed" || source.faults.length > 0) return null;
+  const { chain } = source;
+  if (chain.id === current.id || chain.id === scene.state.rejected) return null;
+  if (obstacles(scene, current, chain).length > 0 || leavingGate(scene, chain.records).length > 0) return null;
+  const detail = `${describeChain(scene, chain.id)} is there`;
+  return moveTo(scene, { phase: "stable", current: current.id }, "renewed", detail);
 }
 
 function retireRefusal(scene: Scene, until: Instant): readonly Refusal[] {
@@ -179,26 +200,27 @@ function withdrawAt(
   scene: Scene,
   owner: OwnerState,
   keep: readonly RecordText[],
-): { readonly action: Action | null; readonly refusal: Refusal | null } {
+): { readonly owner: OwnerState; readonly action: Action | null; readonly refusal: Refusal | null } {
   const remove = removableRecords(owner, keep);
   const answers = (seenOwner(scene, owner)?.servers ?? []).flatMap(({ said, excluded }) =>
     said.outcome === "answer" && !excluded ? [union(said.records)] : [],
   );
   const still = answers.filter((records) => records.some((record) => remove.includes(record)));
   const [expected] = still;
-  if (expected === undefined) return { action: null, refusal: null };
+  if (expected === undefined) return { owner, action: null, refusal: null };
   // Some servers have it no more: the update was taken, the others follow.
   if (still.length < answers.length) {
     const detail = `${displayName(owner.owner)}: ${String(still.length)} of ${String(answers.length)} servers still serve the old record`;
-    return { action: null, refusal: { gate: "dane", code: "NS_LAGGING", until: null, detail } };
+    return { owner, action: null, refusal: { gate: "dane", code: "NS_LAGGING", until: null, detail } };
   }
   if (!still.every((records) => sameSet(records, expected))) {
     const detail = `${displayName(owner.owner)}: the name servers serve different RRsets`;
-    return { action: null, refusal: { gate: "dane", code: "NS_LAGGING", until: null, detail } };
+    return { owner, action: null, refusal: { gate: "dane", code: "NS_LAGGING", until: null, detail } };
   }
   const { finalOwner, zone } = owner;
   const ttl = seconds(Math.max(...owner.servers.filter((server) => !server.excluded).map((server) => server.ttl)));
   return {
+    owner: { ...owner, leaving: union(owner.leaving, remove) },
     action: {
       kind: "withdraw",
       owner: owner.owner,
@@ -212,13 +234,17 @@ function withdrawAt(
   };
 }
 
+/** What we published beyond `keep` is gone from every server, as far as each was ever heard. */
+function isTidy(owner: OwnerState, keep: readonly RecordText[]): boolean {
+  return without(owner.ours, keep).every((record) => isNowhere(owner, record));
+}
+
 export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
   const current = chainOf(scene, phase.current);
   if (current === null)
     return moveTo(scene, { phase: "stable", current: phase.current }, "given-up", "the chain is not known");
   const keep = current.records;
-  const published = publication(scene, keep);
-  if (!needsWithdrawal(scene, current)) {
+  if (scene.state.owners.every((owner) => isTidy(owner, keep))) {
     const gone = scene.state.owners.map((owner) => ({
       ...owner,
       ours: owner.ours.filter((record) => keep.includes(record)),
@@ -228,8 +254,12 @@ export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
     const detail = `only the records of ${describeChain(scene, current.id)} are left of ours`;
     return moveTo({ ...scene, state }, { phase: "stable", current: current.id }, "withdrawn", detail);
   }
+  const patience = addSeconds(scene.state.phaseSince, scene.policy.confirmPatience);
+  const overdue = patience <= scene.now ? renewal(scene, current) : null;
+  if (overdue !== null) return overdue;
+  const published = publication(scene, keep);
   const gates = [...unproven(scene, current), ...peerRefusals(scene, keep), ...remainderRefusals(scene, current)];
-  const withdrawals = gates.length > 0 ? [] : scene.state.owners.map((owner) => withdrawAt(scene, owner, keep));
+  const withdrawals = gates.length > 0 ? [] : published.state.owners.map((owner) => withdrawAt(scene, owner, keep));
   const refusals = [
     ...gates,
     ...published.refusals,
@@ -237,7 +267,9 @@ export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
     ...serverGate(scene, keep).filter((refusal) => refusal.code !== "NS_LAGGING"),
   ];
   const actions = [...published.actions, ...withdrawals.map((one) => one.action).filter((action) => action !== null)];
-  return { kind: "stay", state: published.state, actions, refusals, events: [], wakeAt: wakeAtPollOr(scene, []) };
+  const owners = gates.length > 0 ? published.state.owners : withdrawals.map((one) => one.owner);
+  const state = { ...published.state, owners };
+  return { kind: "stay", state, actions, refusals, events: [], wakeAt: wakeAtPollOr(scene, []) };
 }
 
 /** Nothing moves but the repair: old files go back, vanished records come back (not when the operator said stop). */
@@ -245,14 +277,18 @@ export function advanceHeld(scene: Scene, phase: Held): Turn {
   const refusal: Refusal = { gate: "policy", code: phase.reason, until: null, detail: phase.detail };
   const idle = phase.reason === "OPERATOR_HOLD";
   const published = idle ? { state: scene.state, actions: [], refusals: [] } : publication(scene, wantedRecords(scene));
-  const restore: readonly Action[] = phase.restoring === null ? [] : [{ kind: "deploy", chain: phase.restoring }];
+  // Going back is free as long as the old records are everywhere, and is not done when somebody has taken them away.
+  const old = chainOf(scene, phase.restoring);
+  const unsafe = old === null ? [] : horizonGate(scene, old, null);
+  const restore: readonly Action[] =
+    phase.restoring === null || unsafe.length > 0 ? [] : [{ kind: "deploy", chain: phase.restoring }];
   const actions = [...published.actions, ...restore];
   const wakeAt = actions.length > 0 ? wakeAtPollOr(scene, []) : addSeconds(scene.now, scene.policy.observeInterval);
   return {
     kind: "stay",
     state: published.state,
     actions,
-    refusals: [refusal, ...published.refusals],
+    refusals: [refusal, ...unsafe, ...published.refusals],
     events: [],
     wakeAt,
   };

@@ -6,10 +6,10 @@ import { addSeconds, formatDuration, formatInstant, instant, secondsBetween } fr
 import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
-import { conditionOf, entryExpires } from "./horizon.ts";
+import { conditionOf, countingServers, entryExpires } from "./horizon.ts";
 import type { EndpointObservation, Observation, OwnerObservation } from "./observation.ts";
 import type { Policy } from "./policy.ts";
-import { clientAccepts, matchesChain, mayServe, without } from "./records.ts";
+import { bindsClients, clientAccepts, matchedCombinations, matchesChain, mayServe, union, without } from "./records.ts";
 import type { Rules } from "./rules.ts";
 import type { OwnerState, Refusal, RolloverState } from "./state.ts";
 
@@ -29,6 +29,41 @@ export function chainOf(scene: Scene, id: ChainId | null): ChainFacts | null {
 export function seenOwner(scene: Scene, owner: OwnerState): Extract<OwnerObservation, { outcome: "seen" }> | null {
   const seen = scene.observation.owners.find((one) => one.owner === owner.owner);
   return seen?.outcome === "seen" ? seen : null;
+}
+
+/** Owner names may be aliases of one name, whose one RRset then binds the endpoints of all of them. */
+export function ownersSharing(scene: Scene, owner: OwnerState): readonly OwnerState[] {
+  return scene.state.owners.filter((one) => one.finalOwner === owner.finalOwner);
+}
+
+/** Every owner name's RRset is known from every counting server, be it from an earlier look. */
+export function isEverythingKnown(scene: Scene): boolean {
+  return (
+    scene.state.owners.length === scene.policy.owners.length &&
+    scene.state.owners.every((owner) => {
+      const counting = countingServers(owner);
+      return counting.length > 0 && counting.every(({ records }) => records !== null);
+    })
+  );
+}
+
+/**
+ * No cache may hold a TLSA record that obliges a client to anything, at any owner name, and none of ours may turn up.
+ * Records of usages 0 and 1 that match no chain we know of are somebody's litter: who heeds them is refused already.
+ */
+export function bindsNobody(scene: Scene): boolean {
+  return (
+    isEverythingKnown(scene) &&
+    scene.state.owners.every(
+      (owner) =>
+        owner.coming.length === 0 &&
+        owner.horizon.every(
+          ({ records }) =>
+            !bindsClients(records) &&
+            !scene.state.chains.some((chain) => matchedCombinations(records, chain.certificates).size > 0),
+        ),
+    )
+  );
 }
 
 /** Sound, in date, and the operator wants it. */
@@ -101,7 +136,9 @@ export function horizonGate(scene: Scene, next: ChainFacts, current: ChainFacts 
     if (unsafe.length === 0) return [];
     const ends = unsafe.map((entry) => entryExpires(entry, owner, scene.policy, scene.rules));
     const known = ends.filter((end) => end !== null);
-    const until = known.length === ends.length ? instant(Math.max(...known)) : null;
+    const last = known.length === ends.length ? instant(Math.max(...known)) : null;
+    // Past only while the zone cannot be looked at: then it does not lift by itself.
+    const until = last !== null && last > scene.now ? last : null;
     const sets = unsafe.map((entry) => (entry.records.length === 0 ? "(none)" : entry.records.join(", ")));
     const detail = `${displayName(owner.owner)}: caches may hold ${[...new Set(sets)].join(" | ")}`;
     return [{ gate: "dane", code: "HORIZON_UNSAFE", until, detail }];
@@ -136,6 +173,16 @@ export function validatedGate(scene: Scene, next: ChainFacts): readonly Refusal[
   });
 }
 
+/** A record whose deletion was asked for may be gone at the primary although every server still shows it. */
+export function leavingGate(scene: Scene, wanted: readonly RecordText[]): readonly Refusal[] {
+  return scene.state.owners.flatMap((owner): readonly Refusal[] => {
+    const leaving = owner.leaving.filter((record) => wanted.includes(record));
+    if (leaving.length === 0) return [];
+    const detail = `${displayName(owner.owner)}: ${leaving.join(", ")} is still being withdrawn, and comes back after that`;
+    return [{ gate: "dane", code: "HORIZON_UNSAFE", until: null, detail }];
+  });
+}
+
 /** When every record of `wanted` has aged long enough at this owner; null while a clock has not started. */
 export function agedAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[]): Instant | null {
   let latest = 0;
@@ -165,18 +212,23 @@ export function timeGate(scene: Scene, wanted: readonly RecordText[]): readonly 
 }
 
 /**
- * Whether `next` matches wherever `current` matches, in every RRset that a cache may hold: then nothing has to be
+ * Whether `next` matches wherever `current` matches, in every RRset that a cache may hold or may come to hold: then nothing has to be
  * announced and the swap changes nothing for any DANE client (same key under 3 1 1, same issuer under 2 x 1).
  */
 export function changesNothing(scene: Scene, next: ChainFacts, current: ChainFacts): boolean {
-  const wantedIsThere = scene.state.owners.every((owner) =>
-    owner.horizon.every((entry) =>
-      entry.records
-        .filter((record) => matchesChain(record, current.certificates))
-        .every((record) => matchesChain(record, next.certificates)),
-    ),
+  // What is live should be `current`, and is something else when a hand moved the link or no service reads it.
+  const live = (scene.observation.endpoints ?? []).flatMap(({ own, presents }) =>
+    own && presents.outcome === "chain" ? [presents.certificates] : [],
   );
-  return wantedIsThere && without(next.records, current.records).length === 0;
+  const sameMatches = scene.state.owners.every((owner) =>
+    union(owner.coming, ...owner.horizon.map((entry) => entry.records))
+      .filter((record) => [current.certificates, ...live].some((certificates) => matchesChain(record, certificates)))
+      .every((record) => matchesChain(record, next.certificates)),
+  );
+  const isSeen =
+    scene.state.owners.length === scene.policy.owners.length &&
+    scene.state.owners.every((owner) => owner.horizon.length > 0);
+  return isSeen && sameMatches && without(next.records, current.records).length === 0;
 }
 
 /** What one address presents, against what it should: null when it is as it should be. */

@@ -34,13 +34,37 @@ function effectiveTtl(ttl: Seconds, aliasTtl: Seconds): Seconds {
 }
 
 /** Servers that count: all but those excluded by configuration. */
-export function countingServers(owner: OwnerState): readonly ServerState[] {
+export function countingServers(owner: Pick<OwnerState, "servers">): readonly ServerState[] {
   return owner.servers.filter((server) => !server.excluded);
 }
 
 /** Every record that some counting server serves, as far as is known. */
-export function servedRecords(owner: OwnerState): readonly RecordText[] {
+export function servedRecords(owner: Pick<OwnerState, "servers">): readonly RecordText[] {
   return union(...countingServers(owner).map((server) => server.records ?? []));
+}
+
+/** Whether every counting server has answered at some time, and none of them serves the record any more. */
+export function isNowhere(owner: Pick<OwnerState, "servers">, record: RecordText): boolean {
+  const counting = countingServers(owner);
+  return counting.length > 0 && counting.every(({ records }) => records !== null && !records.includes(record));
+}
+
+/** RFC 1982 §3.2 for 32 bits: whether one serial is later than the other. */
+function isLater(serial: number, than: number): boolean {
+  return ((serial - than) | 0) > 0;
+}
+
+/**
+ * Whether the record is gone at the source: no server serves it, or one without it has a later serial than all that
+ * still serve it (these lag, and will lose it too).
+ */
+export function isLost(servers: readonly ServerState[], record: RecordText): boolean {
+  const known = servers.filter(({ excluded, records }) => !excluded && records !== null);
+  const holding = known.filter(({ records }) => records?.includes(record));
+  const lacking = known.filter(({ records }) => !records?.includes(record));
+  return lacking.some(({ serial }) =>
+    holding.every((other) => serial !== null && other.serial !== null && isLater(serial, other.serial)),
+  );
 }
 
 /** hidden: in no cache. rumoured: newly served, not yet everywhere. omnipresent: in all. unretentive: on its way out. */
@@ -178,7 +202,7 @@ function foldHorizon(
   const state: OwnerState = { ...owner, horizon: [], clocks: [] };
   const alive = left.filter((entry) => {
     const expires = entryExpires(entry, state, scene.policy, scene.rules);
-    return expires === null || expires >= scene.now;
+    return expires === null || expires > scene.now;
   });
   return [...served, ...alive];
 }
@@ -198,6 +222,8 @@ function foldClocks(
   const counting = seen.servers.filter((server) => !server.excluded);
   const answers = counting.flatMap((server) => (server.said.outcome === "answer" ? [server.said] : []));
   return union(...answers.map((said) => said.records)).flatMap((record): readonly RecordClock[] => {
+    // Deleted at the primary already, perhaps, and only not gone yet.
+    if (before?.leaving.includes(record) === true) return [];
     // A server that shows the record no more, or unsigned, starts the wait again (a cache may just have asked it).
     if (!answers.every((said) => said.authoritative && said.signed && said.records.includes(record))) return [];
     const running = before?.clocks.find((clock) => clock.record === record);
@@ -221,19 +247,22 @@ export function foldOwner(
 ): OwnerState {
   const moved = before !== undefined && before.finalOwner !== seen.finalOwner;
   const known = moved ? undefined : before;
+  const servers = seen.servers.map((server) =>
+    foldServer(
+      server,
+      known?.servers.find((other) => other.server === server.server && other.address === server.address),
+      scene.now,
+    ),
+  );
   const owner = {
     owner: seen.owner,
     finalOwner: seen.finalOwner,
     zone: seen.zone,
     aliasTtl: seen.aliasTtl,
     ours: known?.ours ?? [],
-    servers: seen.servers.map((server) =>
-      foldServer(
-        server,
-        known?.servers.find((other) => other.server === server.server && other.address === server.address),
-        scene.now,
-      ),
-    ),
+    coming: without(known?.coming ?? [], servedRecords({ servers })),
+    leaving: (known?.leaving ?? []).filter((record) => !isNowhere({ servers }, record)),
+    servers,
     reverted: known?.reverted ?? 0,
   };
   // While the old CNAME is cached, clients go on asking for the RRset that it led to.
@@ -241,7 +270,7 @@ export function foldOwner(
     ? before.horizon.map((entry) => ({ ...entry, servedUntil: addSeconds(scene.now, before.aliasTtl) }))
     : (before?.horizon ?? []);
   const horizon = foldHorizon(owner, entries, known?.servers ?? [], scene);
-  return { ...owner, horizon, clocks: foldClocks(horizon, known, seen, scene) };
+  return { ...owner, horizon, clocks: foldClocks(horizon, known && { ...known, leaving: owner.leaving }, seen, scene) };
 }
 
 /** Counts an RRset that we are about to ask for as served from now on, whatever becomes of the update. */

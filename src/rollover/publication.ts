@@ -6,11 +6,12 @@ import { seconds } from "../base/time.ts";
 import type { Seconds } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { Action } from "./actions.ts";
-import type { RecordText } from "./chain.ts";
-import { chainOf, seenOwner } from "./gates.ts";
+import type { ChainFacts, RecordText } from "./chain.ts";
+import { chainOf, ownersSharing, seenOwner } from "./gates.ts";
 import type { Scene } from "./gates.ts";
-import { expectRrset, servedRecords } from "./horizon.ts";
-import { clientAccepts, union, without } from "./records.ts";
+import { countingServers, expectRrset, isLost, servedRecords } from "./horizon.ts";
+import type { EndpointObservation } from "./observation.ts";
+import { bindsClients, clientAccepts, matchesChain, matchesEach, newCombinations, union, without } from "./records.ts";
 import type { OwnerState, Phase, Refusal, RolloverState } from "./state.ts";
 import { relevantChains } from "./turn.ts";
 
@@ -21,6 +22,12 @@ export interface Publication {
   readonly refusals: readonly Refusal[];
 }
 
+interface PublicationAt {
+  readonly owner: OwnerState;
+  readonly action: Action | null;
+  readonly refusal: Refusal | null;
+}
+
 /** Reverts by somebody else after which we stop writing (and say so). */
 const REVERTS_TOLERATED = 2;
 
@@ -29,14 +36,21 @@ export function wantedRecords(scene: Scene, phase: Phase = scene.state.phase): r
   return union(...relevantChains(phase).map((id) => chainOf(scene, id)?.records ?? []));
 }
 
+/** Every address behind the RRset of `owner`, under whichever owner name. */
+function endpointsBehind(scene: Scene, owner: OwnerState): readonly EndpointObservation[] {
+  const names = ownersSharing(scene, owner).map((one) => one.owner);
+  return (scene.observation.endpoints ?? []).filter((endpoint) => names.includes(endpoint.owner));
+}
+
 /**
  * A first RRset binds every client that sees it: each address behind the name must already present a chain that it
  * matches, or mail stops at that address (the wait of a rollover is not needed, the live chain's record is).
  */
 function firstSetRefusal(scene: Scene, owner: OwnerState, records: readonly RecordText[]): Refusal | null {
-  const behind = (scene.observation.endpoints ?? []).filter((endpoint) => endpoint.owner === owner.owner);
+  const behind = endpointsBehind(scene, owner);
+  const combinations = newCombinations([], records);
   const wrong = behind.filter(
-    ({ presents }) => presents.outcome === "failed" || !clientAccepts(records, presents.certificates),
+    ({ presents }) => presents.outcome === "failed" || !matchesEach(combinations, records, presents.certificates),
   );
   if (behind.length > 0 && wrong.length === 0) return null;
   const which = wrong.map(({ endpoint, address, presents }) => {
@@ -48,6 +62,53 @@ function firstSetRefusal(scene: Scene, owner: OwnerState, records: readonly Reco
   return { gate: "dane", code: "FIRST_SET_WITHOUT_LIVE", until: null, detail };
 }
 
+/**
+ * Another record of a combination that is there does no harm. A new combination binds clients anew (RFC 7671 §8), and
+ * a stronger digest hides the weaker ones (RFC 7671 §9): every chain that may be live must have a record in it.
+ */
+function combinationRefusal(scene: Scene, owner: OwnerState, added: readonly RecordText[]): Refusal | null {
+  const served = servedRecords(owner);
+  const combinations = newCombinations(served, added);
+  if (combinations.length === 0) return null;
+  const behind = endpointsBehind(scene, owner);
+  const presented = behind.flatMap(({ presents }) => (presents.outcome === "chain" ? [presents] : []));
+  const after = union(served, added);
+  const lost = [...liveChains(scene), ...presented].filter(
+    ({ certificates }) => clientAccepts(served, certificates) && !matchesEach(combinations, after, certificates),
+  );
+  const silent = behind.filter(({ presents }) => presents.outcome === "failed");
+  if (lost.length === 0 && silent.length === 0) return null;
+  const why =
+    lost.length > 0
+      ? `certificate ${[...new Set(lost.map(({ id }) => id.slice(0, 8)))].join(", ")} has no such record`
+      : `${silent.map(({ endpoint, address }) => `${endpoint} at ${address}`).join(", ")} cannot be asked what it presents`;
+  const detail = `${displayName(owner.owner)}: ${combinations.join(", ")} would be new there, and ${why}`;
+  return { gate: "dane", code: "COMBINATION_UNMATCHED", until: null, detail };
+}
+
+/** Chains that servers of ours may be presenting, whatever was probed. */
+function liveChains(scene: Scene): readonly ChainFacts[] {
+  const { phase } = scene.state;
+  const active = phase.phase === "held" ? phase.resume : phase;
+  const staged = active.phase === "announcing" || active.phase === "aging" ? active.next : null;
+  return relevantChains(active)
+    .filter((id) => id !== staged || scene.observation.deployed?.id === id)
+    .map((id) => chainOf(scene, id))
+    .filter((chain) => chain !== null);
+}
+
+/** Records without which clients refuse a chain that is live, as some server serves the RRset now. */
+function urgentRecords(
+  scene: Scene,
+  answers: readonly (readonly RecordText[])[],
+  missing: readonly RecordText[],
+): readonly RecordText[] {
+  const refused = liveChains(scene).filter(({ certificates }) =>
+    answers.some((records) => !clientAccepts(records, certificates)),
+  );
+  return missing.filter((record) => refused.some((chain) => matchesChain(record, chain.certificates)));
+}
+
 /** With records of others at the name their TTL counts too: the larger one serves both. */
 function publishingTtl(scene: Scene, owner: OwnerState): Seconds {
   const foreign = without(servedRecords(owner), owner.ours).length > 0;
@@ -55,46 +116,52 @@ function publishingTtl(scene: Scene, owner: OwnerState): Seconds {
   return seconds(Math.max(scene.policy.ttl, ...(foreign ? served.map((server) => server.ttl) : [])));
 }
 
-function publishAt(
-  scene: Scene,
-  owner: OwnerState,
-  wanted: readonly RecordText[],
-): { readonly owner: OwnerState; readonly action: Action | null; readonly refusal: Refusal | null } {
+function publishAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[]): PublicationAt {
   const seen = seenOwner(scene, owner);
-  const answers = (seen?.servers ?? []).flatMap(({ said, excluded }) =>
-    said.outcome === "answer" && !excluded ? [union(said.records)] : [],
-  );
-  const missing = without(wanted, union(...answers));
-  const nothing = { owner, action: null, refusal: null };
+  const answered = seen === null ? [] : countingServers(owner).filter(({ answeredAt }) => answeredAt === scene.now);
+  const answers = answered.flatMap(({ records }) => (records === null ? [] : [records]));
+  // One that is being withdrawn comes back when it is gone from every server: no server then passes through its absence.
+  const missing = wanted.filter((record) => isLost(answered, record) && !owner.leaving.includes(record));
+  const nothing: PublicationAt = { owner, action: null, refusal: null };
   if (answers.length === 0 || missing.length === 0) return nothing;
-  const refuse = (code: Refusal["code"], detail: string): { owner: OwnerState; action: null; refusal: Refusal } => ({
-    owner,
-    action: null,
-    refusal: { gate: "policy", code, until: null, detail: `${displayName(owner.owner)}: ${detail}` },
+  const refuse = (code: Refusal["code"], detail: string): Refusal => ({
+    gate: "policy",
+    code,
+    until: null,
+    detail: `${displayName(owner.owner)}: ${detail}`,
   });
+  // What clients need at this moment is published whoever objects.
+  const urgent = urgentRecords(scene, answers, missing);
+  const publish = (add: readonly RecordText[], refusal: Refusal | null): PublicationAt => {
+    const ttl = publishingTtl(scene, owner);
+    const { finalOwner, zone } = owner;
+    const journalled = { ...owner, ours: union(owner.ours, add), coming: union(owner.coming, add) };
+    return {
+      owner: answers.reduce((state, set) => expectRrset(state, union(set, add), ttl, scene.now), journalled),
+      action: { kind: "publish", owner: owner.owner, finalOwner, zone, ttl, add },
+      refusal,
+    };
+  };
+  const refused = (refusal: Refusal): PublicationAt =>
+    urgent.length === 0 ? { ...nothing, refusal } : publish(urgent, refusal);
   if (owner.reverted >= REVERTS_TOLERATED) {
-    return refuse(
-      "SECOND_WRITER",
-      `records of ours were removed ${String(owner.reverted)} times: ${missing.join(", ")}`,
-    );
+    const detail = `records of ours were removed ${String(owner.reverted)} times: ${missing.join(", ")}`;
+    return refused(refuse("SECOND_WRITER", detail));
   }
   const served = servedRecords(owner);
   const size = union(served, missing).length;
   if (size > scene.policy.maxRecords) {
-    return refuse("TOO_MANY_RECORDS", `${String(size)} records, at most ${String(scene.policy.maxRecords)} allowed`);
+    const detail = `${String(size)} records, at most ${String(scene.policy.maxRecords)} allowed`;
+    return refused(refuse("TOO_MANY_RECORDS", detail));
   }
-  if (served.length === 0) {
-    const refusal = firstSetRefusal(scene, owner, missing);
-    if (refusal !== null) return { ...nothing, refusal };
-  }
-  const ttl = publishingTtl(scene, owner);
-  const { finalOwner, zone } = owner;
-  const journalled = { ...owner, ours: union(owner.ours, missing) };
-  return {
-    owner: answers.reduce((state, set) => expectRrset(state, union(set, missing), ttl, scene.now), journalled),
-    action: { kind: "publish", owner: owner.owner, finalOwner, zone, ttl, add: missing },
-    refusal: null,
-  };
+  const refusal = bindsClients(served)
+    ? combinationRefusal(scene, owner, missing)
+    : firstSetRefusal(scene, owner, missing);
+  return refusal === null ? publish(missing, null) : { ...nothing, refusal };
+}
+
+export function nothingPublished(scene: Scene): Publication {
+  return { state: scene.state, actions: [], refusals: [] };
 }
 
 /** Publishes at each owner name what of `wanted` no name server serves. */

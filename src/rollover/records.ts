@@ -3,6 +3,7 @@
  * wanted. Everything works on {@link RecordText}, so sets are sets of strings.
  */
 import { fullDataSha256 } from "../tlsa/full-data.ts";
+import { recordText } from "./chain.ts";
 import type { CertificateDigests, ChainFacts, RecordText } from "./chain.ts";
 
 interface Fields {
@@ -30,6 +31,16 @@ export function isUsable(record: RecordText): boolean {
 /** The combination {usage, selector, matching type} of RFC 7671 §8, as text: `3 1 1`. */
 export function combinationOf(record: RecordText): string {
   return record.split(" ", 3).join(" ");
+}
+
+/** The record of a combination that matches the chain; null where digests do not make one, or no issuer was sent. */
+export function recordIn(combination: string, certificates: readonly CertificateDigests[]): RecordText | null {
+  const [usage, selector, matchingType] = combination.split(" ").map(Number);
+  const certificate = certificates[usage === 1 || usage === 3 ? 0 : 1];
+  if (certificate === undefined || (matchingType !== 1 && matchingType !== 2)) return null;
+  const { certSha256, certSha512, spkiSha256, spkiSha512 } = certificate;
+  const [short, long] = selector === 1 ? [spkiSha256, spkiSha512] : [certSha256, certSha512];
+  return recordText(`${combination} ${matchingType === 1 ? short : long}`);
 }
 
 function matchesCertificate(fields: Fields, certificate: CertificateDigests): boolean {
@@ -70,6 +81,30 @@ function afterAgility(records: readonly RecordText[]): readonly RecordText[] {
     const { usage, selector, matchingType } = fieldsOf(record);
     return matchingType === 0 || matchingType === strongest.get(`${usage} ${selector}`);
   });
+}
+
+/**
+ * Whether an RRset obliges every kind of client. Unusable records oblige none (RFC 6698 §4.1), and usages 0 and 1 not
+ * those that deliver mail (RFC 7672 §3.1.3): next to such records the first one of usage 2 or 3 is a first one.
+ */
+export function bindsClients(records: readonly RecordText[]): boolean {
+  return records.some((record) => isUsable(record) && fieldsOf(record).usage >= 2);
+}
+
+/** The combinations of `added` that are new to an RRset. A stronger digest also hides the weaker ones (RFC 7671 §9). */
+export function newCombinations(records: readonly RecordText[], added: readonly RecordText[]): readonly string[] {
+  const present = new Set(records.filter(isUsable).map(combinationOf));
+  return [...new Set(added.map(combinationOf))].filter((combination) => !present.has(combination));
+}
+
+/** Whether the chain has a record in each of these combinations among `records` (RFC 7671 §8). */
+export function matchesEach(
+  combinations: readonly string[],
+  records: readonly RecordText[],
+  certificates: readonly CertificateDigests[],
+): boolean {
+  const matched = matchedCombinations(records, certificates);
+  return combinations.every((combination) => matched.has(combination));
 }
 
 /** Whether a DANE client that holds this RRset takes the chain: an empty set binds nobody, else any match will do. */

@@ -93,6 +93,10 @@ export interface OwnerState {
   readonly aliasTtl: Seconds;
   /** RDATA that we published: written before the update is sent, so that a crash cannot orphan a record. */
   readonly ours: readonly RecordText[];
+  /** Of these, asked for and seen on no name server since: they may turn up at any moment. */
+  readonly coming: readonly RecordText[];
+  /** Of these, asked to be deleted and not seen gone everywhere: they may vanish at any moment, nothing may rely on them. */
+  readonly leaving: readonly RecordText[];
   /** Every RRset that some cache may still hold. */
   readonly horizon: readonly HorizonEntry[];
   /** Since when every name server has served a record without a break. */

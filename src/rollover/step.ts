@@ -12,14 +12,14 @@ import { recordText } from "./chain.ts";
 import { advanceConfirming, advanceHeld, advanceWithdrawing } from "./closing.ts";
 import type { Scene } from "./gates.ts";
 import { seenOwner } from "./gates.ts";
-import { assessServers, foldOwner, restartClocks, servedRecords } from "./horizon.ts";
+import { assessServers, foldOwner, isLost, restartClocks, servedRecords } from "./horizon.ts";
 import type { EndpointObservation, Observation } from "./observation.ts";
 import type { Policy } from "./policy.ts";
-import { removableRecords, wantedRecords } from "./publication.ts";
-import { matchesChain, union } from "./records.ts";
+import { wantedRecords } from "./publication.ts";
+import { combinationOf, matchesChain, recordIn, union } from "./records.ts";
 import { RULES } from "./rules.ts";
 import type { Rules } from "./rules.ts";
-import type { OwnerState, Refusal, RolloverState } from "./state.ts";
+import type { ActivePhase, OwnerState, Refusal, RolloverState } from "./state.ts";
 import { advanceAging, advanceAnnouncing, advanceDeploying, advanceStable } from "./transitions.ts";
 import { relevantChains } from "./turn.ts";
 import type { RolloverEvent, Turn } from "./turn.ts";
@@ -39,7 +39,7 @@ const MOVES = 16;
 /** Wall time may jitter; a step earlier than the last one by more than this means that the clock was set back. */
 const CLOCK_TOLERANCE_MS = 2_000;
 /** Wall time that ran this much ahead of the machine's uptime was set forward. */
-const JUMP_MS = 300_000;
+const JUMP_MS = 10_000;
 
 /** `state` null: this unit has never been looked at. */
 export function step(
@@ -56,7 +56,7 @@ export function step(
     const turn = advance(scene);
     events.push(...turn.events);
     if (turn.kind === "stay") {
-      const state = finish({ ...scene, state: turn.state });
+      const state = finish({ ...scene, state: turn.state }, turn.actions);
       return { state, actions: turn.actions, wakeAt: turn.wakeAt, refusals: [...turn.refusals], events };
     }
     scene = { ...scene, state: turn.state };
@@ -132,9 +132,10 @@ function fold(before: RolloverState, seen: Observation, policy: Policy, now: Ins
     ...(clock === null ? [] : [{ event: "clock-set", detail: clock }]),
     ...vanished.map(({ owner, records }) => ({
       event: "record-vanished",
-      detail: `${owner}: ${records.join(", ")} is served by no name server any more`,
+      detail: `${owner}: ${records.join(", ")} is gone from the name servers`,
     })),
     ...owners.flatMap((owner) => movedOwner(calm, owner)),
+    ...calm.owners.flatMap((owner) => droppedOwner(owner, policy)),
   ];
   return { state, events };
 }
@@ -148,6 +149,12 @@ function movedOwner(before: RolloverState, owner: OwnerState): readonly Rollover
   ];
 }
 
+/** Out of the configuration, not out of DNS: what stands there will match nothing after the next rollover. */
+function droppedOwner({ owner, ours }: OwnerState, policy: Policy): readonly RolloverEvent[] {
+  if (ours.length === 0 || policy.owners.includes(owner)) return [];
+  return [{ event: "owner-dropped", detail: `${owner} is looked after no more; left there: ${ours.join(", ")}` }];
+}
+
 function clockTrouble(before: RolloverState, seen: Observation, now: Instant): string | null {
   const elapsed = now - before.lastStepAt;
   if (elapsed < -CLOCK_TOLERANCE_MS) return "the system clock went backwards: every wait starts again";
@@ -158,44 +165,38 @@ function clockTrouble(before: RolloverState, seen: Observation, now: Instant): s
 
 function withRestartedClocks(state: RolloverState, now: Instant): RolloverState {
   const { phase } = state;
-  const clamp = (at: Instant | null): Instant | null => (at === null ? null : instant(Math.min(at, now)));
   return {
     ...state,
     phaseSince: instant(Math.min(state.phaseSince, now)),
     owners: state.owners.map((owner) => restartClocks(owner, now)),
     phase:
-      phase.phase === "confirming"
-        ? {
-            ...phase,
-            deployedAt: now,
-            rounds: 0,
-            lastRoundAt: null,
-            confirmedAt: null,
-            failingSince: clamp(phase.failingSince),
-          }
-        : phase.phase === "aging"
-          ? { ...phase, seenEverywhereAt: now }
-          : phase,
+      phase.phase === "held" ? { ...phase, resume: restartedPhase(phase.resume, now) } : restartedPhase(phase, now),
   };
 }
 
-/** Records of ours that some server served and none serves now, although we did not ask for that. */
+function restartedPhase(phase: ActivePhase, now: Instant): ActivePhase {
+  if (phase.phase === "aging") return { ...phase, seenEverywhereAt: now };
+  if (phase.phase !== "confirming") return phase;
+  const failingSince = phase.failingSince === null ? null : instant(Math.min(phase.failingSince, now));
+  return { ...phase, deployedAt: now, rounds: 0, lastRoundAt: null, confirmedAt: null, failingSince };
+}
+
+/** Wanted records of ours that some server served and none serves now: somebody else took them away. */
 function vanishedRecords(
   before: RolloverState,
   owners: readonly OwnerState[],
 ): readonly { readonly owner: string; readonly records: readonly string[] }[] {
-  const keep =
-    before.phase.phase === "withdrawing"
-      ? (before.chains.find((chain) => chain.id === relevantChains(before.phase)[0])?.records ?? [])
-      : null;
+  const relevant = relevantChains(before.phase);
+  const wanted = new Set(
+    before.chains.filter((chain) => relevant.includes(chain.id)).flatMap((chain) => chain.records),
+  );
   return owners.flatMap((owner) => {
     const known = before.owners.find((one) => one.owner === owner.owner);
     if (known === undefined || known.finalOwner !== owner.finalOwner) return [];
-    const leaving = keep === null ? [] : removableRecords(known, keep);
     const was = servedRecords(known);
-    const is = servedRecords(owner);
     const gone = owner.ours.filter(
-      (record) => was.includes(record) && !is.includes(record) && !leaving.includes(record),
+      (record) =>
+        wanted.has(record) && was.includes(record) && !isLost(known.servers, record) && isLost(owner.servers, record),
     );
     return gone.length === 0 ? [] : [{ owner: owner.owner, records: gone }];
   });
@@ -216,9 +217,27 @@ function foldChains(
     const live = liveChain(endpoint, owners);
     if (live !== null && !chains.has(live.id)) chains.set(live.id, live);
   }
-  if (seen.source.outcome === "chain") chains.set(seen.source.chain.id, seen.source.chain);
-  if (seen.deployed !== null) chains.set(seen.deployed.id, seen.deployed);
+  const fresh = [
+    ...(seen.source.outcome === "chain" ? [seen.source.chain] : []),
+    ...(seen.deployed === null ? [] : [seen.deployed]),
+  ];
+  const combinations = [...new Set(fresh.flatMap(({ records }) => records.map(combinationOf)))];
+  if (combinations.length > 0) {
+    for (const chain of chains.values()) chains.set(chain.id, reconfigured(chain, combinations));
+  }
+  for (const chain of fresh) chains.set(chain.id, chain);
   return [...chains.values()];
+}
+
+/** A chain that is not read afresh wants a record in each combination that the configuration has now, and in no other. */
+function reconfigured(chain: ChainFacts, combinations: readonly string[]): ChainFacts {
+  const kept = chain.records.filter((record) => combinations.includes(combinationOf(record)));
+  const covered = new Set(kept.map(combinationOf));
+  const missing = combinations.filter((combination) => !covered.has(combination));
+  if (missing.length === 0 && kept.length === chain.records.length) return chain;
+  const made = missing.map((combination) => recordIn(combination, chain.certificates));
+  const records = made.filter((record) => record !== null);
+  return { ...chain, records: union(records.length === made.length ? kept : chain.records, records) };
 }
 
 /** A chain known from the wire alone wants the records that are there and match it. */
@@ -250,8 +269,8 @@ function foldEndpoint(endpoint: EndpointObservation, now: Instant): RolloverStat
   };
 }
 
-/** Judges the servers against what is wanted now, and forgets chains that nothing refers to any more. */
-function finish(scene: Scene): RolloverState {
+/** Judges the servers against what is wanted now; forgets chains that nothing refers to, and troubles with nothing asked for. */
+function finish(scene: Scene, actions: readonly Action[]): RolloverState {
   const wanted = wantedRecords(scene);
   const owners = scene.state.owners.map((owner) => {
     const seen = seenOwner(scene, owner);
@@ -266,5 +285,7 @@ function finish(scene: Scene): RolloverState {
       chain.records.some((record) => cached.has(record)) ||
       scene.state.endpoints.some((endpoint) => endpoint.own && endpoint.presents === chain.id),
   );
-  return { ...scene.state, owners, chains };
+  const asked = new Set(actions.map((action) => ("owner" in action ? `${action.kind} ${action.owner}` : action.kind)));
+  const troubles = scene.state.troubles.filter((trouble) => asked.has(trouble.subject));
+  return { ...scene.state, owners, chains, troubles };
 }

@@ -2,21 +2,24 @@
 import { addSeconds, formatInstant, instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import type { Action } from "./actions.ts";
-import type { ChainFacts, ChainId } from "./chain.ts";
+import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
 import {
   agedAt,
+  bindsNobody,
   chainOf,
   changesNothing,
   describeChain,
   horizonGate,
+  leavingGate,
   policyGate,
   serverGate,
   timeGate,
   validatedGate,
 } from "./gates.ts";
 import type { Scene } from "./gates.ts";
-import { publication, removableRecords, wantedRecords } from "./publication.ts";
-import { clientAccepts } from "./records.ts";
+import { servedRecords } from "./horizon.ts";
+import { nothingPublished, publication, removableRecords, wantedRecords } from "./publication.ts";
+import { clientAccepts, combinationOf, matchedCombinations, matchesChain, union } from "./records.ts";
 import type { ActivePhase, Refusal } from "./state.ts";
 import { moveTo, wakeAtPollOr } from "./turn.ts";
 import type { Turn } from "./turn.ts";
@@ -41,14 +44,6 @@ function sourceRefusals(scene: Scene): readonly Refusal[] {
   return [{ gate: "policy", code: "SOURCE_UNUSABLE", until: null, detail: source.fault.message }];
 }
 
-/** No cache may hold any TLSA record of ours or others at any owner name: DANE binds nobody yet. */
-function bindsNobody(scene: Scene): boolean {
-  return (
-    scene.state.owners.length === scene.policy.owners.length &&
-    scene.state.owners.every((owner) => owner.horizon.every((entry) => entry.records.length === 0))
-  );
-}
-
 /** The one chain that every address of this host presents; null when they differ or cannot be asked. */
 function livePresented(scene: Scene): ChainId | null {
   const own = (scene.observation.endpoints ?? []).filter((endpoint) => endpoint.own);
@@ -70,6 +65,7 @@ export function deployGates(scene: Scene, next: ChainFacts, current: ChainFacts 
   return [
     ...policyGate(scene, next),
     ...serverGate(scene, next.records),
+    ...leavingGate(scene, next.records),
     ...horizonGate(scene, next, current),
     ...validatedGate(scene, next),
     ...timeGate(scene, next.records),
@@ -129,6 +125,10 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
   if (current === null) return enrol(scene);
   const chain = chainOf(scene, current);
   const { deployed, source } = scene.observation;
+  if (deployed !== null && deployed.id === scene.state.rejected && scene.observation.stored.includes(current)) {
+    const phase = { phase: "deploying", current: deployed.id, next: current, flippedAt: null } as const;
+    return moveTo(scene, phase, "deploying", `${describeChain(scene, deployed.id)} was aborted: the way back`);
+  }
   if (deployed !== null && deployed.id !== current) {
     const detail = `the deployed link was moved to ${describeChain(scene, deployed.id)} by somebody else`;
     return moveTo(scene, { phase: "stable", current: deployed.id }, "deployed-changed", detail);
@@ -142,7 +142,10 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
       const phase = { phase: "deploying", current, next: next.id, flippedAt: null } as const;
       return moveTo(scene, phase, "deploying", `${detail}, no TLSA record has to change first`);
     }
-    return moveTo(scene, { phase: "announcing", current, next: next.id }, "announcing", detail);
+    // Else tidied up first, below.
+    if (obstacles(scene, chain, next).length === 0) {
+      return moveTo(scene, { phase: "announcing", current, next: next.id }, "announcing", detail);
+    }
   }
   const published = publication(scene, chain?.records ?? []);
   const leftovers = scene.state.owners.some((owner) => removableRecords(owner, chain?.records ?? []).length > 0);
@@ -160,14 +163,28 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
     ...published.refusals,
     ...serverGate(scene, chain?.records ?? []),
   ];
-  const missingLink = deployed === null && scene.observation.stored.includes(current);
-  const actions: readonly Action[] = [
-    ...published.actions,
-    ...(missingLink ? [{ kind: "deploy", chain: current } as const] : []),
-  ];
+  const copies = storeAction(scene, current);
+  const missingLink = deployed === null && (copies.length > 0 || scene.observation.stored.includes(current));
+  const relink: readonly Action[] = missingLink ? [...copies, { kind: "deploy", chain: current }] : [];
+  const actions: readonly Action[] = [...published.actions, ...relink];
   const calm = addSeconds(scene.now, scene.policy.observeInterval);
   const wakeAt = actions.length + refusals.length > 0 ? wakeAtPollOr(scene, refusals) : calm;
   return { kind: "stay", state: published.state, actions, refusals, events: [], wakeAt };
+}
+
+/**
+ * Records of ours that the current chain needs no more (the configured parameters changed) but still matches, in a
+ * combination in which `next` has none: with them in DNS the swap would break that combination (RFC 7671 §8).
+ */
+export function obstacles(scene: Scene, current: ChainFacts | null, next: ChainFacts): readonly RecordText[] {
+  if (current === null) return [];
+  const keep = union(current.records, next.records);
+  return scene.state.owners.flatMap((owner) => {
+    const matched = matchedCombinations(union(servedRecords(owner), next.records), next.certificates);
+    return removableRecords(owner, keep).filter(
+      (record) => matchesChain(record, current.certificates) && !matched.has(combinationOf(record)),
+    );
+  });
 }
 
 /** Records that were published for a chain that never went live: proven unused like any other before they go. */
@@ -203,14 +220,25 @@ export function advanceAnnouncing(scene: Scene, phase: PhaseOf<"announcing">): T
   if (other !== null) return other;
   const next = chainOf(scene, phase.next);
   if (next === null) return lostNext(scene, phase);
-  if (isHarmless(scene, next, chainOf(scene, phase.current)) && policyGate(scene, next).length === 0) {
+  const current = chainOf(scene, phase.current);
+  if (isHarmless(scene, next, current) && policyGate(scene, next).length === 0) {
     const deploying = { phase: "deploying", current: phase.current, next: phase.next, flippedAt: null } as const;
     return moveTo(scene, deploying, "deploying", "no TLSA record has to change first");
+  }
+  const inTheWay = scene.observation.deployed?.id === phase.current ? obstacles(scene, current, next) : [];
+  if (inTheWay.length > 0) {
+    const detail = `${inTheWay.join(", ")} must be withdrawn first`;
+    return moveTo(scene, { phase: "stable", current: phase.current }, "given-up", detail);
+  }
+  const leaving = leavingGate(scene, next.records);
+  if (leaving.length > 0 && current !== null && scene.observation.deployed?.id === current.id) {
+    const why = leaving.map((refusal) => refusal.detail).join("; ");
+    return moveTo(scene, { phase: "withdrawing", obsolete: null, current: current.id }, "withdrawing", why);
   }
   const published = publication(scene, wantedRecords(scene));
   const starts = scene.state.owners.map((owner) => agedAt(scene, owner, next.records));
   const allSeen = scene.state.owners.length === scene.policy.owners.length && starts.every((at) => at !== null);
-  const missing = serverGate(scene, next.records);
+  const missing = [...serverGate(scene, next.records), ...leaving];
   if (published.actions.length === 0 && published.refusals.length === 0 && allSeen && missing.length === 0) {
     const seenEverywhereAt = instant(Math.max(0, ...scene.state.owners.flatMap((owner) => clockStarts(owner, next))));
     return moveTo(
@@ -247,7 +275,8 @@ export function advanceAging(scene: Scene, phase: PhaseOf<"aging">): Turn {
   const current = chainOf(scene, phase.current);
   const ends = scene.state.owners.map((owner) => agedAt(scene, owner, next.records));
   if (ends.some((end) => end === null)) {
-    const why = serverGate(scene, next.records).map((refusal) => refusal.detail);
+    const missing = [...serverGate(scene, next.records), ...leavingGate(scene, next.records)];
+    const why = missing.map((refusal) => refusal.detail);
     const again = { phase: "announcing", current: phase.current, next: phase.next } as const;
     return moveTo(scene, again, "regressed", why.join("; ") || "a name server stopped serving the new record");
   }
@@ -279,10 +308,8 @@ export function advanceDeploying(scene: Scene, phase: PhaseOf<"deploying">): Tur
         : moveTo(scene, back, "deploy-refused", why);
     }
   }
-  const published = publication(
-    scene,
-    wantedRecords(scene, phase.current === null ? { phase: "stable", current: null } : phase),
-  );
+  // A first RRset waits until the servers are proven.
+  const published = bindsNobody(scene) ? nothingPublished(scene) : publication(scene, wantedRecords(scene));
   return {
     kind: "stay",
     state: { ...published.state, phase: { ...phase, flippedAt: flipped ? (phase.flippedAt ?? scene.now) : null } },

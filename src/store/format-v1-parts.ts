@@ -79,13 +79,15 @@ function decodeDigests(place: JsonPlace): CertificateDigests {
 // ---- owners, endpoints, troubles ----------------------------------------------------------------------------------
 
 export function encodeOwner(state: OwnerState): Record<keyof OwnerState, unknown> {
-  const { owner, finalOwner, zone, aliasTtl, ours, reverted } = state;
+  const { owner, finalOwner, zone, aliasTtl, ours, coming, leaving, reverted } = state;
   return {
     owner,
     finalOwner,
     zone,
     aliasTtl,
     ours,
+    coming,
+    leaving,
     horizon: state.horizon.map(({ records, ttl, appearedAt, servedUntil }) => ({
       records,
       ttl,
@@ -98,15 +100,30 @@ export function encodeOwner(state: OwnerState): Record<keyof OwnerState, unknown
   };
 }
 
+const OWNER_KEYS: readonly (keyof OwnerState)[] = [
+  "owner",
+  "finalOwner",
+  "zone",
+  "aliasTtl",
+  "ours",
+  "coming",
+  "leaving",
+  "horizon",
+  "clocks",
+  "servers",
+  "reverted",
+];
+
 export function decodeOwner(place: JsonPlace): OwnerState {
-  const keys = ["owner", "finalOwner", "zone", "aliasTtl", "ours", "horizon", "clocks", "servers", "reverted"];
-  const fields = readObject(place, keys);
+  const fields = readObject(place, OWNER_KEYS);
   return {
     owner: readDomain(fields.at("owner")),
     finalOwner: readDomain(fields.at("finalOwner")),
     zone: readDomain(fields.at("zone")),
     aliasTtl: readSeconds(fields.at("aliasTtl")),
     ours: readList(fields.at("ours"), readRecord),
+    coming: readList(fields.at("coming"), readRecord),
+    leaving: readList(fields.at("leaving"), readRecord),
     horizon: readList(fields.at("horizon"), decodeHorizon),
     clocks: readList(fields.at("clocks"), decodeClock),
     servers: readList(fields.at("servers"), decodeServer),

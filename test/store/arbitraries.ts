@@ -114,6 +114,8 @@ const owner: fc.Arbitrary<OwnerState> = fc.record({
   zone: name,
   aliasTtl: wait,
   ours: some(record),
+  coming: some(record),
+  leaving: some(record),
   horizon: some(fc.record({ records: some(record), ttl: wait, appearedAt: time, servedUntil: nullable(time) })),
   clocks: some(fc.record({ record, since: time, ttl: wait })),
   servers: some(server),

@@ -59,6 +59,10 @@ export const ROLLOVER_CODES = {
     title: "a first RRset without the live chain's record is refused",
     hint: "make every address present the deployed chain first",
   },
+  COMBINATION_UNMATCHED: {
+    title: "a new kind of record would shut out a certificate that is live",
+    hint: "publish that kind of record for every certificate behind the name first, or keep the old tlsa parameters",
+  },
   ENDPOINT_UNPROVEN: {
     title: "an address does not present the expected chain",
     hint: "check the service and its reload",
@@ -79,6 +83,14 @@ export const ROLLOVER_CODES = {
   SECOND_WRITER: {
     title: "another program keeps reverting our records",
     hint: "let only one program write these TLSA records, then daneward resume CERT",
+  },
+  LIVE_MISMATCH: {
+    title: "an address presents a certificate that cached TLSA records do not match: DANE clients refuse it now",
+    hint: "let the service read the deployed files (daneward swaps them at the right time), or put the former certificate back until then",
+  },
+  DEPLOY_BYPASSED: {
+    title: "a service presented a renewed certificate before daneward deployed it",
+    hint: "the service reads the ACME client's files: point it at the deployed files",
   },
   FOREIGN_RECORD: {
     title: "a record that daneward did not publish",

@@ -1,87 +1,41 @@
 /** Drives the core through a virtual world the way the real driver does, with crashes between any two effects. */
-import fc from "fast-check";
 import { instant, seconds } from "../../../src/base/time.ts";
-import type { Policy } from "../../../src/rollover/policy.ts";
+import type { Observation } from "../../../src/rollover/observation.ts";
+import { abort, hold, resume } from "../../../src/rollover/operator.ts";
 import { recordOutcomes } from "../../../src/rollover/outcomes.ts";
+import type { Policy } from "../../../src/rollover/policy.ts";
 import { RULES } from "../../../src/rollover/rules.ts";
 import type { Rules } from "../../../src/rollover/rules.ts";
 import type { RolloverState } from "../../../src/rollover/state.ts";
 import { step } from "../../../src/rollover/step.ts";
-import { chain, OWNER, World } from "./world.ts";
+import type { Step } from "../../../src/rollover/step.ts";
+import { decodeState, encodeState } from "../../../src/store/format-v1.ts";
+import { chain } from "./chains.ts";
+import { happen, isStrict } from "./history.ts";
+import type { Crash, History, Incident } from "./history.ts";
+import { World } from "./world.ts";
 
 export const START = 1_800_000_000_000;
-
-/** Where a tick dies: before anything is saved, after the intent is saved, or after so many of its actions. */
-export type Crash = "no" | "before-save" | "before-perform" | "after-first-action" | "before-record";
-
-export interface Incident {
-  /** In ticks from the start of the observed part. */
-  readonly at: number;
-  readonly what: "renew" | "renew-same-key" | "silence" | "host-down" | "reload-breaks" | "reload-mends";
-  readonly amount: number;
-}
-
-export interface History {
-  readonly servers: number;
-  readonly hosts: number;
-  readonly ttl: number;
-  readonly publishTtl: number;
-  readonly negativeTtl: number;
-  readonly foreign: boolean;
-  readonly tickEvery: number;
-  readonly lags: readonly number[];
-  readonly workers: readonly number[];
-  readonly incidents: readonly Incident[];
-  readonly crashes: readonly Crash[];
-}
-
-const ttls = fc.constantFrom(20, 60, 120, 300);
-
-export const histories: fc.Arbitrary<History> = fc.record({
-  servers: fc.integer({ min: 1, max: 4 }),
-  hosts: fc.integer({ min: 1, max: 3 }),
-  ttl: ttls,
-  publishTtl: ttls,
-  negativeTtl: ttls,
-  foreign: fc.boolean(),
-  tickEvery: fc.constantFrom(10, 30, 60),
-  lags: fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 1, maxLength: 3 }),
-  workers: fc.array(fc.integer({ min: 0, max: 120 }), { minLength: 1, maxLength: 3 }),
-  incidents: fc.array(
-    fc.record({
-      at: fc.integer({ min: 0, max: 60 }),
-      what: fc.constantFrom(
-        "renew" as const,
-        "renew" as const,
-        "renew-same-key" as const,
-        "silence" as const,
-        "host-down" as const,
-        "reload-breaks" as const,
-        "reload-mends" as const,
-      ),
-      amount: fc.integer({ min: 1, max: 900 }),
-    }),
-    { minLength: 1, maxLength: 6 },
-  ),
-  crashes: fc.array(
-    fc.oneof(
-      { weight: 6, arbitrary: fc.constant<Crash>("no") },
-      {
-        weight: 1,
-        arbitrary: fc.constantFrom<Crash>("before-save", "before-perform", "after-first-action", "before-record"),
-      },
-    ),
-    { maxLength: 80 },
-  ),
-});
+export const FIRST_ISSUER = 900;
 
 export interface Run {
   readonly world: World;
   readonly state: RolloverState | null;
   readonly phases: readonly string[];
+  /** Promises of the core about single steps that it broke. */
+  readonly broken: readonly string[];
+  readonly last: Step | null;
+  /** True time of each deployment, from the start, in milliseconds. */
+  readonly swaps: readonly number[];
 }
 
-export function policyOf(history: History): Policy {
+/** A core made wrong on purpose, from outside: it sees a falsified world, or its memory is tampered with. */
+export interface Tampering {
+  readonly rules?: Rules;
+  readonly observation?: (seen: Observation, state: RolloverState | null) => Observation;
+}
+
+export function policyOf(history: History, world: World): Policy {
   return {
     ttl: seconds(history.publishTtl),
     propagationDelay: seconds(0),
@@ -94,103 +48,152 @@ export function policyOf(history: History): Policy {
     observeInterval: seconds(history.tickEvery),
     cacheFloor: seconds(0),
     maxRecords: 12,
-    owners: [OWNER],
+    owners: world.owners.map(({ owner }) => owner),
   };
 }
 
-function happen(world: World, incident: Incident, serial: number): void {
-  switch (incident.what) {
-    case "renew":
-      world.renew(chain(serial, serial, instant(world.now)));
-      return;
-    case "renew-same-key": {
-      const key = Number.parseInt(world.source.certificates[0]?.spkiSha256.replace(/^b*/, "") ?? "0", 16);
-      world.renew(chain(serial, key, instant(world.now)));
-      return;
-    }
-    case "silence":
-      world.silence(incident.amount, incident.amount);
-      return;
-    case "host-down": {
-      const host = world.hosts[incident.amount % world.hosts.length];
-      if (host) host.downUntil = world.now + incident.amount * 1000;
-      return;
-    }
-    case "reload-breaks":
-      world.reloadFails = true;
-      return;
-    case "reload-mends":
-      world.reloadFails = false;
-  }
-}
+class Play {
+  readonly history: History;
+  readonly world: World;
+  readonly tampering: Tampering;
+  state: RolloverState | null = null;
+  last: Step | null = null;
+  readonly phases: string[] = [];
+  readonly broken: string[] = [];
+  ticks = 0;
+  serial = 1;
 
-/** One tick as the driver does it; returns what a restart would read from disk. */
-function tick(
-  world: World,
-  saved: RolloverState | null,
-  crash: Crash,
-  context: { readonly policy: Policy; readonly rules: Rules; readonly history: History },
-): RolloverState | null {
-  const { history, policy, rules } = context;
-  const result = step(saved, world.observe(), policy, instant(world.now), rules);
-  if (crash === "before-save") return saved;
-  if (crash === "before-perform") return result.state;
-  const outcomes = [];
-  for (const action of result.actions) {
-    outcomes.push(world.perform(action, history.lags, history.workers));
-    if (crash === "after-first-action") return result.state;
+  constructor(history: History, tampering: Tampering) {
+    this.history = history;
+    this.tampering = tampering;
+    const first = chain({ certificate: 1, key: 1, issuer: FIRST_ISSUER, notBefore: instant(START - 1000) });
+    this.world = new World({ ...history, start: START }, first);
+    this.world.strict = isStrict(history);
   }
-  if (crash === "before-record") return result.state;
-  return recordOutcomes(result.state, outcomes);
+
+  /** One tick as the driver does it; `state` is what a restart would read from disk. */
+  tick(crash: Crash): void {
+    const { world, history, tampering } = this;
+    const policy = policyOf(history, world);
+    const truth = world.observe();
+    const seen = tampering.observation?.(truth, this.state) ?? truth;
+    const now = world.wall();
+    const result = step(this.state, seen, policy, now, tampering.rules ?? RULES);
+    this.#examine(result, seen, policy);
+    if (crash !== "before-save") {
+      this.state = result.state;
+      this.last = result;
+      for (const owner of world.owners) if (owner.blindUntil <= world.now) owner.target.looked();
+      if (crash !== "before-perform") this.#perform(result, crash);
+    }
+    const { phase } = (this.state ?? result.state).phase;
+    if (this.phases.at(-1) !== phase) this.phases.push(phase);
+    world.advance(world.now + history.tickEvery * 1000);
+    this.ticks++;
+  }
+
+  #perform(result: Step, crash: Crash): void {
+    const outcomes = [];
+    for (const action of result.actions) {
+      outcomes.push(this.world.perform(action));
+      if (crash === "after-first-action") return;
+    }
+    if (crash !== "before-record") this.state = recordOutcomes(result.state, outcomes);
+  }
+
+  /** What must hold of every single step. */
+  #examine(result: Step, seen: Observation, policy: Policy): void {
+    const now = this.world.wall();
+    const { phase } = result.state.phase;
+    const rules = this.tampering.rules ?? RULES;
+    if (result.wakeAt <= now) this.broken.push(`${phase}: wakes in the past`);
+    if (result.refusals.some(({ until }) => until !== null && until <= now)) {
+      this.broken.push(`${phase}: a refusal was to lift in the past`);
+    }
+    if (phase !== "stable" && result.actions.length === 0 && result.refusals.length === 0) {
+      this.broken.push(`${phase}: does nothing and does not say why`);
+    }
+    if (this.ticks % 11 !== 3) return;
+    const again = step(result.state, seen, policy, now, rules);
+    const differs =
+      JSON.stringify(again.state.phase) !== JSON.stringify(result.state.phase) ||
+      JSON.stringify(again.actions) !== JSON.stringify(result.actions);
+    if (differs) this.broken.push(`${phase}: asked again, it says otherwise`);
+    const saved = { certificate: "mx", savedAt: now, state: result.state, wakeAt: result.wakeAt, refusals: [] };
+    const text = encodeState(saved);
+    const read = decodeState(text);
+    if (!read.ok || encodeState(read.value) !== text) this.broken.push(`${phase}: the state file does not hold it`);
+  }
+
+  incident(incident: Incident): void {
+    const { world, state } = this;
+    const now = world.wall();
+    // What was served before the first look cannot be known to anybody.
+    if (this.ticks === 0 && incident.what === "server-relapses") return;
+    switch (incident.what) {
+      case "hold":
+        return this.#steer(state && hold(state, now, "by hand"));
+      case "resume":
+        return this.#steer(state && resume(state, now));
+      case "abort":
+        return this.#steer(state && abort(state, now));
+      case "state-lost":
+        this.state = null;
+        for (const zone of world.zones) for (const record of zone.published) zone.byHand.add(record);
+        return;
+      default:
+        happen(world, incident, (this.serial += 1));
+        world.check();
+    }
+  }
+
+  #steer(result: ReturnType<typeof hold> | null): void {
+    if (result?.ok === true) this.state = result.value;
+  }
+
+  /** Faults gone, a person at hand who resumes what is held: ticks until the unit is at rest. */
+  settle(): void {
+    const { world, history } = this;
+    world.mend();
+    const longest = Math.max(
+      history.ttl,
+      history.publishTtl,
+      history.negativeTtl,
+      history.aliasTtl,
+      ...history.lags,
+      900,
+    );
+    const ticks = Math.ceil((longest * 12 + 6000) / history.tickEvery);
+    for (let count = 0; count < ticks; count++) {
+      if (count === Math.floor(ticks / 2)) world.tidyByHand();
+      const wasCalm = world.calm();
+      if (wasCalm) world.peersFollow();
+      this.tick("no");
+      const phase = this.state?.phase;
+      const stuck = this.state?.owners.some((owner) => owner.reverted >= 2) === true;
+      if ((phase?.phase === "held" && phase.restoring === null) || stuck) {
+        this.#steer(this.state && resume(this.state, world.wall()));
+      }
+      if (!wasCalm || !world.calm()) continue;
+      const offered = world.source.id === this.state?.rejected ? null : world.source.id;
+      if (phase?.phase === "stable" && phase.current === (offered ?? phase.current) && this.#quiet()) return;
+    }
+  }
+
+  #quiet(): boolean {
+    return this.last !== null && this.last.actions.length === 0 && this.last.state.phase.phase === "stable";
+  }
 }
 
 /** Plays a history to its end and then lets the world calm down for long enough to come to rest. */
-export function play(history: History, rules: Rules = RULES): Run {
-  const first = chain(1, 1, instant(START));
-  const world = new World(
-    {
-      start: START,
-      servers: history.servers,
-      hosts: history.hosts,
-      ttl: history.ttl,
-      negativeTtl: history.negativeTtl,
-      foreign: history.foreign ? [`2 1 1 ${"a".repeat(64)}`] : [],
-    },
-    first,
-  );
-  // The administrator's servers run with the first certificate before daneward is told about them.
-  for (const host of world.hosts) host.presents = first.id;
-  const context = { policy: policyOf(history), rules, history };
-  const phases: string[] = [];
-  let state: RolloverState | null = null;
-  const run = (crash: Crash): void => {
-    state = tick(world, state, crash, context);
-    const phase = (state as RolloverState | null)?.phase.phase ?? "none";
-    if (phases.at(-1) !== phase) phases.push(phase);
-    world.advance(world.now + history.tickEvery * 1000);
-  };
-  for (let count = 0; count < 25; count++) run("no");
-  let serial = 1;
-  const last = Math.max(70, ...history.incidents.map((incident) => incident.at + 1));
+export function play(history: History, tampering: Tampering = {}): Run {
+  const game = new Play(history, tampering);
+  const last = Math.max(55, ...history.incidents.map((incident) => incident.at + 1));
   for (let count = 0; count < last; count++) {
-    for (const incident of history.incidents) {
-      if (incident.at === count) happen(world, incident, (serial += 1));
-    }
-    run(history.crashes[count] ?? "no");
+    for (const incident of history.incidents) if (incident.at === count) game.incident(incident);
+    game.tick(history.crashes[count] ?? "no");
   }
-  world.reloadFails = false;
-  settle(world, run, () => state, history);
-  return { world, state, phases };
-}
-
-/** Faults gone: ticks until the unit is at rest, or held for a person to decide. */
-function settle(world: World, run: (crash: Crash) => void, state: () => RolloverState | null, history: History): void {
-  const longest = Math.max(history.ttl, history.publishTtl, history.negativeTtl, ...history.lags, 900);
-  const ticks = Math.ceil((longest * 8 + 4000) / history.tickEvery);
-  for (let count = 0; count < ticks; count++) {
-    run("no");
-    const phase = state()?.phase;
-    if (phase?.phase === "held" && phase.restoring === null) return;
-    if (phase?.phase === "stable" && phase.current === world.source.id && world.calm()) return;
-  }
+  game.settle();
+  const { world, state, phases, broken } = game;
+  return { world, state, phases, broken, last: game.last, swaps: world.swaps };
 }

@@ -1,19 +1,23 @@
 /**
- * A virtual world for the rollover core: a primary, secondaries that lag, caches that may have asked any server at any
- * moment, hosts whose workers change over late, an operator's ACME client that renews. One clock that moves forward.
+ * A virtual world for the rollover core: zones with lagging servers, hosts whose workers change over late (our own and
+ * peers behind the same names), an operator's ACME client that renews, and a system clock that may be wrong.
  *
- * Caches are not sampled. At any instant the world knows every RRset that a cache obeying TTLs can possibly hold: all
- * that any server served within the TTL it was served with. `violations` compares that with what hosts present.
+ * At every instant at which anything changes, each host is checked against every RRset that a cache may hold. The rule
+ * of that check is written apart from the core's.
  */
-import { addSeconds, instant, seconds } from "../../../src/base/time.ts";
-import type { Instant } from "../../../src/base/time.ts";
 import { fault } from "../../../src/base/errors.ts";
+import { instant, seconds } from "../../../src/base/time.ts";
+import type { Instant } from "../../../src/base/time.ts";
 import { parseName } from "../../../src/dns/name.ts";
 import type { DomainName } from "../../../src/dns/name.ts";
-import { chainId, recordText } from "../../../src/rollover/chain.ts";
-import type { ChainFacts, ChainId, RecordText } from "../../../src/rollover/chain.ts";
 import type { Action } from "../../../src/rollover/actions.ts";
-import type { ActionOutcome, Observation } from "../../../src/rollover/observation.ts";
+import { recordText } from "../../../src/rollover/chain.ts";
+import type { ChainFacts, ChainId, RecordText } from "../../../src/rollover/chain.ts";
+import type { ActionOutcome, Observation, OwnerObservation } from "../../../src/rollover/observation.ts";
+import { matching, PARAMETERS, recordsOf, refuses, refusesSomewhere } from "./chains.ts";
+import type { Parameters } from "./chains.ts";
+import { Zone } from "./zone.ts";
+import type { ZoneOptions } from "./zone.ts";
 
 export function name(text: string): DomainName {
   const parsed = parseName(text);
@@ -21,283 +25,323 @@ export function name(text: string): DomainName {
   return parsed.value;
 }
 
-export const OWNER = name("_25._tcp.mx.example.test");
-export const ZONE = name("example.test");
+/** Somebody's litter, of a usage that mail clients ignore: it binds nobody. */
+export const GARBAGE = recordText(`1 1 1 ${"a".repeat(64)}`);
 
-/** A chain with its own certificate under the given key; `3 1 1` is all that it wants. */
-export function chain(certificate: number, key: number, notBefore: Instant): ChainFacts {
-  const cert = certificate.toString(16).padStart(64, "c");
-  const spki = key.toString(16).padStart(64, "b");
-  return {
-    id: chainId(cert),
-    certificates: [{ certSha256: cert, certSha512: cert.repeat(2), spkiSha256: spki, spkiSha512: spki.repeat(2) }],
-    records: [recordText(`3 1 1 ${spki}`)],
-    subject: "mx.example.test",
-    notBefore,
-    notAfter: instant(notBefore + 90 * 86_400_000),
-    hasFiles: true,
-  };
-}
-
-interface Version {
-  readonly records: readonly RecordText[];
-  readonly ttl: number;
-  readonly serial: number;
-}
-
-interface Server {
-  readonly label: string;
-  /** Versions that have arrived or will, in order of arrival. */
-  arrivals: { at: number; version: Version }[];
-  silentUntil: number;
-}
-
-/** An RRset that some server served from `from` on, until `to` (open: still). */
-interface Served {
-  readonly records: readonly RecordText[];
-  readonly ttl: number;
-  to: number | null;
+export interface Owner {
+  readonly owner: DomainName;
+  aliasTtl: number;
+  target: Zone;
+  /** Where the alias led before, and until when caches may follow it there. */
+  former: { zone: Zone; until: number }[];
+  /** Its zone cannot be found until then. */
+  blindUntil: number;
 }
 
 interface Host {
   readonly address: string;
-  presents: ChainId | null;
+  readonly own: boolean;
+  presents: ChainId;
   pending: { at: number; id: ChainId }[];
   downUntil: number;
 }
 
-export interface WorldOptions {
-  readonly start: number;
-  readonly servers: number;
+export interface WorldOptions extends Omit<ZoneOptions, "name" | "records"> {
+  readonly owners: number;
+  /** The second owner name is an alias of the first one's target. */
+  readonly shared: boolean;
+  readonly aliasTtl: number;
   readonly hosts: number;
-  readonly ttl: number;
-  readonly negativeTtl: number;
-  readonly foreign: readonly string[];
+  readonly peers: number;
+  readonly parameters: Parameters;
+  readonly workers: readonly number[];
+  /** What stands in DNS before daneward comes: nothing, somebody's garbage, the live chain's records. */
+  readonly before: readonly ("garbage" | "live")[];
 }
 
 export class World {
   now: number;
-  primary: Version;
-  readonly servers: Server[];
+  /** Wall time minus true time, in milliseconds. */
+  clockError = 0;
+  readonly owners: Owner[] = [];
+  readonly zones: Zone[] = [];
   readonly hosts: Host[];
-  served: Served[] = [];
   readonly chains = new Map<ChainId, ChainFacts>();
   readonly stored = new Set<ChainId>();
   readonly failures: string[] = [];
-  /** Exact RDATA that was ever deleted by an action. */
-  readonly deleted: RecordText[] = [];
+  readonly swaps: number[] = [];
   source: ChainFacts;
+  sourceFails = false;
   deployed: ChainId | null = null;
+  parameters: Parameters;
   reloadFails = false;
+  publisher: "works" | "refuses" | "mute" = "works";
+  /** Also hold clients to RFC 7671 §8 that know one combination alone. */
+  strict = true;
   readonly #options: WorldOptions;
+  readonly #matching = new Map<ChainId, ReadonlySet<string>>();
 
-  constructor(options: WorldOptions, first: ChainFacts) {
+  constructor(options: WorldOptions, live: ChainFacts) {
     this.#options = options;
     this.now = options.start;
-    this.source = first;
-    this.chains.set(first.id, first);
-    this.primary = { records: options.foreign.map(recordText), ttl: options.ttl, serial: 1 };
-    this.servers = Array.from({ length: options.servers }, (_, at) => ({
-      label: `ns${at + 1}`,
-      arrivals: [{ at: options.start, version: this.primary }],
-      silentUntil: 0,
-    }));
-    this.hosts = Array.from({ length: options.hosts }, (_, at) => ({
-      address: `192.0.2.${at + 1}`,
-      presents: null,
+    this.parameters = options.parameters;
+    this.source = live;
+    this.#learn(live);
+    this.hosts = Array.from({ length: options.hosts + options.peers }, (_, at) => ({
+      address: `192.0.2.${String(at + 1)}`,
+      own: at < options.hosts,
+      presents: live.id,
       pending: [],
       downUntil: 0,
     }));
-    this.#noteServed();
-  }
-
-  current(server: Server): Version {
-    return server.arrivals.findLast((arrival) => arrival.at <= this.now)?.version ?? this.primary;
-  }
-
-  /** Moves the clock to `to`, stopping at each arrival and worker change so that nothing between goes unchecked. */
-  advance(to: number): void {
-    for (const server of this.servers) {
-      const latest = server.arrivals.findLastIndex((arrival) => arrival.at <= this.now);
-      if (latest > 0) server.arrivals = server.arrivals.slice(latest);
+    const before = options.before.flatMap((kind) => (kind === "live" ? recordsOf(live, this.parameters) : [GARBAGE]));
+    for (let at = 0; at < options.owners; at++) {
+      const first = this.owners[0]?.target;
+      const target = options.shared && first ? first : this.#zone(`_${String(25 + at)}._tcp.mx.example.test`, before);
+      const owner = name(`_${String(25 + at)}._tcp.mx.example.test`);
+      this.owners.push({ owner, aliasTtl: options.aliasTtl, target, former: [], blindUntil: 0 });
     }
-    for (;;) {
-      const stops = [
-        ...this.servers.flatMap((server) => server.arrivals.map((arrival) => arrival.at)),
-        ...this.hosts.flatMap((host) => host.pending.map((change) => change.at)),
-      ].filter((at) => at > this.now && at <= to);
-      if (stops.length === 0) break;
-      this.now = Math.min(...stops);
-      this.#settle();
-    }
-    this.now = to;
-    this.#settle();
-  }
-
-  #settle(): void {
-    for (const host of this.hosts) {
-      for (const change of host.pending) if (change.at <= this.now) host.presents = change.id;
-      host.pending = host.pending.filter((change) => change.at > this.now);
-    }
-    this.#noteServed();
     this.check();
   }
 
-  #noteServed(): void {
-    const versions = this.servers.map((server) => this.current(server));
-    const keyOf = (set: { records: readonly RecordText[]; ttl: number }): string => `${set.ttl}|${set.records.join()}`;
-    const live = new Map(versions.map((version) => [keyOf(version), version]));
-    for (const set of this.served) if (set.to === null && !live.has(keyOf(set))) set.to = this.now;
-    this.served = this.served.filter((set) => set.to === null || this.now < set.to + this.#ttlOf(set) * 1000);
-    for (const [key, version] of live) {
-      if (this.served.some((set) => set.to === null && keyOf(set) === key)) continue;
-      this.served.push({ records: version.records, ttl: version.ttl, to: null });
+  #zone(text: string, records: readonly RecordText[]): Zone {
+    const zone = new Zone({ ...this.#options, start: this.now, name: name(text), records }, (set) =>
+      this.hosts.some((host) =>
+        [
+          host.presents,
+          ...host.pending.map(({ id }) => id),
+          ...(host.own && this.deployed ? [this.deployed] : []),
+        ].some((id) => refuses(set, this.#matchingOf(id), [...this.#matching.values()])),
+      ),
+    );
+    this.zones.push(zone);
+    return zone;
+  }
+
+  #learn(chain: ChainFacts): void {
+    this.chains.set(chain.id, chain);
+    this.#matching.set(chain.id, matching(chain));
+  }
+
+  #matchingOf(id: ChainId): ReadonlySet<string> {
+    return this.#matching.get(id) ?? new Set();
+  }
+
+  /** What the core takes for the time. */
+  wall(): Instant {
+    return instant(this.now + this.clockError);
+  }
+
+  facts(id: ChainId | null): ChainFacts | null {
+    const chain = id === null ? undefined : this.chains.get(id);
+    return chain === undefined ? null : { ...chain, records: recordsOf(chain, this.parameters) };
+  }
+
+  /** Moves true time to `to`, stopping at each arrival and worker change so that nothing between goes unchecked. */
+  advance(to: number): void {
+    for (;;) {
+      const stops = [
+        ...this.zones.flatMap((zone) => zone.stops(to)),
+        ...this.hosts.flatMap((host) => host.pending.map((change) => change.at)),
+      ].filter((at) => at > this.now && at <= to);
+      if (stops.length === 0) break;
+      this.#moveTo(Math.min(...stops));
     }
+    this.#moveTo(to);
   }
 
-  #ttlOf(set: Served): number {
-    return set.records.length === 0 ? this.#options.negativeTtl : set.ttl;
-  }
-
-  /** Every RRset that some cache may hold now. */
-  cacheable(): readonly (readonly RecordText[])[] {
-    return this.served
-      .filter((set) => set.to === null || this.now < set.to + this.#ttlOf(set) * 1000)
-      .map((set) => set.records);
-  }
-
-  /** A DANE client in the worst place: any cacheable RRset against any host. Written apart from the core's rule. */
-  check(): void {
+  #moveTo(at: number): void {
+    this.now = at;
     for (const host of this.hosts) {
-      if (host.presents === null || host.downUntil > this.now) continue;
-      const key = this.chains.get(host.presents)?.certificates[0]?.spkiSha256 ?? "?";
-      for (const records of this.cacheable()) {
-        const ours = records.filter((record) => record.startsWith("3 1 1 "));
-        if (ours.length > 0 && !ours.includes(recordText(`3 1 1 ${key}`))) {
-          this.failures.push(`t=${(this.now - this.#options.start) / 1000}s ${host.address} presents ${key.slice(-4)}`);
-        }
+      for (const change of host.pending) if (change.at <= at) host.presents = change.id;
+      host.pending = host.pending.filter((change) => change.at > at);
+    }
+    for (const zone of this.zones) zone.moveTo(at);
+    this.check();
+  }
+
+  /** A DANE client in the worst place: any cacheable RRset against any host that is up. */
+  check(): void {
+    const known = [...this.#matching.values()];
+    for (const owner of this.owners) {
+      const sets = [
+        ...owner.target.cacheable(Infinity),
+        ...owner.former.flatMap(({ zone, until }) => zone.cacheable(until)),
+      ].filter((set) => !set.excused && set.records.length > 0);
+      for (const host of this.hosts) {
+        if (host.downUntil > this.now) continue;
+        const presented = this.#matchingOf(host.presents);
+        const bad = sets.find(
+          (set) =>
+            refuses(set.records, presented, known) ||
+            (this.strict && host.own && refusesSomewhere(set.records, presented, known)),
+        );
+        if (bad === undefined) continue;
+        const at = String((this.now - this.#options.start) / 1000);
+        const what = bad.records.map((record) => record.replace(/ [0-9a-c]*?([0-9a-f]{3})$/, "…$1")).join(" ");
+        this.failures.push(`t=${at}s ${owner.owner} ${host.address} presents ${host.presents.slice(-3)} under ${what}`);
       }
     }
   }
 
   /** Nothing is on its way any more: every server has the newest version, every worker its chain. */
   calm(): boolean {
-    const arrived = this.servers.every(
-      (server) => this.current(server) === this.primary && server.silentUntil <= this.now,
+    return (
+      this.zones.every((zone) => zone.calm()) &&
+      this.owners.every(
+        (owner) => owner.blindUntil <= this.now && owner.former.every(({ until }) => until < this.now),
+      ) &&
+      this.hosts.every((host) => host.pending.length === 0 && host.downUntil <= this.now)
     );
-    return arrived && this.hosts.every((host) => host.pending.length === 0 && host.downUntil <= this.now);
   }
 
   renew(next: ChainFacts): void {
-    this.chains.set(next.id, next);
+    this.#learn(next);
     this.source = next;
+  }
+
+  /** Numbers of the chain's leaf key and issuer. */
+  planOf(facts: ChainFacts): { readonly leaf: number; readonly issuer: number } {
+    const [leaf, issuer] = facts.certificates.map(({ spkiSha256 }) => Number.parseInt(spkiSha256.slice(-6), 16));
+    return { leaf: leaf ?? 0, issuer: issuer ?? 0 };
+  }
+
+  /** Whatever the operator or time can mend. */
+  mend(): void {
+    this.reloadFails = false;
+    this.publisher = "works";
+    this.sourceFails = false;
+  }
+
+  /** The alias of an owner name leads elsewhere: to a copy of the RRset, or to nothing. */
+  moveAlias(owner: Owner, copy: boolean): void {
+    const records = copy ? owner.target.primary.records : [];
+    const until = this.now + owner.aliasTtl * 1000;
+    owner.former.push({ zone: owner.target, until });
+    owner.target = this.#zone(`x${String(this.zones.length)}._dane.example.test`, records);
+    this.check();
+  }
+
+  /** Long after everything else, a person does what refusals suggest: removes hand-made records of other kinds. */
+  tidyByHand(): void {
+    for (const zone of this.zones) {
+      const { records } = zone.primary;
+      const meant = (record: string): boolean => PARAMETERS[this.parameters].some((kind) => record.startsWith(kind));
+      const left = records.filter((record) => meant(record) || !zone.byHand.has(record));
+      if (left.length > 0)
+        zone.edit(
+          [],
+          records.filter((record) => !left.includes(record)),
+        );
+    }
+    // And reloads the services, as ENDPOINT_UNPROVEN suggests.
+    for (const host of this.hosts) if (host.own && this.deployed !== null) host.presents = this.deployed;
+    this.check();
+  }
+
+  /** Peers take over what all our hosts present. */
+  peersFollow(): void {
+    const own = this.hosts.filter((host) => host.own);
+    const [first] = own;
+    if (first === undefined || own.some((host) => host.presents !== first.presents || host.pending.length > 0)) return;
+    for (const host of this.hosts) if (!host.own) host.presents = first.presents;
+    this.check();
   }
 
   observe(): Observation {
     return {
-      uptime: null,
-      source: { outcome: "chain", chain: this.source, faults: [] },
-      deployed: this.deployed === null ? null : (this.chains.get(this.deployed) ?? null),
+      uptime: seconds((this.now - this.#options.start) / 1000),
+      source: this.sourceFails
+        ? { outcome: "failed", fault: fault("SOURCE_INCONSISTENT", "half renewed") }
+        : { outcome: "chain", chain: this.facts(this.source.id) ?? this.source, faults: [] },
+      deployed: this.facts(this.deployed),
       stored: [...this.stored],
-      owners: [
-        {
-          outcome: "seen",
-          owner: OWNER,
-          finalOwner: OWNER,
-          zone: ZONE,
-          aliasTtl: seconds(0),
-          servers: this.servers.map((server) => {
-            const version = this.current(server);
-            const ttl = seconds(version.records.length === 0 ? this.#options.negativeTtl : version.ttl);
-            return {
-              server: server.label,
-              address: server.label,
-              excluded: false,
-              said:
-                server.silentUntil > this.now
-                  ? ({ outcome: "failed", fault: fault("DNS_TIMEOUT", `${server.label} is silent`) } as const)
-                  : ({
-                      outcome: "answer",
-                      records: version.records,
-                      ttl,
-                      authoritative: true,
-                      signed: true,
-                      serial: version.serial,
-                    } as const),
-            };
-          }),
-          validated: { status: "secure", records: this.primary.records },
-        },
-      ],
-      endpoints: this.hosts.map((host) => {
-        const facts = host.presents === null ? undefined : this.chains.get(host.presents);
-        const down = facts === undefined || host.downUntil > this.now;
-        return {
-          endpoint: "mx.example.test:25",
-          owner: OWNER,
-          address: host.address,
-          own: true,
-          presents: down
-            ? { outcome: "failed", code: "DNS_TIMEOUT", detail: "is down" }
-            : { outcome: "chain", ...facts },
-        };
-      }),
+      owners: this.owners.map((owner) => this.#observeOwner(owner)),
+      endpoints: this.owners.flatMap((owner) =>
+        this.hosts.map((host) => {
+          const facts = this.chains.get(host.presents);
+          const down = facts === undefined || host.downUntil > this.now;
+          return {
+            endpoint: owner.owner,
+            owner: owner.owner,
+            address: host.address,
+            own: host.own,
+            presents: down
+              ? ({ outcome: "failed", code: "DNS_TIMEOUT", detail: "is down" } as const)
+              : ({ outcome: "chain", ...facts } as const),
+          };
+        }),
+      ),
     };
   }
 
-  /** `lags`: seconds after which each secondary has the change; `workers`: seconds after which each host presents it. */
-  perform(action: Action, lags: readonly number[], workers: readonly number[]): ActionOutcome {
-    const at = instant(this.now);
+  #observeOwner(owner: Owner): OwnerObservation {
+    if (owner.blindUntil > this.now) {
+      return { outcome: "failed", owner: owner.owner, fault: fault("ZONE_UNKNOWN", "no resolver answers") };
+    }
+    const [first] = owner.target.servers;
+    return {
+      outcome: "seen",
+      owner: owner.owner,
+      finalOwner: owner.target.name,
+      zone: name("example.test"),
+      aliasTtl: seconds(owner.aliasTtl),
+      servers: owner.target.observe(),
+      validated: { status: "secure", records: first ? owner.target.current(first).records : [] },
+    };
+  }
+
+  perform(action: Action): ActionOutcome {
+    const at = this.wall();
     switch (action.kind) {
       case "publish":
       case "withdraw": {
-        const removed = action.kind === "withdraw" ? action.remove : [];
-        const added = action.kind === "publish" ? action.add : [];
+        const { kind, owner } = action;
+        const refused = { kind, owner, at, fault: fault("UPDATE_REFUSED", "REFUSED") };
+        const zone = this.zones.find((one) => one.name === action.finalOwner);
+        if (zone === undefined) return refused;
+        // Journalled before it is sent: what was asked for counts as ours, whatever became of it.
+        if (action.kind === "publish") for (const record of action.add) zone.published.add(record);
+        if (this.publisher === "refuses") return refused;
+        const remove = action.kind === "withdraw" ? action.remove : [];
+        const foreign = remove.filter((record) => !zone.published.has(record));
+        if (foreign.length > 0) this.failures.push(`deletes what it did not publish: ${foreign.join()}`);
+        const add = action.kind === "publish" ? action.add : [];
         const expected = action.kind === "withdraw" ? action.expected : null;
-        const same = expected === null || [...expected].sort().join() === [...this.primary.records].sort().join();
-        if (!same) return { kind: action.kind, owner: action.owner, at, fault: fault("DNS_RCODE", "NXRRSET") };
-        this.deleted.push(...removed);
-        const kept = this.primary.records.filter((record) => !removed.includes(record));
-        const records = [...new Set([...kept, ...added])].sort();
-        this.#change({ records, ttl: action.ttl, serial: this.primary.serial + 1 }, lags);
-        return { kind: action.kind, owner: action.owner, at, fault: null };
+        if (!zone.update({ add, remove, expected, ttl: action.ttl })) {
+          return { kind, owner, at, fault: fault("PUBLISH_CONFLICT", "NXRRSET") };
+        }
+        this.check();
+        return this.publisher === "mute"
+          ? { kind, owner, at, fault: fault("PUBLISH_OUTCOME_UNKNOWN", "no reply") }
+          : { kind, owner, at, fault: null };
       }
       case "store":
         if (this.source.id === action.chain) this.stored.add(action.chain);
         return { kind: "store", chain: action.chain, at, fault: null };
-      case "deploy": {
-        this.stored.add(action.chain);
-        this.deployed = action.chain;
-        if (this.reloadFails) {
-          const reason = fault("RELOAD_FAILED", "exit 1");
-          return { kind: "deploy", chain: action.chain, at, flipped: true, reloaded: false, fault: reason };
-        }
-        this.hosts.forEach((host, index) => {
-          host.pending.push({ at: this.now + (workers[index % workers.length] ?? 0) * 1000, id: action.chain });
-        });
-        this.#settle();
-        return { kind: "deploy", chain: action.chain, at, flipped: true, reloaded: true, fault: null };
-      }
+      case "deploy":
+        return this.#deploy(action.chain, at);
     }
   }
 
-  /** Somebody edits DNS by hand at the primary. */
-  edit(records: readonly RecordText[], lags: readonly number[]): void {
-    this.#change({ ...this.primary, records, serial: this.primary.serial + 1 }, lags);
-  }
-
-  #change(version: Version, lags: readonly number[]): void {
-    this.primary = version;
-    this.servers.forEach((server, index) => {
-      const lag = index === 0 ? 0 : (lags[(index - 1) % Math.max(1, lags.length)] ?? 0);
-      const last = server.arrivals.at(-1)?.at ?? 0;
-      server.arrivals.push({ at: Math.max(last, this.now + lag * 1000), version });
+  #deploy(chain: ChainId, at: Instant): ActionOutcome {
+    if (!this.stored.has(chain)) {
+      return { kind: "deploy", chain, at, flipped: false, reloaded: false, fault: fault("VERSION_MISSING", "no copy") };
+    }
+    this.deployed = chain;
+    this.swaps.push(this.now - this.#options.start);
+    if (this.reloadFails) {
+      const reason = fault("RELOAD_FAILED", "exit 1");
+      return { kind: "deploy", chain, at, flipped: true, reloaded: false, fault: reason };
+    }
+    const { workers } = this.#options;
+    this.hosts.forEach((host, index) => {
+      if (!host.own) return;
+      const last = host.pending.at(-1)?.at ?? 0;
+      const due = this.now + (workers[index % workers.length] ?? 0) * 1000;
+      host.pending.push({ at: Math.max(last, due), id: chain });
     });
-    this.#settle();
-  }
-
-  silence(index: number, forSeconds: number): void {
-    const server = this.servers[index % this.servers.length];
-    if (server) server.silentUntil = addSeconds(instant(this.now), seconds(forSeconds));
+    this.#moveTo(this.now);
+    return { kind: "deploy", chain, at, flipped: true, reloaded: true, fault: null };
   }
 }
