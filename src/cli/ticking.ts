@@ -10,8 +10,10 @@ import { previewTick, tick } from "../driver/tick.ts";
 import type { TickInput, TickReport, UnitReport } from "../driver/tick.ts";
 import { failureBlock, troubleOf } from "../report/trouble-text.ts";
 import type { TroubleBlock } from "../report/trouble-text.ts";
-import { formatDistance } from "../report/words.ts";
-import { renderTimelineText } from "../report/timeline-text.ts";
+import { formatDistance, shortenDigests } from "../report/words.ts";
+import type { JournalEntry } from "../store/journal.ts";
+import { renderPreviews } from "../report/preview-text.ts";
+import { notDueLines } from "./not-due.ts";
 import { configurationOf, statusOf } from "./driver-files.ts";
 import { EXIT } from "./exit.ts";
 import type { ExitCode } from "./exit.ts";
@@ -22,10 +24,32 @@ import type { Io } from "./io.ts";
 /** Long enough for the rounds of a confirmation at the default interval, short enough for a cron minute. */
 const LINGER_MS = 15_000;
 
+export { renderEvent } from "../report/event-text.ts";
+
+/** How much a tick says beside what it must. */
+export interface Talk {
+  /** Failures are said however often they were said before. */
+  readonly always: boolean;
+  readonly onEvent: (entry: JournalEntry) => void;
+  /** A person reads along: waits are announced, and there is a line for each certificate at the end. */
+  readonly watched: boolean;
+}
+
 /** One tick with everything around it. Throws what `tick` throws. */
-export async function tickCertificates(names: readonly string[], options: TickOptions, io: Io): Promise<ExitCode> {
+export async function tickCertificates(
+  names: readonly string[],
+  options: TickOptions,
+  io: Io,
+  talk: Talk,
+): Promise<ExitCode> {
   const configuration = await configurationOf(options, io);
-  const report = await tick(inputOf(configuration, names, options, io));
+  const report = await tick({
+    ...inputOf(configuration, names, options, io),
+    onEvent: talk.onEvent,
+    onLinger: (certificate, until) => {
+      if (talk.watched) io.err(`${certificate}: looking again ${formatDistance(until, io.clock())}\n`);
+    },
+  });
   const blocks = troubleBlocks(report, io);
   const said = updateAlarms(stateDirectoryOf(options, io), {
     alarms: blocks,
@@ -34,12 +58,15 @@ export async function tickCertificates(names: readonly string[], options: TickOp
     ),
     configured: new Set(configuration.certificates.map(({ name }) => name)),
     now: io.clock(),
-    // Somebody is looking, or asked about these very certificates.
-    always: io.errIsTerminal || names.length > 0,
+    always: talk.always,
   });
   if (options.json === true) io.out(`${JSON.stringify(asJson(report))}\n`);
   for (const block of said) io.err(block.text);
-  if (io.errIsTerminal && options.quiet !== true) io.err(summary(report, io));
+  if (talk.watched) {
+    const looked = new Set(report.units.map(({ certificate }) => certificate.name));
+    const others = names.length > 0 ? "" : notDueLines(stateDirectoryOf(options, io), looked, io.clock());
+    io.err(`${summary(report, io)}${others}`);
+  }
   if (blocks.length > 0) return EXIT.failed;
   return report.units.some(({ outcome }) => outcome === "skipped") ? EXIT.temporary : EXIT.done;
 }
@@ -55,15 +82,15 @@ export async function previewCertificates(names: readonly string[], options: Tic
     io.out(`${JSON.stringify({ schema: "daneward/tick-preview/1", certificates })}\n`);
     return EXIT.done;
   }
-  const lines = previews.flatMap(({ certificate, step }) => [
-    `${certificate.name}: ${step.state.phase.phase}; ${step.actions.length === 0 ? "nothing to do now" : "would do:"}`,
-    ...step.actions.map((action) => {
-      const { kind, ...detail } = action;
-      return `  ${kind} ${JSON.stringify(detail)}`;
-    }),
-    ...step.refusals.map((refusal) => `  waits: ${refusal.detail} [${refusal.gate}: ${refusal.code}]`),
-  ]);
-  io.out(lines.length === 0 ? "nothing is due\n" : lines.map((line) => `${line}\n`).join(""));
+  const texts = previews.map(({ certificate, step }) => ({
+    certificate: certificate.name,
+    phase: step.state.phase.phase,
+    actions: step.actions,
+    refusals: step.refusals,
+    chains: step.state.chains,
+    deploy: certificate.deploy,
+  }));
+  io.out(renderPreviews(texts, io.clock()));
   return EXIT.done;
 }
 
@@ -77,9 +104,7 @@ function inputOf(configuration: Configuration, names: readonly string[], options
     reload: { path: io.env["PATH"], timeoutMs: RELOAD_TIMEOUT_MS },
     reread: REREAD,
     lingerMs: LINGER_MS,
-    onEvent: (entry) => {
-      if (options.verbose === true) io.err(renderTimelineText({ events: [entry], damagedLines: [] }, { color: false }));
-    },
+    onEvent: () => undefined,
     named: names,
     force: options.force === true,
   };
@@ -109,11 +134,11 @@ function summary(report: TickReport, io: Io): string {
     const { name } = unit.certificate;
     if (unit.outcome !== "looked") return `${name}: ${unit.outcome === "failed" ? "failed" : "interrupted"}`;
     const { state, wakeAt, refusals } = unit.saved;
-    const why = refusals[0] === undefined ? "" : `, ${refusals[0].detail}`;
+    const why = refusals[0] === undefined ? "" : `, ${shortenDigests(refusals[0].detail)}`;
     const next = wakeAt === null ? "" : `; next look ${formatDistance(wakeAt, io.clock())}`;
     return `${name}: ${state.phase.phase}${why}${next}`;
   });
-  return lines.length === 0 ? "nothing is due\n" : lines.map((line) => `${line}\n`).join("");
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 function asJson(report: TickReport): object {

@@ -44,6 +44,8 @@ export interface TickSetting {
   readonly lingerMs: number;
   /** Told of each journal entry as it is written. */
   readonly onEvent: (entry: JournalEntry) => void;
+  /** Told when a tick waits for the next look at a certificate. */
+  readonly onLinger: (certificate: string, until: Instant) => void;
 }
 
 /** What a tick leaves behind of one certificate. */
@@ -213,11 +215,17 @@ function journal(setting: TickSetting, entries: readonly JournalEntry[]): void {
 async function linger(setting: TickSetting, saved: SavedState): Promise<boolean> {
   const { phase } = saved.state.phase;
   if (phase !== "deploying" && phase !== "confirming") return false;
-  if (saved.wakeAt === null) return false;
+  if (saved.wakeAt === null || awaitsServices(saved.state)) return false;
   const wait = saved.wakeAt - setting.clock();
   if (wait > setting.lingerMs) return false;
+  setting.onLinger(saved.certificate, saved.wakeAt);
   await pause(Math.max(0, wait), setting.signal);
   return !isAborted(setting.signal);
+}
+
+/** First files that no service has shown yet: nothing was taken from anybody, and no wait of ours brings them to read. */
+function awaitsServices({ phase }: RolloverState): boolean {
+  return phase.phase === "confirming" && phase.obsolete === null && phase.rounds === 0;
 }
 
 /** Old versions that cannot be removed harm nothing: said in the journal, tried again after the next action. */

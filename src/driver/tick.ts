@@ -43,6 +43,8 @@ export interface TickInput {
   readonly reread: RereadOptions;
   readonly lingerMs: number;
   readonly onEvent: (entry: JournalEntry) => void;
+  /** Told when the tick waits for the next look at a certificate instead of ending. */
+  readonly onLinger?: (certificate: string, until: Instant) => void;
   /** Only these certificates, due or not; empty: all that are due. */
   readonly named: readonly string[];
   readonly force: boolean;
@@ -109,8 +111,9 @@ export async function previewTick(
 
 function settingOf(input: TickInput): TickSetting {
   const { configuration, stateDirectory, clock, signal, reload, reread, lingerMs, onEvent } = input;
+  const onLinger = input.onLinger ?? ((): void => undefined);
   const world = input.makeWorld(configuration, clock, signal);
-  return { configuration, stateDirectory, world, clock, signal, reload, reread, lingerMs, onEvent };
+  return { configuration, stateDirectory, world, clock, signal, reload, reread, lingerMs, onEvent, onLinger };
 }
 
 async function runSafely(

@@ -1,7 +1,7 @@
 /** `daneward timeline`: the journal, a line an event, oldest first. */
 import { formatInstant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
-import { formatTime, painter } from "./words.ts";
+import { formatTime, onOneLine, painter, shortenDigests } from "./words.ts";
 
 /** An event of the journal; `detail` holds what was written beside the name. */
 export interface TimelineEvent {
@@ -38,21 +38,21 @@ export function renderTimelineText(timeline: Timeline, options: { readonly color
 /** Each event in one line: its sentence first, then what is worth a key. */
 function describeDetail(detail: Readonly<Record<string, unknown>>): string {
   const { detail: sentence, result, ...rest } = detail;
+  const said = typeof sentence === "string" ? sentence : "";
+  const outcome = result === "failed" ? "failed" : "";
   const words = [
-    ...(typeof sentence === "string" && sentence !== "" ? [sentence] : []),
-    ...(result === "failed" ? ["failed"] : []),
+    [outcome, said].filter((part) => part !== "").join(": "),
     ...Object.entries(rest).flatMap(([key, value]) => (value === "" ? [] : [`${key}=${shorten(value)}`])),
   ];
-  return words.map(onOneLine).join(" ");
+  return words
+    .filter((word) => word !== "")
+    .map((word) => onOneLine(shortenDigests(word)))
+    .join(" ");
 }
 
 function shorten(value: unknown): string {
   const text = Array.isArray(value) ? value.map(String).join(",") : String(value);
-  return text.replace(/([0-9a-f]{12})[0-9a-f]{20,}/g, "$1…");
-}
-
-function onOneLine(text: string): string {
-  return text.replace(/\p{Cc}/gu, " ");
+  return shortenDigests(text);
 }
 
 /** `daneward timeline --json`: schema `daneward/timeline/1`. */

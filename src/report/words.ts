@@ -37,6 +37,11 @@ export function shortRecord(record: RecordText): string {
   return record.replace(/([0-9a-f]{12})[0-9a-f]+$/, "$1…");
 }
 
+/** Text of others without control characters, which could play with a terminal. */
+export function onOneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, " ");
+}
+
 /** Any text with its digests cut to twelve digits. */
 export function shortenDigests(text: string): string {
   return text.replace(/\b([0-9a-f]{12})[0-9a-f]{20,}\b/g, "$1…");

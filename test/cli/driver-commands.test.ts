@@ -1,5 +1,5 @@
 /** The commands around the driver, over a state that a whole tick made. No network: nothing answers at the resolver's port. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run as runAbort } from "../../src/cli/commands/abort.ts";
@@ -183,11 +183,32 @@ describe("daneward tick", () => {
     expect((await call(runStatus)).out).toContain("ZONE_UNKNOWN");
   });
 
-  test("with nothing due ends without the configuration being read", async () => {
+  test("with nothing due ends without the configuration being read, and says so to a person", async () => {
     world.install(await world.issue());
     await call(runTick);
-    const before = await call(runTick, [], {}, { errIsTerminal: true });
-    expect([before.exit, before.err]).toEqual([0, "nothing is due\n"]);
+    world.advance(6);
+    const line = "mx: not due, next look in 54s (daneward tick --force looks now)\n";
+    expect(await call(runTick, [], {}, { errIsTerminal: true })).toEqual({ exit: 0, out: "", err: line });
+    expect(await call(runTick, [], { verbose: true })).toEqual({ exit: 0, out: "", err: line });
+    expect(await call(runTick, [], { quiet: true }, { errIsTerminal: true })).toEqual({ exit: 0, out: "", err: "" });
+    expect(await call(runTick)).toEqual({ exit: 0, out: "", err: "" });
+  });
+
+  test("of a named certificate looks at once", async () => {
+    world.install(await world.issue());
+    await call(runTick);
+    world.advance(6);
+    const { err } = await call(runTick, ["mx"], { verbose: true });
+    expect(err).toMatch(/^mx: stable, .*; next look in 1m\n$/);
+    expect(err).not.toContain("not due");
+  });
+
+  test("tells a person of each event as it happens, a line each", async () => {
+    await aRenewalUnderWay();
+    rmSync(path.join(world.root, "deploy"), { recursive: true });
+    const { err } = await call(runTick, [], { force: true, verbose: true });
+    expect(err).toMatch(/^mx: given up: |^mx: copied the certificate and its key into the deployment store$/m);
+    expect(err.trimEnd().split("\n").at(-1)).toMatch(/^mx: [a-z]+,? .*next look in /);
   });
 
   test("on a terminal says where each certificate stands", async () => {
@@ -208,7 +229,17 @@ describe("daneward tick", () => {
     expect(await call(runTick)).toMatchObject({ exit: 1, err: "" });
     world.advance(86_400);
     expect((await call(runTick)).err).toContain("STATE_DAMAGED");
-    expect((await call(runTick, ["mx"])).err).toContain("STATE_DAMAGED");
+    for (const [names, options] of [
+      [["mx"], {}],
+      [[], { force: true }],
+      [[], { verbose: true }],
+    ] as const) {
+      expect(await call(runTick, names, options)).toMatchObject({
+        exit: 1,
+        err: expect.stringContaining("STATE_DAMAGED") as string,
+      });
+    }
+    expect(await call(runTick)).toEqual({ exit: 1, out: "", err: "" });
   });
 
   test("as JSON says how each came out", async () => {

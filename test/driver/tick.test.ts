@@ -324,6 +324,16 @@ describe("slow name servers", () => {
 });
 
 describe("lingering", () => {
+  test("is not done for services that do not read the first deployed files: the next tick looks", async () => {
+    world.remove();
+    world = createFakeWorld({ reload: [["/bin/true"]] });
+    world.serve(await world.issue());
+    world.install(await world.issue());
+    const waits: string[] = [];
+    await tick(world.input({ lingerMs: 15_000, onLinger: (name) => void waits.push(name) }));
+    expect([phase(), waits]).toEqual(["confirming", []]);
+  });
+
   test("finishes a confirmation within the tick when the rounds are seconds apart", async () => {
     await firstDeployment();
     const { policy } = world.certificate;
@@ -332,7 +342,8 @@ describe("lingering", () => {
     world.install(await world.issue());
     await tick(world.input({ configuration }));
     world.advance(130);
-    await tick(world.input({ configuration, lingerMs: 15_000 }));
+    const waits: string[] = [];
+    await tick(world.input({ configuration, lingerMs: 15_000, onLinger: (name) => void waits.push(name) }));
     const state = loadState(world.stateDirectory, "mx")?.state.phase;
     expect(state?.phase === "confirming" ? state.confirmedAt : null).not.toBeNull();
   });

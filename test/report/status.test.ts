@@ -447,7 +447,7 @@ describe("the timeline", () => {
     const text = renderTimelineText({ events: [...events, hostile], damagedLines: [3] }, { color: false });
     const lines = text.trimEnd().split("\n");
     expect(lines[0]).toBe("2026-11-22 12:00:00Z  mx   announcing       key a -> key b");
-    expect(lines[1]).toContain("publish          no such key failed records=3 1 1 bbbbbbbbbbbb… code=TSIG_BADKEY");
+    expect(lines[1]).toContain("publish          failed: no such key records=3 1 1 bbbbbbbbbbbb… code=TSIG_BADKEY");
     expect(lines[2]).not.toContain("\u001b");
     expect(lines[3]).toBe("(unreadable lines of the journal: 3)");
   });

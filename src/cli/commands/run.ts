@@ -3,6 +3,7 @@ import { OperationalError } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
 import { isIdle } from "../../driver/due.ts";
 import { nextWake, readDueIndex } from "../../store/due-index.ts";
+import { renderTimelineText } from "../../report/timeline-text.ts";
 import { configurationOf } from "../driver-files.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
@@ -16,6 +17,8 @@ export interface RunOptions extends FileOptions {
   readonly verbose?: boolean;
 }
 
+const NO_COLOR = { color: false } as const;
+
 /** Runs until SIGTERM or SIGINT, then ends with 0. Throws at once for a configuration that cannot be used. */
 export async function run(_args: readonly string[], options: RunOptions, io: Io): Promise<ExitCode> {
   await configurationOf(options, io);
@@ -27,7 +30,13 @@ export async function run(_args: readonly string[], options: RunOptions, io: Io)
       const directory = stateDirectoryOf(options, io);
       if (!isIdle(directory, mainFileOf(options, io), io.clock())) {
         // Events are this process's log: a line each, as they happen.
-        await tickCertificates([], { ...options, verbose: options.quiet !== true }, { ...logIo, errIsTerminal: false });
+        await tickCertificates([], options, logIo, {
+          always: false,
+          onEvent: (entry) => {
+            if (options.quiet !== true) logIo.err(renderTimelineText({ events: [entry], damagedLines: [] }, NO_COLOR));
+          },
+          watched: false,
+        });
       }
       lastFailure = "";
       const index = readDueIndex(directory);

@@ -20,16 +20,36 @@ export async function run(args: readonly string[], options: TickOptions, io: Io)
   const directory = stateDirectoryOf(options, io);
   const asked = args.length > 0 || options.force === true || options.dryRun === true || options.json === true;
   if (!asked && isIdle(directory, mainFileOf(options, io), io.clock())) return endIdly(directory, options, io);
-  const { previewCertificates, tickCertificates } = await import("../ticking.ts");
-  return options.dryRun === true ? previewCertificates(args, options, io) : tickCertificates(args, options, io);
+  const { previewCertificates, renderEvent, tickCertificates } = await import("../ticking.ts");
+  if (options.dryRun === true) return previewCertificates(args, options, io);
+  const watched = isWatched(options, io);
+  return tickCertificates(args, options, io, {
+    // Somebody is looking, or asked for a look.
+    always: watched || io.errIsTerminal || args.length > 0 || options.force === true,
+    onEvent: watched
+      ? (entry) => {
+          io.err(renderEvent(entry));
+        }
+      : () => undefined,
+    watched,
+  });
+}
+
+/** Whether a person reads along. */
+function isWatched(options: TickOptions, io: Io): boolean {
+  return options.verbose === true || (io.errIsTerminal && options.quiet !== true);
 }
 
 /** A standing failure is still one, although there is nothing to do about it now. */
-function endIdly(directory: string, options: TickOptions, io: Io): ExitCode {
-  if (!hasAlarms(directory)) {
-    if (io.errIsTerminal && options.quiet !== true) io.err("nothing is due\n");
-    return EXIT.done;
+async function endIdly(directory: string, options: TickOptions, io: Io): Promise<ExitCode> {
+  const watched = isWatched(options, io);
+  const failed = hasAlarms(directory);
+  if (failed) {
+    for (const alarm of repeatAlarms(directory, io.clock(), watched || io.errIsTerminal)) io.err(alarm.text);
   }
-  for (const alarm of repeatAlarms(directory, io.clock(), io.errIsTerminal)) io.err(alarm.text);
-  return EXIT.failed;
+  if (watched) {
+    const { notDueLines } = await import("../not-due.ts");
+    io.err(notDueLines(directory, new Set(), io.clock()));
+  }
+  return failed ? EXIT.failed : EXIT.done;
 }
