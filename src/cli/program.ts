@@ -32,6 +32,7 @@ function addVerb(program: Command, verb: Verb, io: Io, call: Call, finish: (code
   for (const flag of [...(verb.flags ?? []), ...GLOBAL_FLAGS]) addFlag(command, flag);
   if (verb.passThrough) command.passThroughOptions().allowUnknownOption();
   command.addHelpText("after", `\nExample:\n${verb.examples.map((line) => `  ${line}`).join("\n")}`);
+  if (verb.after !== undefined) command.addHelpText("after", `\n${verb.after}`);
   command.action(async () => {
     const [before, own]: readonly Record<string, unknown>[] = [program.opts(), command.opts()];
     // A flag may stand before or after the verb; `--no-color` wins wherever it stands.

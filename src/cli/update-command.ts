@@ -7,6 +7,9 @@ import type { Seconds } from "../base/time.ts";
 import { parseDuration, seconds } from "../base/time.ts";
 import { readTsigKeyFile } from "../config/key-file.ts";
 import type { TsigKeyFile } from "../config/key-file.ts";
+import { loadConfiguration } from "../config/load.ts";
+import { configurationPath } from "../config/location.ts";
+import type { PublisherConfig } from "../config/schema.ts";
 import { displayName, parentOf, parseName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import { formatTlsa, parseTlsa } from "../dns/rdata.ts";
@@ -31,9 +34,11 @@ export interface UpdateOptions {
   readonly keyName?: string;
   readonly zone?: string;
   readonly resolver?: string;
+  readonly config?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly verbose?: boolean;
 }
 
 /** Everything an update by hand needs, looked up and checked. */
@@ -68,6 +73,73 @@ function required(value: string | undefined, flag: string, hint: string): string
   throw usage(`${flag} is missing`, hint);
 }
 
+/** `daneward tlsa` prints whole records; what stands before the data (owner, TTL, class, type) may be pasted too. */
+function withoutLead(text: string): string {
+  return text.replace(/^\s*(?:\S+\s+)?(?:\d+\s+)?(?:IN\s+)?TLSA\s+/i, "");
+}
+
+/** Where an update goes and what it is signed with. */
+interface Destination {
+  readonly server: { readonly host: string; readonly port: number };
+  readonly keyFile: string;
+  readonly keyName: DomainName | null;
+  readonly zone: DomainName | null;
+  readonly resolver: DnsServer;
+}
+
+/** By flags; where neither server nor key file is given, by the one publisher of the configuration, if there is one. */
+async function whereTo(options: UpdateOptions, io: Io): Promise<Destination> {
+  const zone = options.zone === undefined ? null : orUsage(parseName(options.zone), "--zone");
+  const keyName = options.keyName === undefined ? null : orUsage(parseName(options.keyName), "--key-name");
+  const resolver = parseResolverFlag(options.resolver);
+  const configuration = isMissing(options.server) || isMissing(options.keyFile) ? await soleSetup(options, io) : null;
+  if (configuration !== null) {
+    const { publisher, file } = configuration;
+    if (options.verbose === true) {
+      io.err(`using [publish.${publisher.name}] of ${file} for what no flag says\n`);
+    }
+    const own = isMissing(options.keyFile);
+    return {
+      server: isMissing(options.server)
+        ? publisher.server
+        : orUsage(parseHostPort(options.server ?? "", DNS_PORT), "--server"),
+      keyFile: own ? publisher.keyFile : (options.keyFile ?? ""),
+      keyName: keyName ?? (own ? publisher.keyName : null),
+      zone: zone ?? publisher.zone,
+      resolver: options.resolver === undefined ? configuration.resolver : resolver,
+    };
+  }
+  const serverText = required(options.server, "--server", "name the primary that takes updates: --server 127.0.0.1");
+  const server = orUsage(parseHostPort(serverText, DNS_PORT), "--server");
+  const keyFile = required(options.keyFile, "--key-file", "make a key with: tsig-keygen -a hmac-sha256 NAME");
+  return { server, keyFile, keyName, zone, resolver };
+}
+
+function isMissing(flag: string | undefined): boolean {
+  return flag === undefined || flag === "";
+}
+
+interface SoleSetup {
+  readonly publisher: PublisherConfig;
+  readonly resolver: DnsServer;
+  readonly file: string;
+}
+
+/** Null without a configuration file, or when it does not name exactly one publisher. Throws as loadConfiguration. */
+async function soleSetup(options: UpdateOptions, io: Io): Promise<SoleSetup | null> {
+  const file = configurationPath(options.config, io);
+  try {
+    const { publishers, resolver } = await loadConfiguration(file);
+    const [publisher, ...others] = publishers.values();
+    return publisher === undefined || others.length > 0 ? null : { publisher, resolver, file };
+  } catch (error) {
+    // Nobody needs one for an update by hand; one that was named must be there.
+    const isAbsent = error instanceof OperationalError && error.code === "CONFIG_MISSING";
+    if (isAbsent && options.config === undefined) return null;
+    throw error;
+  }
+}
+
 /** All ancestors of a name, nearest first. */
 function parentsOf(name: DomainName): readonly DomainName[] {
   const parents: DomainName[] = [];
@@ -79,14 +151,9 @@ function parentsOf(name: DomainName): readonly DomainName[] {
 export async function prepareUpdate(args: readonly string[], options: UpdateOptions, io: Io): Promise<PreparedUpdate> {
   const [ownerText = "", recordText = ""] = args;
   const owner = orUsage(parseName(ownerText), "the owner name");
-  const record = orUsage(parseTlsa(recordText), "the record");
+  const record = orUsage(parseTlsa(withoutLead(recordText)), "the record");
   const ttl = seconds(orUsage(parseDuration(options.ttl ?? DEFAULT_TTL), "--ttl"));
-  const serverText = required(options.server, "--server", "name the primary that takes updates: --server 127.0.0.1");
-  const server = orUsage(parseHostPort(serverText, DNS_PORT), "--server");
-  const givenZone = options.zone === undefined ? null : orUsage(parseName(options.zone), "--zone");
-  const keyName = options.keyName === undefined ? null : orUsage(parseName(options.keyName), "--key-name");
-  const resolverServer = parseResolverFlag(options.resolver);
-  const keyFile = required(options.keyFile, "--key-file", "make a key with: tsig-keygen -a hmac-sha256 NAME");
+  const { server, keyFile, keyName, zone: givenZone, resolver: resolverServer } = await whereTo(options, io);
   const key = readTsigKeyFile(keyFile, keyName);
   if (options.quiet !== true) printNotes(key.warnings, io);
 
@@ -147,9 +214,9 @@ export function formatUpdateScript(prepared: PreparedUpdate, change: TlsaChange)
     .join("");
 }
 
-/** Prints what is served after the change, and warns when it is not signed. */
+/** Prints what is served after the change, and warns when it is not signed. `nothing`: there was nothing to withdraw. */
 export function printReadBack(
-  verb: "publish" | "withdraw",
+  verb: "publish" | "withdraw" | "nothing",
   prepared: PreparedUpdate,
   done: ReadBack,
   options: UpdateOptions,
@@ -161,7 +228,8 @@ export function printReadBack(
   if (options.json === true) {
     const { ttl, signed } = done;
     const records = done.records.map(formatTlsa);
-    const document = { schema: `daneward/${verb}/1`, owner, zone, server: address, records, ttl, signed, notes };
+    const schema = `daneward/${verb === "publish" ? "publish" : "withdraw"}/1`;
+    const document = { schema, owner, zone, server: address, records, ttl, signed, notes };
     io.out(`${JSON.stringify(document)}\n`);
   }
   if (options.quiet === true) return;
@@ -173,8 +241,8 @@ export function printReadBack(
     );
   }
   if (options.json === true) return;
-  const verbDone = verb === "publish" ? "published" : "withdrawn";
-  io.out(`${verbDone}  ${owner} TLSA ${formatTlsa(record)}\n`);
+  if (verb === "nothing") io.out(`nothing to withdraw: ${displayName(owner)} has no TLSA ${formatTlsa(record)}\n`);
+  else io.out(`${verb === "publish" ? "published" : "withdrawn"}  ${owner} TLSA ${formatTlsa(record)}\n`);
   const now = done.records.map((one) => `           ${owner} ${String(done.ttl ?? 0)} IN TLSA ${formatTlsa(one)}\n`);
   const signed = done.signed ? ", signed" : "";
   const head = `served by  ${address}${signed}${done.records.length === 0 ? ": no TLSA record" : ":"}\n`;

@@ -17,6 +17,8 @@ export interface Verb {
   readonly summary: string;
   readonly examples: readonly string[];
   readonly flags?: readonly Flag[];
+  /** Help text behind the example. */
+  readonly after?: string;
   /** Speaks the monitoring-plugin convention: bad usage is UNKNOWN (3). */
   readonly plugin?: true;
   /** Flags and arguments behind the first argument belong to the caller (hooks). */
@@ -29,8 +31,8 @@ const RESOLVER = ["--resolver <ip[:port]>", "recursive resolver to ask (default 
 const BECAUSE = ["--because <text>", "why, for the journal"] as const;
 const TSIG = [
   ["--ttl <duration>", "TTL of the record, such as 1h"],
-  ["--server <host[:port]>", "the server that takes the update"],
-  ["--key-file <file>", "TSIG key: tsig-keygen output, K*.private, alg:name:secret, certbot's rfc2136.ini"],
+  ["--server <host[:port]>", "the server that takes the update (default: that of the only [publish.NAME])"],
+  ["--key-file <file>", "TSIG key: tsig-keygen output, K*.private, alg:name:secret, certbot's rfc2136.ini (default: likewise)"],
   ["--key-name <name>", "which key of a file that holds several"],
   ["--zone <zone>", "the zone, when it should not be looked up"],
   RESOLVER,
@@ -74,6 +76,11 @@ export const VERBS: readonly Verb[] = [
       ["--store <file>", "offline: trusted roots for usages 0 and 1"],
       ["--ee-names", "check names for usage 3 too (RFC 7671 §5.1 says not to)"],
     ],
+    after: `Exit codes (monitoring plugins):
+  0  every address of every target is authenticated by its TLSA records
+  1  warning: DANE does not protect it (no secure TLSA records, or none usable)
+  2  critical: a DANE client would refuse
+  3  unknown: it could not be looked at, or bad usage`,
     plugin: true,
     load: () => import("./commands/verify.ts"),
   },
@@ -83,6 +90,11 @@ export const VERBS: readonly Verb[] = [
     summary: "what every address of every name server serves at a TLSA owner name",
     examples: ["daneward propagation _25._tcp.mx.example.org"],
     flags: [RESOLVER, ["--name-server-port <port>", "port of the name servers, for laboratories"]],
+    after: `Exit codes (monitoring plugins):
+  0  every address of every name server serves the same RRset, signed
+  1  warning: one lags or is silent
+  2  critical: unsigned, invalid or contradictory
+  3  unknown: nobody could be asked, or bad usage`,
     plugin: true,
     load: () => import("./commands/propagation.ts"),
   },

@@ -1,5 +1,6 @@
 /** The commands around the driver, over a state that a whole tick made. No network: nothing answers at the resolver's port. */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run as runAbort } from "../../src/cli/commands/abort.ts";
@@ -157,6 +158,13 @@ describe("daneward hold, resume, abort", () => {
     expect(out).toMatch(/abort +by=alice from=aging to=stable/);
   });
 
+  test("know who is at work when no variable says so", async () => {
+    await aRenewalUnderWay();
+    await call(runHold, ["mx"], {}, { env: {} });
+    const { out } = await call(runTimeline, ["mx"]);
+    expect(out).toContain(`by=${userInfo().username} `);
+  });
+
   test("refuse while a tick is at work", async () => {
     await aRenewalUnderWay();
     const lock = acquireLock(world.stateDirectory, world.clock());
@@ -290,7 +298,9 @@ describe("daneward run", () => {
 
 describe("daneward explain", () => {
   test("says what a code means, in any spelling, and knows the nearest of a misspelt one", async () => {
-    expect((await call(runExplain, ["ns-lagging"])).out).toMatch(/^NS_LAGGING: .*\nhint: /);
+    expect((await call(runExplain, ["ns-lagging"])).out).toMatch(
+      /^NS_LAGGING\n {2}means {2}a name .*\n {2}do {5}check NOTIFY/,
+    );
     const wrong = await call(runExplain, ["NS_LAGING"]);
     expect([wrong.exit, wrong.out]).toEqual([2, ""]);
     expect(wrong.err).toContain('did you mean "NS_LAGGING"?');

@@ -146,6 +146,47 @@ describe("publish", () => {
     expect(recording.said().out + recording.said().err).toBe("");
   });
 
+  test.each(["IN TLSA ", "TLSA ", "in tlsa  ", `${OWNER}. 3600 IN TLSA `, `${OWNER}. IN TLSA `, `${OWNER}.  TLSA `])(
+    "takes a record as printed, led by %j",
+    async (lead) => {
+      const server = await primary();
+      const recording = io();
+      expect(await publish([OWNER, lead + TEXT], flags(server, { dryRun: true }), recording)).toBe(0);
+      expect(recording.said().out).toContain(`update add ${OWNER}. 300 IN TLSA ${TEXT}\n`);
+    },
+  );
+
+  describe("without --server or --key-file", () => {
+    function configured(server: FakeDnsServer, more = ""): string {
+      const file = path.join(folder, "daneward.toml");
+      const port = String(server.port);
+      const publisher = `[publish.local]\ntype = "rfc2136"\nserver = "127.0.0.1:${port}"\nkey_file = "tsig.key"\n`;
+      writeFileSync(file, `version = 1\nresolver = "127.0.0.1:1"\n${publisher}${more}`);
+      return file;
+    }
+
+    test("takes the one publisher of the configuration, and says so with -v", async () => {
+      const server = await primary();
+      const config = configured(server);
+      const recording = io();
+      expect(await publish([OWNER, TEXT], { config, verbose: true }, recording)).toBe(0);
+      expect(server.updates()).toHaveLength(1);
+      expect(recording.said().err).toBe(`using [publish.local] of ${config} for what no flag says\n`);
+    });
+
+    test("asks for the flags when there are several publishers, or no configuration", async () => {
+      const server = await primary();
+      const config = configured(
+        server,
+        `[publish.other]\ntype = "rfc2136"\nserver = "127.0.0.1"\nkey_file = "tsig.key"\n`,
+      );
+      const wanted = { code: "USAGE", message: "--server is missing" };
+      await expect(publish([OWNER, TEXT], { config }, io())).rejects.toMatchObject(wanted);
+      const env = { DANEWARD_CONFIG: path.join(folder, "none.toml") };
+      await expect(publish([OWNER, TEXT], {}, recordingIo({ env }))).rejects.toMatchObject(wanted);
+    });
+  });
+
   test.each<readonly [string, readonly string[], UpdateOptions, string]>([
     ["a bad owner name", ["a..b", TEXT], {}, "USAGE"],
     ["a record that is none", [OWNER, "3 1 x"], {}, "USAGE"],
@@ -189,7 +230,8 @@ describe("withdraw", () => {
     const server = await primary({ records: [tlsaRecord(OWNER, 60, OTHER)] });
     const recording = io();
     expect(await withdraw([OWNER, TEXT], flags(server), recording)).toBe(0);
-    expect(recording.said().err).toContain("nothing was changed");
+    expect(recording.said().out).toContain(`nothing to withdraw: ${OWNER} has no TLSA ${TEXT}\nserved by `);
+    expect(recording.said().out).not.toContain("withdrawn");
     expect(server.updates()).toHaveLength(0);
   });
 

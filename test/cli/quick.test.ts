@@ -49,6 +49,14 @@ describe("the quick way and commander understand the same words", () => {
   });
 });
 
+describe("the help", () => {
+  test.each(["verify", "propagation"])("of %s names its exit codes", async (verb) => {
+    const io = recordingIo();
+    expect(await runProgram([verb, "--help"], io, "0.0.0")).toBe(0);
+    expect(io.said().out).toMatch(/Exit codes \(monitoring plugins\):\n {2}0 .*\n {2}1 .*\n {2}2 .*\n {2}3 /);
+  });
+});
+
 describe("what commander answers better is left to it", () => {
   test.each([
     "--help",

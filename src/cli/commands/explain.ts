@@ -26,7 +26,7 @@ export function run(args: readonly string[], options: ExplainOptions, io: Io): P
   const { title, hint } = CATALOGUE[code];
   if (options.json === true)
     io.out(`${JSON.stringify({ schema: "daneward/explain/1", codes: [{ code, title, hint }] })}\n`);
-  else io.out(`${code}: ${title}\nhint: ${hint}\n`);
+  else io.out(`${code}\n  means  ${title}\n  do     ${hint}\n`);
   return Promise.resolve(EXIT.done);
 }
 

@@ -1,5 +1,4 @@
 import { formatTlsa } from "../../dns/rdata.ts";
-import { displayName } from "../../dns/name.ts";
 import type { TlsaChange } from "../../publisher/publisher.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
@@ -20,10 +19,8 @@ export async function run(args: readonly string[], options: UpdateOptions, io: I
     io.out(formatUpdateScript(prepared, change));
     return EXIT.done;
   }
+  const isThere = records.some((one) => formatTlsa(one) === formatTlsa(record));
   const done = await publisher.apply(change);
-  if (!records.some((one) => formatTlsa(one) === formatTlsa(record)) && options.quiet !== true) {
-    io.err(`daneward: note: ${displayName(owner)} had no such record; nothing was changed\n`);
-  }
-  printReadBack("withdraw", prepared, done, options, io);
+  printReadBack(isThere ? "withdraw" : "nothing", prepared, done, options, io);
   return EXIT.done;
 }
