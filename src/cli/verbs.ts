@@ -32,7 +32,10 @@ const BECAUSE = ["--because <text>", "why, for the journal"] as const;
 const TSIG = [
   ["--ttl <duration>", "TTL of the record, such as 1h"],
   ["--server <host[:port]>", "the server that takes the update (default: that of the only [publish.NAME])"],
-  ["--key-file <file>", "TSIG key: tsig-keygen output, K*.private, alg:name:secret, certbot's rfc2136.ini (default: likewise)"],
+  [
+    "--key-file <file>",
+    "TSIG key: tsig-keygen output, K*.private, alg:name:secret, certbot's rfc2136.ini (default: likewise)",
+  ],
   ["--key-name <name>", "which key of a file that holds several"],
   ["--zone <zone>", "the zone, when it should not be looked up"],
   RESOLVER,

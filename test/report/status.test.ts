@@ -9,6 +9,8 @@ import { renderTimelineJson, renderTimelineText } from "../../src/report/timelin
 import { failureBlock, troubleOf } from "../../src/report/trouble-text.ts";
 import { chainId, recordText } from "../../src/rollover/chain.ts";
 import type { ChainFacts } from "../../src/rollover/chain.ts";
+import { safetyOf } from "../../src/report/words.ts";
+import type { Phase } from "../../src/rollover/state.ts";
 import { nameOf } from "../fakes/driver-world.ts";
 
 const NOON = instant(Date.UTC(2026, 10, 22, 12, 0, 0));
@@ -282,6 +284,28 @@ describe("status for people", () => {
     expect(text).toContain("daneward tick www");
     expect(text).toContain("restore it");
     expect(renderStatusText({ at: NOON, certificates: [] }, { color: false })).toBe("no certificate is configured\n");
+  });
+});
+
+describe("what is safe", () => {
+  const confirming = { ...UNREAD.detail, obsolete: next.id } as Phase;
+  const held = HELD.detail;
+  test.each([
+    ["both certificates on hand", confirming, true, true, /both certificates stay published; the old files can be put/],
+    ["an old certificate seen on the wire alone", confirming, true, false, /both certificates stay published$/],
+    ["no record published", confirming, false, true, /^no TLSA record is published.*; the old files can be put/],
+    ["leftovers alone", UNREAD.detail, true, false, /^no record is removed for now$/],
+    [
+      "nothing at all",
+      UNREAD.detail,
+      false,
+      false,
+      /^no TLSA record is published, so no DANE client can be turned away$/,
+    ],
+    ["a hold", held, true, true, /^all records stay published and no file is changed/],
+    ["a hold before anything was published", held, false, false, /^no TLSA record is published.*; no file is changed/],
+  ] as const)("with %s", (_, phase, published, oldFiles, words) => {
+    expect(safetyOf(phase, { published, oldFiles })).toMatch(words);
   });
 });
 
