@@ -262,6 +262,8 @@ const ALARMING: ReadonlySet<string> = new Set<Refusal["code"]>([
   "DEADLINE_NEAR",
   "RECORD_VANISHED",
   "FOREIGN_CHAIN_SERVED",
+  "LIVE_MISMATCH",
+  "DEPLOY_BYPASSED",
 ]);
 
 export function isAlarming(refusal: Refusal): boolean {

@@ -7,6 +7,7 @@ import type { Instant } from "../base/time.ts";
 import type { Action } from "./actions.ts";
 import type { ChainFacts, RecordText } from "./chain.ts";
 import { chainId, recordText } from "./chain.ts";
+import { isAlarm } from "./mismatch.ts";
 import type { ActionOutcome, EndpointObservation, Observation, OwnerObservation } from "./observation.ts";
 import { recordOutcomes } from "./outcomes.ts";
 import type { Policy } from "./policy.ts";
@@ -57,7 +58,7 @@ export function forecast(
       at = instant(at + 1);
       continue;
     }
-    const calm = result.state.phase.phase === "stable" && result.refusals.length === 0;
+    const calm = result.state.phase.phase === "stable" && result.refusals.every(isAlarm);
     if (calm && world.coming.length === 0) return entries;
     const lifts = [...result.refusals.map((refusal) => refusal.until), ...world.coming.map((change) => change.at)];
     const next = earliest(...lifts.filter((lift) => lift !== null && lift > at));
@@ -73,7 +74,7 @@ function keyOf(action: Action, state: RolloverState): string {
 }
 
 function blockedEntry(result: Step, at: Instant): ForecastEntry {
-  const why = result.refusals.filter((refusal) => refusal.until === null);
+  const why = result.refusals.filter((refusal) => refusal.until === null && !isAlarm(refusal));
   const detail = why.map((refusal) => `${refusal.code}: ${refusal.detail}`).join("; ");
   return { at, phase: result.state.phase.phase, event: "blocked", detail };
 }

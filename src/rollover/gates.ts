@@ -253,3 +253,11 @@ export function describeChain(scene: Scene, id: ChainId): string {
     ? `an unknown certificate (${id.slice(0, 8)})`
     : `key ${chain.certificates[0]?.spkiSha256.slice(0, 8) ?? "?"}`;
 }
+
+/** The one chain that every address of this host presents; null when they differ or cannot be asked. */
+export function livePresented(scene: Scene): ChainId | null {
+  const own = (scene.observation.endpoints ?? []).filter((endpoint) => endpoint.own);
+  const ids = new Set(own.map(({ presents }) => (presents.outcome === "chain" ? presents.id : null)));
+  const [id] = ids;
+  return ids.size === 1 && id !== undefined ? id : null;
+}

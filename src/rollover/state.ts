@@ -32,6 +32,8 @@ export interface RolloverState {
   readonly endpoints: readonly EndpointState[];
   /** A chain that the operator aborted: not picked up again while the source still offers it. */
   readonly rejected: ChainId | null;
+  /** Since when services are known to present renewals before they are deployed; null: they read the deployed files. */
+  readonly bypassedAt: Instant | null;
   /** Standing failures of actions; gone as soon as the action works. */
   readonly troubles: readonly Trouble[];
   /** Instant of the last step: an earlier `now` means that the clock was set back. */

@@ -13,6 +13,7 @@ import { advanceConfirming, advanceHeld, advanceWithdrawing } from "./closing.ts
 import type { Scene } from "./gates.ts";
 import { seenOwner } from "./gates.ts";
 import { assessServers, foldOwner, isLost, restartClocks, servedRecords } from "./horizon.ts";
+import { bypassedSince, bypassRefusals, mismatchRefusals } from "./mismatch.ts";
 import type { EndpointObservation, Observation } from "./observation.ts";
 import type { Policy } from "./policy.ts";
 import { wantedRecords } from "./publication.ts";
@@ -52,12 +53,18 @@ export function step(
   const { state: folded, events: noticed } = fold(before ?? initialState(now), observation, policy, now, rules);
   const events: RolloverEvent[] = [...noticed];
   let scene: Scene = { state: folded, observation, policy, now, rules };
+  const bypassedAt = bypassedSince(folded, scene);
+  if (bypassedAt !== null && folded.bypassedAt === null) {
+    events.push({ event: "bypassed", detail: "a renewed certificate is on the wire before it was deployed" });
+  }
+  scene = { ...scene, state: { ...folded, bypassedAt } };
   for (let moves = 0; moves < MOVES; moves++) {
     const turn = advance(scene);
     events.push(...turn.events);
     if (turn.kind === "stay") {
       const state = finish({ ...scene, state: turn.state }, turn.actions);
-      return { state, actions: turn.actions, wakeAt: turn.wakeAt, refusals: [...turn.refusals], events };
+      const alarms = [...mismatchRefusals(scene), ...bypassRefusals(state)];
+      return { state, actions: turn.actions, wakeAt: turn.wakeAt, refusals: [...turn.refusals, ...alarms], events };
     }
     scene = { ...scene, state: turn.state };
   }
@@ -94,6 +101,7 @@ export function initialState(now: Instant): RolloverState {
     owners: [],
     endpoints: [],
     rejected: null,
+    bypassedAt: null,
     troubles: [],
     lastStepAt: now,
     lastUptime: null,

@@ -10,6 +10,7 @@ import {
   changesNothing,
   describeChain,
   horizonGate,
+  livePresented,
   leavingGate,
   policyGate,
   serverGate,
@@ -38,18 +39,10 @@ function sourceRefusals(scene: Scene): readonly Refusal[] {
   const { source } = scene.observation;
   if (source.outcome === "chain") {
     if (source.chain.id !== scene.state.rejected) return [];
-    const detail = `the source offers key ${describeChain(scene, source.chain.id)}, which was aborted`;
+    const detail = `the source offers ${describeChain(scene, source.chain.id)}, which was aborted`;
     return [{ gate: "policy", code: "REJECTED_CHAIN", until: null, detail }];
   }
   return [{ gate: "policy", code: "SOURCE_UNUSABLE", until: null, detail: source.fault.message }];
-}
-
-/** The one chain that every address of this host presents; null when they differ or cannot be asked. */
-function livePresented(scene: Scene): ChainId | null {
-  const own = (scene.observation.endpoints ?? []).filter((endpoint) => endpoint.own);
-  const ids = new Set(own.map(({ presents }) => (presents.outcome === "chain" ? presents.id : null)));
-  const [id] = ids;
-  return ids.size === 1 && id !== undefined ? id : null;
 }
 
 /** The swap changes nothing for any DANE client, so neither DNS nor a wait can stand against it. */
@@ -131,7 +124,7 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
   }
   if (deployed !== null && deployed.id !== current) {
     const detail = `the deployed link was moved to ${describeChain(scene, deployed.id)} by somebody else`;
-    return moveTo(scene, { phase: "stable", current: deployed.id }, "deployed-changed", detail);
+    return moveTo(scene, leftoverPhase(scene, deployed.id), "deployed-changed", detail);
   }
   const next = candidate(scene, current);
   const faults = source.outcome === "chain" && next !== null ? source.faults : [];
@@ -187,7 +180,7 @@ export function obstacles(scene: Scene, current: ChainFacts | null, next: ChainF
   });
 }
 
-/** Records that were published for a chain that never went live: proven unused like any other before they go. */
+/** Nothing was deployed by us, yet it must be proven: before leftover records go, and after a hand moved the link. */
 function leftoverPhase(scene: Scene, current: ChainId): PhaseOf<"confirming"> {
   return {
     phase: "confirming",

@@ -146,6 +146,7 @@ const state: fc.Arbitrary<RolloverState> = fc.record({
     fc.record({ subject: text, code: fc.constantFrom(...codes), message: text, hint: text, since: time, at: time }),
   ),
   lastStepAt: time,
+  bypassedAt: nullable(time),
   lastUptime: nullable(wait),
 });
 

@@ -1,0 +1,59 @@
+/**
+ * The alarm that must never be missed: an address presents, now, a chain that an RRset in some cache does not match. A
+ * DANE client that holds that RRset refuses the server at this moment, whatever phase the rollover is in and whoever
+ * put the certificate there.
+ */
+import { displayName } from "../dns/name.ts";
+import { formatInstant, instant } from "../base/time.ts";
+import { chainOf, describeChain, livePresented } from "./gates.ts";
+import type { Scene } from "./gates.ts";
+import { entryExpires } from "./horizon.ts";
+import { clientAccepts, without } from "./records.ts";
+import type { Refusal, RolloverState } from "./state.ts";
+
+/** One refusal per address that some client must refuse; `until` when time alone will end it. */
+export function mismatchRefusals(scene: Scene): readonly Refusal[] {
+  return (scene.observation.endpoints ?? []).flatMap((endpoint): readonly Refusal[] => {
+    const { presents } = endpoint;
+    const owner = scene.state.owners.find((one) => one.owner === endpoint.owner);
+    if (presents.outcome === "failed" || owner === undefined) return [];
+    const refused = owner.horizon.filter((entry) => !clientAccepts(entry.records, presents.certificates));
+    if (refused.length === 0) return [];
+    const ends = refused.map((entry) => entryExpires(entry, owner, scene.policy, scene.rules));
+    const known = ends.filter((end) => end !== null);
+    const until = known.length === ends.length ? instant(Math.max(...known)) : null;
+    const held = [...new Set(refused.flatMap((entry) => entry.records))].map((record) => `${record.slice(0, 18)}…`);
+    const what = `${endpoint.endpoint} at ${endpoint.address} presents ${describeChain(scene, presents.id)}`;
+    const detail = `${what}, but caches may hold ${displayName(owner.owner)} with ${held.join(", ")} alone`;
+    return [{ gate: "dane", code: "LIVE_MISMATCH", until, detail }];
+  });
+}
+
+/**
+ * Since when it is known that the services do not wait for the deployment: they presented the renewed certificate while
+ * the deployed files still held the current one. It stands until a later rollover shows the contrary; for as long as it
+ * does, every renewal stops mail.
+ */
+export function bypassedSince(before: RolloverState, scene: Scene): RolloverState["bypassedAt"] {
+  const { source, deployed } = scene.observation;
+  const { phase } = before.phase;
+  if (source.outcome === "failed" || deployed === null || source.chain.id === deployed.id) return before.bypassedAt;
+  const current = chainOf(scene, deployed.id);
+  const ahead = livePresented(scene) === source.chain.id && scene.state.rejected !== source.chain.id;
+  const changes = current !== null && without(source.chain.records, current.records).length > 0;
+  const waiting = phase === "stable" || phase === "announcing" || phase === "aging";
+  if (ahead && changes && waiting) return before.bypassedAt ?? scene.now;
+  // At the end of a wait that was kept, the services still present what is deployed: they read our files.
+  return phase === "aging" && livePresented(scene) === deployed.id ? null : before.bypassedAt;
+}
+
+export function bypassRefusals(state: RolloverState): readonly Refusal[] {
+  if (state.bypassedAt === null) return [];
+  const detail = `a renewed certificate was on the wire before it was deployed, at ${formatInstant(state.bypassedAt)}`;
+  return [{ gate: "policy", code: "DEPLOY_BYPASSED", until: null, detail }];
+}
+
+/** Alarms stand beside whatever goes on: they neither hold a rollover up nor keep it from being at rest. */
+export function isAlarm(refusal: Refusal): boolean {
+  return refusal.code === "LIVE_MISMATCH" || refusal.code === "DEPLOY_BYPASSED";
+}

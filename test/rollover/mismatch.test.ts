@@ -1,0 +1,156 @@
+import { describe, expect, test } from "vitest";
+import { instant, seconds } from "../../src/base/time.ts";
+import { parseName } from "../../src/dns/name.ts";
+import type { DomainName } from "../../src/dns/name.ts";
+import { chainId, recordText } from "../../src/rollover/chain.ts";
+import type { ChainFacts, RecordText } from "../../src/rollover/chain.ts";
+import type { Observation } from "../../src/rollover/observation.ts";
+import { recordOutcomes } from "../../src/rollover/outcomes.ts";
+import type { Policy } from "../../src/rollover/policy.ts";
+import type { RolloverState } from "../../src/rollover/state.ts";
+import { step } from "../../src/rollover/step.ts";
+import type { Step } from "../../src/rollover/step.ts";
+
+const NOW = 1_800_000_000_000;
+
+function name(text: string): DomainName {
+  const parsed = parseName(text);
+  if (!parsed.ok) throw new Error(parsed.fault.message);
+  return parsed.value;
+}
+
+const OWNER = name("_25._tcp.mx.example.test");
+const POLICY: Policy = {
+  ttl: seconds(3600),
+  propagationDelay: seconds(0),
+  publishSafety: seconds(0),
+  retireSafety: seconds(3600),
+  confirmRounds: 1,
+  confirmInterval: seconds(10),
+  confirmPatience: seconds(600),
+  pollInterval: seconds(60),
+  observeInterval: seconds(3600),
+  cacheFloor: seconds(0),
+  maxRecords: 12,
+  owners: [OWNER],
+};
+
+function chain(digit: string): ChainFacts {
+  const hex = digit.repeat(64);
+  return {
+    id: chainId(hex),
+    certificates: [{ certSha256: hex, certSha512: hex + hex, spkiSha256: hex, spkiSha512: hex + hex }],
+    records: [recordText(`3 1 1 ${hex}`)],
+    subject: "mx.example.test",
+    notBefore: instant(NOW - 86_400_000),
+    notAfter: instant(NOW + 90 * 86_400_000),
+    hasFiles: true,
+  };
+}
+
+const FIRST = chain("a");
+const SECOND = chain("b");
+
+function sight(
+  source: ChainFacts,
+  deployed: ChainFacts,
+  presented: ChainFacts,
+  records: readonly RecordText[],
+): Observation {
+  const { id, certificates, subject, notBefore, notAfter } = presented;
+  const said = { outcome: "answer", records, ttl: POLICY.ttl, authoritative: true, signed: true, serial: 1 } as const;
+  return {
+    uptime: null,
+    source: { outcome: "chain", chain: source, faults: [] },
+    deployed,
+    stored: [FIRST.id, SECOND.id],
+    owners: [
+      {
+        outcome: "seen",
+        owner: OWNER,
+        finalOwner: OWNER,
+        zone: name("example.test"),
+        aliasTtl: seconds(0),
+        servers: [{ server: "ns1", address: "192.0.2.1", excluded: false, said }],
+        validated: { status: "secure", records },
+      },
+    ],
+    endpoints: [
+      {
+        endpoint: "mx.example.test:25",
+        owner: OWNER,
+        address: "192.0.2.10",
+        own: true,
+        presents: { outcome: "chain", id, certificates, subject, notBefore, notAfter },
+      },
+    ],
+  };
+}
+
+function look(state: RolloverState | null, seen: Observation, minute: number): Step {
+  return step(state, seen, POLICY, instant(NOW + minute * 60_000));
+}
+
+function settled(): RolloverState {
+  const seen = sight(FIRST, FIRST, FIRST, FIRST.records);
+  return look(look(null, seen, -600).state, seen, -1).state;
+}
+
+const codes = (result: Step): readonly string[] => result.refusals.map((refusal) => refusal.code);
+
+describe("a certificate that went live before its record", () => {
+  const early = look(settled(), sight(SECOND, FIRST, SECOND, FIRST.records), 0);
+
+  test("is an alarm at once, with the end of it unknown while the old RRset is served alone", () => {
+    expect(codes(early)).toContain("LIVE_MISMATCH");
+    expect(early.refusals.find((refusal) => refusal.code === "LIVE_MISMATCH")).toMatchObject({
+      gate: "dane",
+      until: null,
+    });
+    expect(early.events.map((event) => event.event)).toContain("bypassed");
+  });
+
+  test("gets its record as soon as may be, and the alarm says when the last cache has forgotten the old RRset", () => {
+    const both = [...FIRST.records, ...SECOND.records];
+    const actions = early.actions.map((action) => action.kind);
+    expect(actions).toContain("deploy");
+    const published = actions.includes("publish")
+      ? early
+      : look(
+          recordOutcomes(early.state, [
+            { kind: "deploy", chain: SECOND.id, at: instant(NOW), flipped: true, reloaded: true, fault: null },
+          ]),
+          sight(SECOND, SECOND, SECOND, FIRST.records),
+          1,
+        );
+    expect(published.actions).toContainEqual(expect.objectContaining({ kind: "publish", add: SECOND.records }));
+    const later = look(published.state, sight(SECOND, SECOND, SECOND, both), 2);
+    const alarm = later.refusals.find((refusal) => refusal.code === "LIVE_MISMATCH");
+    expect(alarm?.until).toBe(NOW + 2 * 60_000 + 3_600_000);
+  });
+
+  test("leaves a warning that outlasts it, until a later rollover was not run past", () => {
+    const both = [...FIRST.records, ...SECOND.records];
+    const after = sight(SECOND, SECOND, SECOND, both);
+    const calm = look(look(early.state, after, 2).state, after, 300);
+    expect(codes(calm)).not.toContain("LIVE_MISMATCH");
+    expect(codes(calm)).toContain("DEPLOY_BYPASSED");
+    const aging: RolloverState = {
+      ...calm.state,
+      phase: { phase: "aging", current: FIRST.id, next: SECOND.id, seenEverywhereAt: instant(NOW) },
+    };
+    expect(codes(look(aging, sight(SECOND, FIRST, FIRST, both), 310))).not.toContain("DEPLOY_BYPASSED");
+  });
+
+  test("is not suspected while everything goes its way", () => {
+    const waiting = look(settled(), sight(SECOND, FIRST, FIRST, FIRST.records), 0);
+    expect(codes(waiting)).not.toContain("LIVE_MISMATCH");
+    expect(codes(waiting)).not.toContain("DEPLOY_BYPASSED");
+  });
+
+  test("is not suspected of a renewal that keeps the key", () => {
+    const sameKey = { ...SECOND, certificates: FIRST.certificates, records: FIRST.records };
+    const result = look(settled(), sight(sameKey, FIRST, sameKey, FIRST.records), 0);
+    expect(codes(result)).not.toContain("DEPLOY_BYPASSED");
+  });
+});
