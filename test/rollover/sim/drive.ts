@@ -33,6 +33,7 @@ export interface Run {
 export interface Tampering {
   readonly rules?: Rules;
   readonly observation?: (seen: Observation, state: RolloverState | null) => Observation;
+  readonly memory?: (after: RolloverState, before: RolloverState | null) => RolloverState;
 }
 
 export function policyOf(history: History, world: World): Policy {
@@ -78,12 +79,13 @@ class Play {
     const truth = world.observe();
     const seen = tampering.observation?.(truth, this.state) ?? truth;
     const now = world.wall();
-    const result = step(this.state, seen, policy, now, tampering.rules ?? RULES);
-    this.#examine(result, seen, policy);
+    const stepped = step(this.state, seen, policy, now, tampering.rules ?? RULES);
+    this.#examine(stepped, seen, policy);
+    const result = { ...stepped, state: tampering.memory?.(stepped.state, this.state) ?? stepped.state };
     if (crash !== "before-save") {
       this.state = result.state;
       this.last = result;
-      for (const owner of world.owners) if (owner.blindUntil <= world.now) owner.target.looked();
+      world.looked();
       if (crash !== "before-perform") this.#perform(result, crash);
     }
     const { phase } = (this.state ?? result.state).phase;
@@ -174,7 +176,7 @@ class Play {
       if ((phase?.phase === "held" && phase.restoring === null) || stuck) {
         this.#steer(this.state && resume(this.state, world.wall()));
       }
-      if (!wasCalm || !world.calm()) continue;
+      if (!wasCalm || !world.calm() || stuck) continue;
       const offered = world.source.id === this.state?.rejected ? null : world.source.id;
       if (phase?.phase === "stable" && phase.current === (offered ?? phase.current) && this.#quiet()) return;
     }

@@ -184,6 +184,15 @@ export class World {
     }
   }
 
+  /** A look at the world was saved. */
+  looked(): void {
+    for (const zone of this.zones) {
+      const blind = this.owners.some((owner) => owner.target === zone && owner.blindUntil > this.now);
+      if (!blind) zone.looked();
+    }
+    this.check();
+  }
+
   /** Nothing is on its way any more: every server has the newest version, every worker its chain. */
   calm(): boolean {
     return (

@@ -16,6 +16,8 @@ export interface Version {
   readonly serial: number;
   /** What somebody else took away by hand: with these it would be right. */
   readonly lost: readonly RecordText[];
+  /** Made by hand, or on top of such a one, and failing a chain in service ever since. */
+  readonly botched: boolean;
 }
 
 interface Server {
@@ -75,7 +77,7 @@ export class Zone {
     this.#lags = options.lags;
     this.#hiddenPrimary = options.hiddenPrimary;
     this.#isBroken = isBroken;
-    this.primary = { records: options.records, ttl: options.ttl, serial: 1, lost: [] };
+    this.primary = { records: options.records, ttl: options.ttl, serial: 1, lost: [], botched: false };
     for (const record of options.records) this.byHand.add(record);
     this.servers = [];
     for (let count = 0; count < options.servers; count++) this.addServer();
@@ -131,7 +133,9 @@ export class Zone {
       const without = version.records.filter((record) => !this.byHand.has(record));
       const excused =
         this.#isBroken(version.records) &&
-        (!this.#isBroken([...version.records, ...version.lost]) || !this.#isBroken([...without, ...version.lost]));
+        (version.botched ||
+          !this.#isBroken([...version.records, ...version.lost]) ||
+          !this.#isBroken([...without, ...version.lost]));
       this.served.push({ key, records: version.records, lifetime, from: this.now, to: null, excused });
     }
   }
@@ -168,7 +172,7 @@ export class Zone {
       this.#lost.delete(record);
     }
     const records = [...this.primary.records.filter((record) => !remove.includes(record)), ...add];
-    this.#change(records, add.length > 0 ? change.ttl : this.primary.ttl);
+    this.#change(records, add.length > 0 ? change.ttl : this.primary.ttl, this.primary.botched);
     return true;
   }
 
@@ -179,12 +183,18 @@ export class Zone {
       this.#lost.delete(record);
       if (!this.primary.records.includes(record)) this.byHand.add(record);
     }
-    this.#change([...this.primary.records.filter((record) => !remove.includes(record)), ...add], ttl);
+    this.#change([...this.primary.records.filter((record) => !remove.includes(record)), ...add], ttl, true);
   }
 
-  #change(records: readonly RecordText[], ttl: number): void {
+  #change(records: readonly RecordText[], ttl: number, byHand: boolean): void {
     const lost = [...this.#lost];
-    this.primary = { records: [...new Set(records)].sort(), ttl, serial: this.primary.serial + 1, lost };
+    this.primary = {
+      records: [...new Set(records)].sort(),
+      ttl,
+      serial: this.primary.serial + 1,
+      lost,
+      botched: byHand && this.#isBroken(records),
+    };
     for (const server of this.servers) {
       const index = this.#hiddenPrimary ? server.lagIndex : server.lagIndex - 1;
       const lag = index < 0 ? 0 : (this.#lags[index % Math.max(1, this.#lags.length)] ?? 0);
@@ -200,7 +210,7 @@ export class Zone {
     if (server === undefined || server.dead) return;
     const lost = this.current(server).records;
     const records = lost.slice(0, keeps);
-    server.relapse = { version: { records, ttl: this.primary.ttl, serial: 1, lost }, looks };
+    server.relapse = { version: { records, ttl: this.primary.ttl, serial: 1, lost, botched: false }, looks };
     this.note();
   }
 
