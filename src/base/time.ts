@@ -43,6 +43,11 @@ export function formatInstant(at: Instant): string {
   return new Date(at).toISOString().replace(".000Z", "Z");
 }
 
+/** The same without milliseconds, for people. */
+export function formatSecond(at: Instant): string {
+  return formatInstant(instant(Math.floor(at / 1000) * 1000));
+}
+
 /** RFC 3339 date and time, or a plain date (midnight UTC), or Unix seconds as `@1790000000`. */
 export function parseInstant(text: string): Result<Instant, string> {
   const unix = /^@(\d{1,11})$/.exec(text);

@@ -37,6 +37,19 @@ function arity(usage: string): readonly [least: number, most: number] {
   return [words.filter((word) => word.startsWith("<")).length, most];
 }
 
+/** Index of the first word that is neither a flag nor the value of one; -1 without any. */
+function firstPositional(words: readonly string[], shapes: readonly FlagShape[]): number {
+  let isValue = false;
+  return words.findIndex((word) => {
+    if (isValue) {
+      isValue = false;
+      return false;
+    }
+    isValue = shapes.some(({ long, takesValue }) => takesValue && word === `--${long}`);
+    return !word.startsWith("-");
+  });
+}
+
 /** Null: let commander have it. */
 export function quickParse(argv: readonly string[]): QuickCall | null {
   const [word, ...rest] = argv;
@@ -44,8 +57,8 @@ export function quickParse(argv: readonly string[]): QuickCall | null {
   if (verb === undefined) return null;
   const shapes = [...(verb.flags ?? []), ...GLOBAL_FLAGS].map(shapeOf);
   // What follows the first argument of a hook belongs to the caller, whatever it looks like.
-  const cut = verb.passThrough ? rest.findIndex((part) => !part.startsWith("-")) + 1 : rest.length;
-  if (verb.passThrough && cut !== 1) return null;
+  const cut = verb.passThrough ? firstPositional(rest, shapes) + 1 : rest.length;
+  if (cut === 0 && verb.passThrough) return null;
   try {
     const { values, positionals } = parseArgs({
       args: rest.slice(0, cut),

@@ -1,5 +1,5 @@
 /** How each phase moves on after the deployment: confirming, withdrawing, and held. */
-import { addSeconds, formatDuration, formatInstant, instant, seconds, secondsBetween } from "../base/time.ts";
+import { addSeconds, formatDuration, formatSecond, instant, seconds, secondsBetween } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { Action } from "./actions.ts";
@@ -157,7 +157,7 @@ export function advanceConfirming(scene: Scene, before: Confirming): Turn {
     ];
     if (until <= scene.now && closing.length === 0 && published.actions.length === 0) {
       const next = { phase: "withdrawing", obsolete: phase.obsolete, current: phase.current } as const;
-      return moveTo(withPhase, next, "withdrawing", `proven since ${formatInstant(phase.confirmedAt)}`);
+      return moveTo(withPhase, next, "withdrawing", `proven since ${formatSecond(phase.confirmedAt)}`);
     }
     refusals.push(...closing, ...retireRefusal(scene, until));
   } else if (failures.length === 0) {

@@ -94,7 +94,10 @@ function catchingUp(observation: Observation, policy: Policy, now: Instant): Wor
     const together =
       answers.length === owner.servers.filter((server) => !server.excluded).length &&
       answers.every((said) => sameSet(union(said.records), union(newest.records)));
-    if (together) return [];
+    // A resolver that still answers from its cache follows when the TTL has run out.
+    const cached = "fault" in owner.validated ? null : union(owner.validated.records);
+    if (together && cached !== null && sameSet(cached, union(newest.records))) return [];
+    if (together) return [{ at: addSeconds(now, newest.ttl), owner: owner.owner, records: union(newest.records) }];
     return [{ at: addSeconds(now, policy.propagationDelay), owner: owner.owner, records: union(newest.records) }];
   });
 }

@@ -2,7 +2,7 @@
  * The three gates of every transition: policy (is it wanted and sound), DANE safety (may caches hold an RRset that the
  * servers would then fail), time (has the wait run). Each says why not as {@link Refusal}s; none means open.
  */
-import { addSeconds, formatDuration, formatInstant, instant, secondsBetween } from "../base/time.ts";
+import { addSeconds, formatDuration, formatSecond, instant, secondsBetween } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
@@ -82,9 +82,9 @@ export function policyGate(scene: Scene, next: ChainFacts): readonly Refusal[] {
     refusals.push(refuse("the source offers it no more and no copy of it was kept"));
   }
   if (next.notBefore > scene.now) {
-    refusals.push(refuse(`not valid before ${formatInstant(next.notBefore)}`, next.notBefore));
+    refusals.push(refuse(`not valid before ${formatSecond(next.notBefore)}`, next.notBefore));
   }
-  if (next.notAfter <= scene.now) refusals.push(refuse(`expired on ${formatInstant(next.notAfter)}`));
+  if (next.notAfter <= scene.now) refusals.push(refuse(`expired on ${formatSecond(next.notAfter)}`));
   return refusals;
 }
 
@@ -123,7 +123,7 @@ export function serverGate(scene: Scene, wanted: readonly RecordText[]): readonl
       if (condition === "in-sync") return [];
       const known = owner?.servers.find((one) => one.server === server.server && one.address === server.address);
       const since = known?.condition === condition ? known.conditionSince : scene.now;
-      const text = `${server.server} (${server.address}) ${detail}, since ${formatInstant(since)}`;
+      const text = `${server.server} (${server.address}) ${detail}, since ${formatSecond(since)}`;
       return [{ gate: "dane", code: SERVER_CODES[condition], until: null, detail: `${displayName(name)}: ${text}` }];
     });
   });

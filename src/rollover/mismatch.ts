@@ -4,7 +4,7 @@
  * put the certificate there.
  */
 import { displayName } from "../dns/name.ts";
-import { formatInstant, instant } from "../base/time.ts";
+import { formatSecond, instant } from "../base/time.ts";
 import { chainOf, describeChain, livePresented } from "./gates.ts";
 import type { Scene } from "./gates.ts";
 import { entryExpires } from "./horizon.ts";
@@ -49,7 +49,7 @@ export function bypassedSince(before: RolloverState, scene: Scene): RolloverStat
 
 export function bypassRefusals(state: RolloverState): readonly Refusal[] {
   if (state.bypassedAt === null) return [];
-  const detail = `a renewed certificate was on the wire before it was deployed, at ${formatInstant(state.bypassedAt)}`;
+  const detail = `a renewed certificate was on the wire before it was deployed, at ${formatSecond(state.bypassedAt)}`;
   return [{ gate: "policy", code: "DEPLOY_BYPASSED", until: null, detail }];
 }
 

@@ -33,7 +33,7 @@ const contenders = [
   {
     name: "hook certbot",
     goal: 1.4,
-    argv: [program, "hook", "certbot", "--state-dir", state],
+    argv: [program, "hook", "--state-dir", state, "certbot"],
     env: { RENEWED_LINEAGE: live },
   },
   { name: "tick (idle)", goal: 1.4, argv: [program, "tick", ...global], spool: true },

@@ -29,6 +29,7 @@ const UNDERSTOOD: readonly string[] = [
   "tick --config /tmp/a.toml --state-dir=/tmp/s -q",
   "hook certbot",
   "hook certbot --anything -x y",
+  "hook --state-dir /tmp/s -q certbot --state-dir /tmp/other",
   "hook dehydrated deploy_cert mx.example.org key.pem",
   "tlsa cert.pem chain.pem --params=3_1_1 --params 2_1_1 --name mx.example.org --port 25 --json",
   "verify mx.example.org:25 --address 192.0.2.1 --address 2001:db8::1 --no-color",
