@@ -21,7 +21,9 @@ export function mismatchRefusals(scene: Scene): readonly Refusal[] {
     if (refused.length === 0) return [];
     const ends = refused.map((entry) => entryExpires(entry, owner, scene.policy, scene.rules));
     const known = ends.filter((end) => end !== null);
-    const until = known.length === ends.length ? instant(Math.max(...known)) : null;
+    const last = known.length === ends.length ? instant(Math.max(...known)) : null;
+    // Past only while the zone cannot be looked at: then nobody knows.
+    const until = last !== null && last > scene.now ? last : null;
     const held = [...new Set(refused.flatMap((entry) => entry.records))].map((record) => `${record.slice(0, 18)}…`);
     const what = `${endpoint.endpoint} at ${endpoint.address} presents ${describeChain(scene, presents.id)}`;
     const detail = `${what}, but caches may hold ${displayName(owner.owner)} with ${held.join(", ")} alone`;

@@ -110,8 +110,8 @@ function urgentRecords(
 }
 
 /** With records of others at the name their TTL counts too: the larger one serves both. */
-function publishingTtl(scene: Scene, owner: OwnerState): Seconds {
-  const foreign = without(servedRecords(owner), owner.ours).length > 0;
+function publishingTtl(scene: Scene, owner: OwnerState, add: readonly RecordText[]): Seconds {
+  const foreign = without(servedRecords(owner), union(owner.ours, add)).length > 0;
   const served = owner.servers.filter((server) => !server.excluded && (server.records?.length ?? 0) > 0);
   return seconds(Math.max(scene.policy.ttl, ...(foreign ? served.map((server) => server.ttl) : [])));
 }
@@ -133,7 +133,7 @@ function publishAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[
   // What clients need at this moment is published whoever objects.
   const urgent = urgentRecords(scene, answers, missing);
   const publish = (add: readonly RecordText[], refusal: Refusal | null): PublicationAt => {
-    const ttl = publishingTtl(scene, owner);
+    const ttl = publishingTtl(scene, owner, add);
     const { finalOwner, zone } = owner;
     const journalled = { ...owner, ours: union(owner.ours, add), coming: union(owner.coming, add) };
     return {

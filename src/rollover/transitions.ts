@@ -1,5 +1,5 @@
 /** How each phase moves on, up to the deployment: stable, announcing, aging, deploying. */
-import { addSeconds, formatInstant, instant } from "../base/time.ts";
+import { addSeconds, formatSecond, instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import type { Action } from "./actions.ts";
 import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
@@ -20,7 +20,7 @@ import {
 import type { Scene } from "./gates.ts";
 import { servedRecords } from "./horizon.ts";
 import { nothingPublished, publication, removableRecords, wantedRecords } from "./publication.ts";
-import { clientAccepts, combinationOf, matchedCombinations, matchesChain, union } from "./records.ts";
+import { clientAccepts, combinationOf, matchedCombinations, union } from "./records.ts";
 import type { ActivePhase, Refusal } from "./state.ts";
 import { moveTo, wakeAtPollOr } from "./turn.ts";
 import type { Turn } from "./turn.ts";
@@ -74,7 +74,7 @@ function storeAction(scene: Scene, next: ChainId): readonly Action[] {
 /** A wait that ends after the current certificate does is worth an alarm, never an early swap. */
 function deadlineRefusals(current: ChainFacts | null, until: Instant): readonly Refusal[] {
   if (current === null || until < current.notAfter) return [];
-  const detail = `the current certificate expires ${formatInstant(current.notAfter)}, the wait ends ${formatInstant(until)}`;
+  const detail = `the current certificate expires ${formatSecond(current.notAfter)}, the wait ends ${formatSecond(until)}`;
   return [{ gate: "time", code: "DEADLINE_NEAR", until: null, detail }];
 }
 
@@ -82,7 +82,9 @@ function deadlineRefusals(current: ChainFacts | null, until: Instant): readonly 
 function enrol(scene: Scene): Turn {
   const { source, deployed } = scene.observation;
   if (deployed !== null) {
-    const phase = { phase: "stable", current: deployed.id } as const;
+    // Deployed by whomever, perhaps by ourselves before our memory was lost: then the services may not have read it yet.
+    const isLive = livePresented(scene) === deployed.id;
+    const phase = isLive ? ({ phase: "stable", current: deployed.id } as const) : leftoverPhase(scene, deployed.id);
     return moveTo(scene, phase, "enrolled", `the deployed directory holds ${describeChain(scene, deployed.id)}`);
   }
   const refusals =
@@ -166,17 +168,15 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
 }
 
 /**
- * Records of ours that the current chain needs no more (the configured parameters changed) but still matches, in a
- * combination in which `next` has none: with them in DNS the swap would break that combination (RFC 7671 §8).
+ * Records of ours that neither chain needs, in a combination in which `next` has none (the configured parameters
+ * changed): with them in DNS the swap would break that combination (RFC 7671 §8).
  */
 export function obstacles(scene: Scene, current: ChainFacts | null, next: ChainFacts): readonly RecordText[] {
   if (current === null) return [];
   const keep = union(current.records, next.records);
   return scene.state.owners.flatMap((owner) => {
     const matched = matchedCombinations(union(servedRecords(owner), next.records), next.certificates);
-    return removableRecords(owner, keep).filter(
-      (record) => matchesChain(record, current.certificates) && !matched.has(combinationOf(record)),
-    );
+    return removableRecords(owner, keep).filter((record) => !matched.has(combinationOf(record)));
   });
 }
 
@@ -200,6 +200,14 @@ function superseded(scene: Scene, phase: PhaseOf<"announcing" | "aging" | "deplo
   if (source.outcome === "failed" || source.faults.length > 0 || source.chain.id === phase.next) return null;
   const { id } = source.chain;
   if (id === scene.state.rejected) return null;
+  if (phase.current === null) {
+    return moveTo(
+      scene,
+      { phase: "stable", current: null },
+      "superseded",
+      "a newer certificate before the first deployment",
+    );
+  }
   if (id === phase.current) {
     const detail = `the source offers the current certificate again`;
     return moveTo(scene, { phase: "stable", current: id }, "given-up", detail);
@@ -212,19 +220,20 @@ export function advanceAnnouncing(scene: Scene, phase: PhaseOf<"announcing">): T
   const other = superseded(scene, phase);
   if (other !== null) return other;
   const next = chainOf(scene, phase.next);
-  if (next === null) return lostNext(scene, phase);
+  if (next === null || isOutOfReach(scene, next.id)) return lostNext(scene, phase);
   const current = chainOf(scene, phase.current);
   if (isHarmless(scene, next, current) && policyGate(scene, next).length === 0) {
     const deploying = { phase: "deploying", current: phase.current, next: phase.next, flippedAt: null } as const;
     return moveTo(scene, deploying, "deploying", "no TLSA record has to change first");
   }
-  const inTheWay = scene.observation.deployed?.id === phase.current ? obstacles(scene, current, next) : [];
+  const { deployed } = scene.observation;
+  const inTheWay = deployed === null || deployed.id === phase.current ? obstacles(scene, current, next) : [];
   if (inTheWay.length > 0) {
     const detail = `${inTheWay.join(", ")} must be withdrawn first`;
     return moveTo(scene, { phase: "stable", current: phase.current }, "given-up", detail);
   }
   const leaving = leavingGate(scene, next.records);
-  if (leaving.length > 0 && current !== null && scene.observation.deployed?.id === current.id) {
+  if (leaving.length > 0 && current !== null && deployed?.id === current.id) {
     const why = leaving.map((refusal) => refusal.detail).join("; ");
     return moveTo(scene, { phase: "withdrawing", obsolete: null, current: current.id }, "withdrawing", why);
   }
@@ -238,7 +247,7 @@ export function advanceAnnouncing(scene: Scene, phase: PhaseOf<"announcing">): T
       scene,
       { phase: "aging", current: phase.current, next: phase.next, seenEverywhereAt },
       "seen-everywhere",
-      `every name server serves the records of ${describeChain(scene, phase.next)} since ${formatInstant(seenEverywhereAt)}`,
+      `every name server serves the records of ${describeChain(scene, phase.next)} since ${formatSecond(seenEverywhereAt)}`,
     );
   }
   const refusals = [...policyGate(scene, next), ...published.refusals, ...missing];
@@ -256,15 +265,21 @@ function clockStarts(owner: Scene["state"]["owners"][number], next: ChainFacts):
   return owner.clocks.filter((clock) => next.records.includes(clock.record)).map((clock) => clock.since);
 }
 
+/** The source went on to something that cannot be taken in its place, before a copy was kept: it can never be deployed. */
+function isOutOfReach(scene: Scene, next: ChainId): boolean {
+  const { source, stored } = scene.observation;
+  return source.outcome === "chain" && source.chain.id !== next && !stored.includes(next);
+}
+
 function lostNext(scene: Scene, phase: PhaseOf<"announcing" | "aging" | "deploying">): Turn {
-  return moveTo(scene, { phase: "stable", current: phase.current }, "given-up", "the next chain is not known any more");
+  return moveTo(scene, { phase: "stable", current: phase.current }, "given-up", "of the next chain no copy is left");
 }
 
 export function advanceAging(scene: Scene, phase: PhaseOf<"aging">): Turn {
   const other = superseded(scene, phase);
   if (other !== null) return other;
   const next = chainOf(scene, phase.next);
-  if (next === null) return lostNext(scene, phase);
+  if (next === null || isOutOfReach(scene, next.id)) return lostNext(scene, phase);
   const current = chainOf(scene, phase.current);
   const ends = scene.state.owners.map((owner) => agedAt(scene, owner, next.records));
   if (ends.some((end) => end === null)) {

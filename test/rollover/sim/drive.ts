@@ -80,7 +80,7 @@ class Play {
     const seen = tampering.observation?.(truth, this.state) ?? truth;
     const now = world.wall();
     const stepped = step(this.state, seen, policy, now, tampering.rules ?? RULES);
-    this.#examine(stepped, seen, policy);
+    this.#examine(stepped, seen, policy);globalThis.TRACE?.push(this.ticks+" "+JSON.stringify(stepped.state.phase)+" link "+world.deployed?.slice(-2)+" live "+world.hosts.map(x=>x.presents.slice(-2))+" "+stepped.events.map(e=>e.event)+" A:"+stepped.actions.map(a=>a.kind)+" R:"+stepped.refusals.map(x=>x.code));
     const result = { ...stepped, state: tampering.memory?.(stepped.state, this.state) ?? stepped.state };
     if (crash !== "before-save") {
       this.state = result.state;
@@ -140,6 +140,8 @@ class Play {
       case "abort":
         return this.#steer(state && abort(state, now));
       case "state-lost":
+        // What was asked for and is on its way cannot be known to anybody either.
+        if (!world.calm()) return;
         this.state = null;
         for (const zone of world.zones) for (const record of zone.published) zone.byHand.add(record);
         return;
@@ -173,7 +175,8 @@ class Play {
       this.tick("no");
       const phase = this.state?.phase;
       const stuck = this.state?.owners.some((owner) => owner.reverted >= 2) === true;
-      if ((phase?.phase === "held" && phase.restoring === null) || stuck) {
+      const patient = count < ticks / 4;
+      if ((phase?.phase === "held" && (phase.restoring === null || !patient)) || stuck) {
         this.#steer(this.state && resume(this.state, world.wall()));
       }
       if (!wasCalm || !world.calm() || stuck) continue;

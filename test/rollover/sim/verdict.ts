@@ -18,6 +18,8 @@ function unrest(_history: History, { world, state, phases, last }: Run): readonl
   const trail = `${phases.slice(-6).join(" ")}: ${last?.refusals.map(({ code, detail }) => `${code} ${detail}`).join("; ") ?? ""}`;
   if (state?.phase.phase !== "stable") return [`not at rest: ${trail}`];
   const { current } = state.phase;
+  // Aborted before anything was ever deployed.
+  if (current === null && state.rejected === world.source.id) return [];
   if (current !== world.source.id && state.rejected !== world.source.id) return [`not the newest: ${trail}`];
   const facts = current === null ? null : world.chains.get(current);
   if (facts === undefined || facts === null) return [`no chain: ${trail}`];

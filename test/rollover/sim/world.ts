@@ -237,11 +237,11 @@ export class World {
       const { records } = zone.primary;
       const meant = (record: string): boolean => PARAMETERS[this.parameters].some((kind) => record.startsWith(kind));
       const left = records.filter((record) => meant(record) || !zone.byHand.has(record));
-      if (left.length > 0)
-        zone.edit(
-          [],
-          records.filter((record) => !left.includes(record)),
-        );
+      const harmless = !this.hosts.some((host) =>
+        refuses(left, this.#matchingOf(host.presents), [...this.#matching.values()]),
+      );
+      const gone = records.filter((record) => !left.includes(record));
+      if (left.length > 0 && harmless) zone.edit([], gone);
     }
     // And reloads the services, as ENDPOINT_UNPROVEN suggests.
     for (const host of this.hosts) if (host.own && this.deployed !== null) host.presents = this.deployed;
