@@ -128,16 +128,26 @@ export function happen(world: World, { what, amount }: Incident, serial: number)
   const zone = owner.target;
   const inMilliseconds = world.now + amount * 1000;
   switch (what) {
-    case "renew":
-      return renewal(world, serial, { key: serial });
-    case "renew-same-key":
-      return renewal(world, serial, {});
-    case "renew-old-key":
-      return renewal(world, serial, { key: 1 + (amount % serial) });
-    case "renew-issuer":
-      return renewal(world, serial, { issuer: 900 + (amount % 3), ...(amount % 2 === 0 ? { key: serial } : {}) });
-    case "renew-early":
-      return renewal(world, serial, { key: serial, early: amount });
+    case "renew": {
+      renewal(world, serial, { key: serial });
+      return;
+    }
+    case "renew-same-key": {
+      renewal(world, serial, {});
+      return;
+    }
+    case "renew-old-key": {
+      renewal(world, serial, { key: 1 + (amount % serial) });
+      return;
+    }
+    case "renew-issuer": {
+      renewal(world, serial, { issuer: 900 + (amount % 3), ...(amount % 2 === 0 ? { key: serial } : {}) });
+      return;
+    }
+    case "renew-early": {
+      renewal(world, serial, { key: serial, early: amount });
+      return;
+    }
     case "source-back":
       if (world.deployed !== null) world.source = world.chains.get(world.deployed) ?? world.source;
       return;
@@ -154,22 +164,33 @@ export function happen(world: World, { what, amount }: Incident, serial: number)
       if (server && zone.servers.some((other) => other !== server && !other.dead)) server.dead = true;
       return;
     }
-    case "server-added":
-      return zone.addServer();
-    case "server-relapses":
-      return zone.relapse(amount, amount % 3, 1 + (amount % 4));
+    case "server-added": {
+      zone.addServer();
+      return;
+    }
+    case "server-relapses": {
+      zone.relapse(amount, amount % 3, 1 + (amount % 4));
+      return;
+    }
     case "zone-unknown":
       owner.blindUntil = inMilliseconds;
       return;
     case "alias-moves":
-      return world.moveAlias(owner, amount % 3 > 0);
+      // From servers that were never heard nobody learns what caches hold.
+      if (zone.servers.some((server) => server.silentUntil > world.now)) return;
+      {
+        world.moveAlias(owner, amount % 3 > 0);
+        return;
+      }
     case "host-down": {
       const host = world.hosts[amount % world.hosts.length];
       if (host) host.downUntil = inMilliseconds;
       return;
     }
-    case "peers-follow":
-      return world.peersFollow();
+    case "peers-follow": {
+      world.peersFollow();
+      return;
+    }
     case "reload-breaks":
       world.reloadFails = true;
       return;
@@ -179,20 +200,28 @@ export function happen(world: World, { what, amount }: Incident, serial: number)
     case "publisher-mute":
       world.publisher = "mute";
       return;
-    case "mended":
-      return world.mend();
-    case "ttl-edited":
-      return zone.edit([], [], [20, 60, 120, 300][amount % 4]);
+    case "mended": {
+      world.mend();
+      return;
+    }
+    case "ttl-edited": {
+      zone.edit([], [], [20, 60, 120, 300][amount % 4]);
+      return;
+    }
     case "record-deleted": {
       const record = zone.primary.records[amount % Math.max(1, zone.primary.records.length)];
-      return zone.edit([], record === undefined ? [] : [record]);
+      zone.edit([], record === undefined ? [] : [record]);
+      return;
     }
     case "record-added": {
       const facts = [...world.chains.values()][amount % world.chains.size];
-      return facts === undefined ? undefined : zone.edit(recordsOf(facts, "311"), []);
+      if (facts !== undefined) zone.edit(recordsOf(facts, "311"), []);
+      return;
     }
     case "garbage-edited":
-      return zone.primary.records.includes(GARBAGE) ? zone.edit([], [GARBAGE]) : zone.edit([GARBAGE], []);
+      if (zone.primary.records.includes(GARBAGE)) zone.edit([], [GARBAGE]);
+      else zone.edit([GARBAGE], []);
+      return;
     case "files-lost":
       for (const id of world.stored) if (id !== world.deployed) world.stored.delete(id);
       return;
