@@ -21,7 +21,7 @@ import type { EndpointObservation } from "./observation.ts";
 import { nothingPublished, publication, removableRecords, wantedRecords } from "./publication.ts";
 import { clientAccepts, sameSet, union, without } from "./records.ts";
 import type { ActivePhase, HoldReason, OwnerState, Phase, Refusal } from "./state.ts";
-import { obstacles } from "./transitions.ts";
+import { linkMoved, obstacles } from "./transitions.ts";
 import { moveTo, wakeAtPollOr } from "./turn.ts";
 import type { Turn } from "./turn.ts";
 
@@ -115,7 +115,9 @@ function giveUp(scene: Scene, phase: Confirming, failures: readonly Refusal[]): 
   if (scene.now < deadline || (wrong.length === 0 && !down)) return null;
   const foreign = wrong.some(({ presents }) => presents.outcome === "chain" && presents.id !== phase.obsolete);
   const reason: HoldReason = foreign ? "FOREIGN_CHAIN_SERVED" : "CONFIRM_FAILED";
-  const restorable = !foreign && obsolete !== null && scene.observation.stored.includes(obsolete.id);
+  // An aborted chain is not put back: the way back from it is what did not work.
+  const isOld = obsolete !== null && obsolete.id !== scene.state.rejected;
+  const restorable = !foreign && isOld && scene.observation.stored.includes(obsolete.id);
   const detail = failures.map((failure) => failure.detail).join("; ");
   const held: Held = {
     phase: "held",
@@ -132,7 +134,8 @@ export function advanceConfirming(scene: Scene, before: Confirming): Turn {
   if (current === null)
     return moveTo(scene, { phase: "stable", current: before.current }, "given-up", "the chain is not known");
   // While only leftovers are tidied up nothing was deployed: a new certificate need not wait for that.
-  const interrupted = before.obsolete === null ? renewal(scene, current) : null;
+  const interrupted =
+    linkMoved(scene, before.current, [before.current]) ?? (before.obsolete === null ? renewal(scene, current) : null);
   if (interrupted !== null) return interrupted;
   const failures = unproven(scene, current);
   const phase = countRound(scene, before, failures);
@@ -243,6 +246,8 @@ export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
   const current = chainOf(scene, phase.current);
   if (current === null)
     return moveTo(scene, { phase: "stable", current: phase.current }, "given-up", "the chain is not known");
+  const moved = linkMoved(scene, phase.current, [phase.current]);
+  if (moved !== null) return moved;
   const keep = current.records;
   if (scene.state.owners.every((owner) => isTidy(owner, keep))) {
     const gone = scene.state.owners.map((owner) => ({

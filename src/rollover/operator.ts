@@ -22,16 +22,16 @@ export function hold(state: RolloverState, now: Instant, detail: string): Result
   return success(enter(state, phase, now));
 }
 
-/** Goes on after a hold; after a failed deployment the gates are asked again and the deployment is tried again. */
+/**
+ * Goes on after a hold; after a failed deployment the gates are asked again and the deployment is tried again. When it
+ * is not held: takes back an abort, and forgets that others removed our records.
+ */
 export function resume(state: RolloverState, now: Instant): Result<RolloverState, Fault> {
-  const cleared: RolloverState = {
-    ...state,
-    rejected: null,
-    owners: state.owners.map((owner) => ({ ...owner, reverted: 0 })),
-  };
-  if (state.phase.phase === "held") return success(enter(cleared, state.phase.resume, now));
+  const owners = state.owners.map((owner) => ({ ...owner, reverted: 0 }));
+  // What was aborted stays aborted until a second word.
+  if (state.phase.phase === "held") return success({ ...enter(state, state.phase.resume, now), owners });
   const lifted = state.rejected !== null || state.owners.some((owner) => owner.reverted > 0);
-  if (lifted) return success(cleared);
+  if (lifted) return success({ ...state, rejected: null, owners });
   return failure(fault("NOT_APPLICABLE", "it is not held", "daneward status CERT shows what it waits for"));
 }
 

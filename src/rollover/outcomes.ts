@@ -57,7 +57,9 @@ function deployed(state: RolloverState, outcome: DeployOutcome): RolloverState {
   }
   // The files are in place but a service may not have read them: put the old ones back and let a person look. Free,
   // because the old records are still in every cache.
-  const current = state.chains.find((chain) => chain.id === phase.current);
+  // On the way back from an aborted chain there is nothing older: the way back itself is tried again.
+  const safe = phase.current === state.rejected ? phase.next : phase.current;
+  const current = state.chains.find((chain) => chain.id === safe);
   return {
     ...state,
     phaseSince: outcome.at,

@@ -120,11 +120,11 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
   if (current === null) return enrol(scene);
   const chain = chainOf(scene, current);
   const { deployed, source } = scene.observation;
-  if (deployed !== null && deployed.id === scene.state.rejected && scene.observation.stored.includes(current)) {
-    const phase = { phase: "deploying", current: deployed.id, next: current, flippedAt: null } as const;
-    return moveTo(scene, phase, "deploying", `${describeChain(scene, deployed.id)} was aborted: the way back`);
-  }
   if (deployed !== null && deployed.id !== current) {
+    if (deployed.id === scene.state.rejected && scene.observation.stored.includes(current)) {
+      const back = { phase: "deploying", current: deployed.id, next: current, flippedAt: null } as const;
+      return moveTo(scene, back, "deploying", `${describeChain(scene, deployed.id)} was aborted: the way back`);
+    }
     const detail = `the deployed link was moved to ${describeChain(scene, deployed.id)} by somebody else`;
     return moveTo(scene, leftoverPhase(scene, deployed.id), "deployed-changed", detail);
   }
@@ -217,7 +217,7 @@ function superseded(scene: Scene, phase: PhaseOf<"announcing" | "aging" | "deplo
 }
 
 export function advanceAnnouncing(scene: Scene, phase: PhaseOf<"announcing">): Turn {
-  const other = superseded(scene, phase);
+  const other = superseded(scene, phase) ?? linkMoved(scene, phase.current, [phase.current, phase.next]);
   if (other !== null) return other;
   const next = chainOf(scene, phase.next);
   if (next === null || isOutOfReach(scene, next.id)) return lostNext(scene, phase);
@@ -265,6 +265,17 @@ function clockStarts(owner: Scene["state"]["owners"][number], next: ChainFacts):
   return owner.clocks.filter((clock) => next.records.includes(clock.record)).map((clock) => clock.since);
 }
 
+/**
+ * The deployed link shows a chain that has no part in this phase: a hand moved it, and any restart of a service makes it
+ * live. It is taken for the current chain, whose records are wanted, and what the source offers is announced anew.
+ */
+export function linkMoved(scene: Scene, current: ChainId | null, parts: readonly (ChainId | null)[]): Turn | null {
+  const { deployed } = scene.observation;
+  if (deployed === null || parts.includes(deployed.id)) return null;
+  const detail = `the deployed link was moved to ${describeChain(scene, deployed.id)} by somebody else`;
+  return moveTo(scene, { phase: "stable", current }, "given-up", detail);
+}
+
 /** The source went on to something that cannot be taken in its place, before a copy was kept: it can never be deployed. */
 function isOutOfReach(scene: Scene, next: ChainId): boolean {
   const { source, stored } = scene.observation;
@@ -276,7 +287,7 @@ function lostNext(scene: Scene, phase: PhaseOf<"announcing" | "aging" | "deployi
 }
 
 export function advanceAging(scene: Scene, phase: PhaseOf<"aging">): Turn {
-  const other = superseded(scene, phase);
+  const other = superseded(scene, phase) ?? linkMoved(scene, phase.current, [phase.current, phase.next]);
   if (other !== null) return other;
   const next = chainOf(scene, phase.next);
   if (next === null || isOutOfReach(scene, next.id)) return lostNext(scene, phase);

@@ -80,7 +80,7 @@ class Play {
     const seen = tampering.observation?.(truth, this.state) ?? truth;
     const now = world.wall();
     const stepped = step(this.state, seen, policy, now, tampering.rules ?? RULES);
-    this.#examine(stepped, seen, policy);globalThis.TRACE?.push(this.ticks+" "+JSON.stringify(stepped.state.phase)+" link "+world.deployed?.slice(-2)+" live "+world.hosts.map(x=>x.presents.slice(-2))+" "+stepped.events.map(e=>e.event)+" A:"+stepped.actions.map(a=>a.kind)+" R:"+stepped.refusals.map(x=>x.code));
+    this.#examine(stepped, seen, policy);
     const result = { ...stepped, state: tampering.memory?.(stepped.state, this.state) ?? stepped.state };
     if (crash !== "before-save") {
       this.state = result.state;
@@ -132,22 +132,22 @@ class Play {
     const now = world.wall();
     // What was served before the first look cannot be known to anybody.
     if (this.ticks === 0 && incident.what === "server-relapses") return;
-    switch (incident.what) {
-      case "hold":
-        return this.#steer(state && hold(state, now, "by hand"));
-      case "resume":
-        return this.#steer(state && resume(state, now));
-      case "abort":
-        return this.#steer(state && abort(state, now));
-      case "state-lost":
-        // What was asked for and is on its way cannot be known to anybody either.
-        if (!world.calm()) return;
-        this.state = null;
-        for (const zone of world.zones) for (const record of zone.published) zone.byHand.add(record);
-        return;
-      default:
-        happen(world, incident, (this.serial += 1));
-        world.check();
+    const { what } = incident;
+    if (what === "hold" || what === "resume" || what === "abort") {
+      this.#steer(
+        state &&
+          { hold: () => hold(state, now, "by hand"), resume: () => resume(state, now), abort: () => abort(state, now) }[
+            what
+          ](),
+      );
+    } else if (what === "state-lost") {
+      // What was asked for and is on its way cannot be known to anybody either.
+      if (!world.calm()) return;
+      this.state = null;
+      for (const zone of world.zones) for (const record of zone.published) zone.byHand.add(record);
+    } else {
+      happen(world, incident, (this.serial += 1));
+      world.check();
     }
   }
 

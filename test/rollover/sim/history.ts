@@ -209,6 +209,8 @@ export function happen(world: World, { what, amount }: Incident, serial: number)
       return;
     }
     case "record-deleted": {
+      // Of what was never seen before it went, nobody knows that caches hold it.
+      if (owner.blindUntil > world.now) return;
       const record = zone.primary.records[amount % Math.max(1, zone.primary.records.length)];
       zone.edit([], record === undefined ? [] : [record]);
       return;

@@ -226,6 +226,8 @@ export class World {
   moveAlias(owner: Owner, copy: boolean): void {
     const records = copy ? owner.target.primary.records : [];
     const until = this.now + owner.aliasTtl * 1000;
+    // What is left behind is reported and stays.
+    for (const record of owner.target.published) owner.target.byHand.add(record);
     owner.former.push({ zone: owner.target, until });
     owner.target = this.#zone(`x${String(this.zones.length)}._dane.example.test`, records);
     this.check();
