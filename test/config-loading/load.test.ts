@@ -139,7 +139,7 @@ describe("a good configuration", () => {
 
 describe("finding the files", () => {
   test.each([
-    { name: "the flag", given: "a.toml", env: { DANEWARD_CONFIG: "/b.toml" }, want: "/work/a.toml" },
+    { name: "the flag", given: "a.toml", env: { DANEWARD_CONFIG: "/b.toml" }, want: "/srv/a.toml" },
     { name: "the environment", given: undefined, env: { DANEWARD_CONFIG: "/b.toml" }, want: "/b.toml" },
     { name: "the default", given: undefined, env: {}, want: "/etc/daneward/daneward.toml" },
     {
@@ -149,7 +149,7 @@ describe("finding the files", () => {
       want: "/etc/daneward/daneward.toml",
     },
   ])("$name names the main file", ({ given, env, want }) => {
-    expect(configurationPath(given, { env, cwd: "/work" })).toBe(want);
+    expect(configurationPath(given, { env, cwd: "/srv" })).toBe(want);
   });
 
   test("a main file that is not there is CONFIG_MISSING", async () => {
