@@ -198,6 +198,64 @@ describe("told by hand", () => {
         ],
       },
     ],
+    [
+      "an abort while the reload fails keeps the link on the way back, and ends",
+      {
+        ...plain,
+        tickEvery: 15,
+        incidents: [
+          { at: 5, what: "reload-breaks", amount: 1 },
+          { at: 11, what: "renew-same-key", amount: 1 },
+          { at: 17, what: "abort", amount: 1 },
+          { at: 39, what: "resume", amount: 1 },
+        ],
+      },
+    ],
+    [
+      "an abort with no files to go back to ends at what is deployed",
+      {
+        ...plain,
+        tickEvery: 30,
+        peers: 1,
+        ttl: 20,
+        publishTtl: 20,
+        incidents: [
+          { at: 14, what: "renew", amount: 1 },
+          { at: 32, what: "files-lost", amount: 1 },
+          { at: 44, what: "abort", amount: 1 },
+        ],
+      },
+    ],
+    [
+      "a link moved by hand in the middle of a rollover is noticed before any service follows it",
+      {
+        ...plain,
+        servers: 1,
+        ttl: 20,
+        publishTtl: 20,
+        parameters: "312",
+        incidents: [
+          { at: 4, what: "renew", amount: 10 },
+          { at: 8, what: "renew", amount: 61 },
+          { at: 9, what: "record-added", amount: 110 },
+          { at: 15, what: "renew", amount: 106 },
+          { at: 37, what: "link-moved", amount: 261 },
+        ],
+      },
+    ],
+    [
+      "aliases that share one RRset share what is known of it",
+      {
+        ...plain,
+        owners: 2,
+        shared: true,
+        peers: 1,
+        incidents: [
+          { at: 10, what: "renew", amount: 1 },
+          { at: 30, what: "peers-follow", amount: 1 },
+        ],
+      },
+    ],
   ];
   test.each(stories)("%s", (_, history) => {
     expect(verdictOf(history)).toEqual({ safety: [], steps: [], liveness: [] });
