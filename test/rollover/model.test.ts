@@ -117,10 +117,6 @@ describe("told by hand", () => {
       },
     ],
     [
-      "a stronger digest does not hide the record of a peer",
-      { ...plain, peers: 1, before: ["live"], incidents: [{ at: 5, what: "reconfigured", amount: 3 }] },
-    ],
-    [
       "with new parameters the old combination goes before a new key comes",
       {
         ...plain,
@@ -149,10 +145,6 @@ describe("told by hand", () => {
         before: ["garbage"],
         incidents: [10, 14, 18, 22, 26].map((at) => ({ at, what: "record-deleted", amount: 1 })),
       },
-    ],
-    [
-      "a record that vanished from the primary comes back before the secondaries have lost it",
-      { ...plain, lags: [400], incidents: [{ at: 20, what: "record-deleted", amount: 2 }] },
     ],
     [
       "a key that is being withdrawn and comes back is announced anew",
