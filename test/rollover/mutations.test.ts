@@ -8,6 +8,8 @@ import type { Tampering } from "./sim/drive.ts";
 import { histories } from "./sim/history.ts";
 import { MUTANTS } from "./sim/mutants.ts";
 
+/** The same histories at every run: whether a mutant is found must not be a matter of luck. */
+const SEED = 20_261_122;
 const RUNS = Number(process.env["DANEWARD_MODEL_RUNS"] ?? 250);
 
 /** A core that is wrong on purpose must be found out: else the property of the model proves nothing. */
@@ -20,7 +22,7 @@ describe("the virtual world catches a core in which", () => {
           const staged = stage?.(history) ?? history;
           expect(play(staged, make(staged)).world.failures).toEqual([]);
         }),
-        { numRuns: 600, endOnFailure: true },
+        { numRuns: 600, seed: SEED, endOnFailure: true },
       );
       expect(found.failed).toBe(true);
     },
@@ -60,7 +62,7 @@ describe("the virtual world finds no fault in a core", () => {
         fc.property(histories, (history) => {
           expect(play(history, tampering).world.failures).toEqual([]);
         }),
-        { numRuns: Math.ceil(RUNS / 3) },
+        { numRuns: Math.ceil(RUNS / 3), seed: SEED },
       );
     },
     Math.max(60_000, RUNS * 400),
