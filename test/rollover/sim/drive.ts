@@ -131,7 +131,7 @@ class Play {
     const { world, state } = this;
     const now = world.wall();
     // What was served before the first look cannot be known to anybody.
-    if (this.ticks === 0 && incident.what === "server-relapses") return;
+    if (this.ticks === 0 && ["server-relapses", "alias-moves"].includes(incident.what)) return;
     const { what } = incident;
     if (what === "hold" || what === "resume" || what === "abort") {
       this.#steer(
