@@ -7,8 +7,7 @@ import { instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { assert, assertNever } from "../base/assert.ts";
 import type { Action } from "./actions.ts";
-import type { ChainFacts, ChainId } from "./chain.ts";
-import { recordText } from "./chain.ts";
+import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
 import { advanceConfirming, advanceHeld, advanceWithdrawing } from "./closing.ts";
 import type { Scene } from "./gates.ts";
 import { seenOwner } from "./gates.ts";
@@ -129,7 +128,7 @@ function fold(before: RolloverState, seen: Observation, policy: Policy, now: Ins
   );
   const state: RolloverState = {
     ...calm,
-    chains: foldChains(calm.chains, seen, counted),
+    chains: foldChains(calm.chains, seen),
     owners: counted,
     endpoints: seen.endpoints === null ? calm.endpoints : seen.endpoints.map((endpoint) => foldEndpoint(endpoint, now)),
     rejected: stillRejected(calm.rejected, seen),
@@ -215,23 +214,25 @@ function stillRejected(rejected: ChainId | null, seen: Observation): ChainId | n
 }
 
 /** Facts read afresh win over stored ones: the wanted records change when the configured parameters do. */
-function foldChains(
-  known: readonly ChainFacts[],
-  seen: Observation,
-  owners: readonly OwnerState[],
-): readonly ChainFacts[] {
+function foldChains(known: readonly ChainFacts[], seen: Observation): readonly ChainFacts[] {
   const chains = new Map(known.map((chain) => [chain.id, chain]));
+  const proven = union(
+    ...seen.owners.map((owner) =>
+      owner.outcome === "seen" && owner.validated.status === "secure" ? owner.validated.records : [],
+    ),
+  );
   for (const endpoint of seen.endpoints ?? []) {
-    const live = liveChain(endpoint, owners);
-    if (live !== null && !chains.has(live.id)) chains.set(live.id, live);
+    const live = liveChain(endpoint, proven);
+    const before = live === null ? undefined : chains.get(live.id);
+    if (live !== null && (before === undefined || before.records.length === 0)) chains.set(live.id, live);
   }
   const fresh = [
     ...(seen.source.outcome === "chain" ? [seen.source.chain] : []),
     ...(seen.deployed === null ? [] : [seen.deployed]),
   ];
   const combinations = [...new Set(fresh.flatMap(({ records }) => records.map(combinationOf)))];
-  if (combinations.length > 0) {
-    for (const chain of chains.values()) chains.set(chain.id, reconfigured(chain, combinations));
+  for (const chain of chains.values()) {
+    if (chain.records.length > 0 && combinations.length > 0) chains.set(chain.id, reconfigured(chain, combinations));
   }
   for (const chain of fresh) chains.set(chain.id, chain);
   return [...chains.values()];
@@ -248,15 +249,17 @@ function reconfigured(chain: ChainFacts, combinations: readonly string[]): Chain
   return { ...chain, records: union(records.length === made.length ? kept : chain.records, records) };
 }
 
-/** A chain known from the wire alone wants the records that are there and match it. */
-function liveChain(endpoint: EndpointObservation, owners: readonly OwnerState[]): ChainFacts | null {
+/**
+ * A chain known from the wire alone wants the records that match it in a DNSSEC-validated answer. Without one it wants
+ * none: whoever sits between us and the service must not get a key of his published.
+ */
+function liveChain(endpoint: EndpointObservation, proven: readonly RecordText[]): ChainFacts | null {
   const { presents } = endpoint;
   if (!endpoint.own || presents.outcome === "failed") return null;
-  const served = union(...owners.map(servedRecords));
   return {
     id: presents.id,
     certificates: presents.certificates,
-    records: served.filter((record) => matchesChain(recordText(record), presents.certificates)),
+    records: proven.filter((record) => matchesChain(record, presents.certificates)),
     subject: presents.subject,
     notBefore: presents.notBefore,
     notAfter: presents.notAfter,

@@ -369,6 +369,30 @@ describe("a record of a new kind", () => {
   });
 });
 
+describe("a chain that is only seen on the wire", () => {
+  const deployedNothing = { source: { outcome: "chain", chain: Y, faults: [] }, deployed: null, stored: [] } as const;
+  const elsewhere = [recordText(`3 1 1 ${"e".repeat(64)}`)];
+  const spoofed = look([{ records: X.records }, { records: X.records }], deployedNothing);
+  const owners = spoofed.owners.map((owner) =>
+    owner.outcome === "seen" ? { ...owner, validated: { status: "secure", records: elsewhere } as const } : owner,
+  );
+
+  test("keeps its record when a validated answer holds it", () => {
+    const seen = look([{ records: X.records, serial: 1 }], deployedNothing);
+    const gone = look([{ records: elsewhere, serial: 2 }], deployedNothing);
+    const asked = hourly([seen, gone]).actions.flatMap((action) => (action.kind === "publish" ? action.add : []));
+    expect(asked).toEqual(BOTH);
+  });
+
+  test("gets no record when name servers say so and no validated answer does", () => {
+    const gone = look([{ records: elsewhere, serial: 2 }], deployedNothing);
+    const asked = hourly([{ ...spoofed, owners }, gone]).actions.flatMap((action) =>
+      action.kind === "publish" ? action.add : [],
+    );
+    expect(asked).toEqual(Y.records);
+  });
+});
+
 test("a trouble is forgotten when nothing is asked for any more", () => {
   const source = { outcome: "chain", chain: X, faults: [] } as const;
   const before = hourly([look([{}], { source })]);

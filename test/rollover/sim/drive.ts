@@ -86,6 +86,7 @@ class Play {
       this.state = result.state;
       this.last = result;
       world.looked();
+      for (const action of result.actions) world.intend(action);
       if (crash !== "before-perform") this.#perform(result, crash);
     }
     const { phase } = (this.state ?? result.state).phase;

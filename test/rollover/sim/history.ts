@@ -161,7 +161,8 @@ export function happen(world: World, { what, amount }: Incident, serial: number)
     }
     case "server-dies": {
       const server = zone.servers[amount % zone.servers.length];
-      if (server && zone.servers.some((other) => other !== server && !other.dead)) server.dead = true;
+      // Not one that is ahead of the others: what it alone has would turn up in them later, as if from nowhere.
+      if (server && zone.calm() && zone.servers.some((other) => other !== server && !other.dead)) server.dead = true;
       return;
     }
     case "server-added": {

@@ -246,8 +246,15 @@ export class World {
       if (left.length > 0 && harmless) zone.edit([], gone);
     }
     // And reloads the services, as ENDPOINT_UNPROVEN suggests.
-    for (const host of this.hosts) if (host.own && this.deployed !== null) host.presents = this.deployed;
+    const safe = this.zones.every((zone) =>
+      zone.cacheable(Infinity).every(({ records }) => !this.#refusesDeployed(records)),
+    );
+    for (const host of this.hosts) if (host.own && safe && this.deployed !== null) host.presents = this.deployed;
     this.check();
+  }
+
+  #refusesDeployed(records: readonly RecordText[]): boolean {
+    return this.deployed !== null && refuses(records, this.#matchingOf(this.deployed), [...this.#matching.values()]);
   }
 
   /** Peers take over what all our hosts present. */
@@ -302,6 +309,13 @@ export class World {
     };
   }
 
+  /** The intent is saved: what is to be asked for counts as ours, whatever becomes of it. */
+  intend(action: Action): void {
+    if (action.kind !== "publish") return;
+    const zone = this.zones.find((one) => one.name === action.finalOwner);
+    for (const record of action.add) zone?.published.add(record);
+  }
+
   perform(action: Action): ActionOutcome {
     const at = this.wall();
     switch (action.kind) {
@@ -311,8 +325,6 @@ export class World {
         const refused = { kind, owner, at, fault: fault("UPDATE_REFUSED", "REFUSED") };
         const zone = this.zones.find((one) => one.name === action.finalOwner);
         if (zone === undefined) return refused;
-        // Journalled before it is sent: what was asked for counts as ours, whatever became of it.
-        if (action.kind === "publish") for (const record of action.add) zone.published.add(record);
         if (this.publisher === "refuses") return refused;
         const remove = action.kind === "withdraw" ? action.remove : [];
         const foreign = remove.filter((record) => !zone.published.has(record));
