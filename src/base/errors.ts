@@ -8,6 +8,7 @@ import type { Seconds } from "./time.ts";
 import { CONFIG_CODES } from "./codes/config.ts";
 import { DEPLOY_CODES } from "./codes/deploy.ts";
 import { DNS_CODES } from "./codes/dns.ts";
+import { DNSSEC_CODES } from "./codes/dnssec.ts";
 import { GENERAL_CODES } from "./codes/general.ts";
 import { PKI_CODES } from "./codes/pki.ts";
 import { PUBLISH_CODES } from "./codes/publish.ts";
@@ -20,6 +21,7 @@ export const CATALOGUE = {
   ...CONFIG_CODES,
   ...DEPLOY_CODES,
   ...DNS_CODES,
+  ...DNSSEC_CODES,
   ...PKI_CODES,
   ...PUBLISH_CODES,
   ...ROLLOVER_CODES,

@@ -6,6 +6,7 @@ import type { Fault } from "../base/errors.ts";
 import type { Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { Rrset } from "../dns/rrset.ts";
+import type { Validation } from "../dnssec/verdict.ts";
 
 /** One CNAME that was followed. */
 export interface AliasLink {
@@ -27,6 +28,8 @@ export interface UsableAnswer {
   readonly rrset: Rrset | null;
   /** Negative answers: min(SOA TTL, SOA MINIMUM) (RFC 2308 §5), null when no SOA came along. */
   readonly negativeTtl: Seconds | null;
+  /** The grounds of the status when it was found out here (trust "local"); absent when somebody else's AD bit was believed. */
+  readonly validation?: Validation;
 }
 
 export interface UnusableAnswer {
@@ -35,6 +38,8 @@ export interface UnusableAnswer {
   readonly type: number;
   /** Why, outermost first. */
   readonly reasons: readonly Fault[];
+  /** As in {@link UsableAnswer}; absent also when no answer came at all. */
+  readonly validation?: Validation;
 }
 
 export type DnsAnswer = UsableAnswer | UnusableAnswer;
