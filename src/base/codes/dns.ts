@@ -31,6 +31,14 @@ export const DNS_CODES = {
     title: "a name server shows another alias (CNAME) than the resolver",
     hint: "wait until all name servers agree; check NOTIFY and zone transfer to that server",
   },
+  RESOLVER_ADDRESS_INVALID: {
+    title: "not the address of a resolver",
+    hint: "write 192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:5353 or tls://192.0.2.1#dns.example",
+  },
+  RESOLVER_TLS_FAILED: {
+    title: "no trusted TLS connection to a resolver came about",
+    hint: "check the name behind # in tls://IP#NAME, that the resolver speaks DNS over TLS, and this host's clock; clear text is never used instead",
+  },
   RESOLVER_NOT_RECURSIVE: {
     title: "the server is no recursive resolver for this host",
     hint: "name a recursive resolver that serves this host",
