@@ -5,7 +5,7 @@
  */
 import { concatBytes } from "../base/bytes.ts";
 import { failure, success } from "../base/result.ts";
-import type { Result } from "../base/result.ts";
+import type { Failure, Result } from "../base/result.ts";
 import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
 import { TYPE, typeName } from "./iana.ts";
@@ -83,9 +83,13 @@ function copyFields(
   return at === range.end ? success(concatBytes(...parts)) : unfit(range, "has octets left over");
 }
 
-function unfit(range: { readonly start: number; readonly type: number }, how: string): Result<Uint8Array, Fault> {
-  const what = `the RDATA of a ${typeName(range.type)} record`;
-  return failure(fault("DNS_MESSAGE_MALFORMED", `${what} ${how}, at octet ${String(range.start)}`));
+/** The fault of RDATA that does not fit its type: `DNS_MESSAGE_MALFORMED`. */
+export function malformedRdata(type: number, how: string): Failure<Fault> {
+  return failure(fault("DNS_MESSAGE_MALFORMED", `the RDATA of a ${typeName(type)} record ${how}`));
+}
+
+function unfit(range: { readonly start: number; readonly type: number }, how: string): Failure<Fault> {
+  return malformedRdata(range.type, `${how}, at octet ${String(range.start)}`);
 }
 
 /**

@@ -13,7 +13,15 @@ import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "./address.ts";
 import { TYPE, typeName } from "./iana.ts";
 import { decodePlainName, encodeName } from "./name.ts";
 import type { DomainName } from "./name.ts";
-import { decodeTypeBitmap, encodeTypeBitmap } from "./type-bitmap.ts";
+import {
+  decodeNsec,
+  decodeNsec3,
+  decodeNsec3param,
+  formatNsec,
+  formatNsec3,
+  formatNsec3param,
+} from "./rdata-denial.ts";
+import { malformedRdata } from "./rdata-layout.ts";
 import { readUint16, readUint32, uint16, uint32 } from "./wire.ts";
 
 /** TLSA RDATA (RFC 6698 §2.1) with registry codes as numbers: unknown values travel, print and are never usable. */
@@ -78,21 +86,11 @@ export interface DnskeyRdata {
   readonly publicKey: Uint8Array;
 }
 
-/** NSEC RDATA (RFC 4034 §4.1); `types` ascend. */
-export interface NsecRdata {
-  readonly next: DomainName;
-  readonly types: readonly number[];
-}
-
-function unfit(type: number, why: string): Failure<Fault> {
-  return failure(fault("DNS_MESSAGE_MALFORMED", `the RDATA of a ${typeName(type)} record ${why}`));
-}
-
 /** The name that fills `rdata` from `at` to its end. */
 function nameToEnd(type: number, rdata: Uint8Array, at: number): Result<DomainName, Fault> {
   const name = decodePlainName(rdata, at);
   if (!name.ok) return name;
-  return name.value.next === rdata.length ? success(name.value.name) : unfit(type, "has octets left over");
+  return name.value.next === rdata.length ? success(name.value.name) : malformedRdata(type, "has octets left over");
 }
 
 /** Wire form of a TLSA record's RDATA. */
@@ -104,7 +102,7 @@ export function encodeTlsa(record: TlsaRdata): Uint8Array {
 export function decodeTlsa(rdata: Uint8Array): Result<TlsaRdata, Fault> {
   const [usage, selector, matchingType] = rdata;
   if (usage === undefined || selector === undefined || matchingType === undefined) {
-    return unfit(TYPE.TLSA, "has fewer than three octets");
+    return malformedRdata(TYPE.TLSA, "has fewer than three octets");
   }
   return success({ usage, selector, matchingType, data: rdata.slice(3) });
 }
@@ -134,7 +132,7 @@ export function parseTlsa(text: string): Result<TlsaRdata, Fault> {
 
 /** Dotted text. Faults: `DNS_MESSAGE_MALFORMED`. */
 export function decodeA(rdata: Uint8Array): Result<string, Fault> {
-  return rdata.length === 4 ? success(formatIpv4(rdata)) : unfit(TYPE.A, "is not four octets");
+  return rdata.length === 4 ? success(formatIpv4(rdata)) : malformedRdata(TYPE.A, "is not four octets");
 }
 
 /** RDATA of an address that is known to be well-formed. */
@@ -146,7 +144,7 @@ export function encodeA(address: string): Uint8Array {
 
 /** RFC 5952 text. Faults: `DNS_MESSAGE_MALFORMED`. */
 export function decodeAaaa(rdata: Uint8Array): Result<string, Fault> {
-  return rdata.length === 16 ? success(formatIpv6(rdata)) : unfit(TYPE.AAAA, "is not sixteen octets");
+  return rdata.length === 16 ? success(formatIpv6(rdata)) : malformedRdata(TYPE.AAAA, "is not sixteen octets");
 }
 
 /** RDATA of an address that is known to be well-formed. */
@@ -188,7 +186,7 @@ export function decodeSoa(rdata: Uint8Array): Result<SoaRdata, Fault> {
   const rname = decodePlainName(rdata, mname.value.next);
   if (!rname.ok) return rname;
   const at = rname.value.next;
-  if (at + 20 !== rdata.length) return unfit(TYPE.SOA, "does not end in five numbers");
+  if (at + 20 !== rdata.length) return malformedRdata(TYPE.SOA, "does not end in five numbers");
   return success({
     mname: mname.value.name,
     rname: rname.value.name,
@@ -234,7 +232,7 @@ export function encodeSrv(srv: SrvRdata): Uint8Array {
 export function decodeRrsig(rdata: Uint8Array): Result<RrsigRdata, Fault> {
   const signer = decodePlainName(rdata, 18);
   if (!signer.ok) return signer;
-  if (signer.value.next >= rdata.length) return unfit(TYPE.RRSIG, "has no signature");
+  if (signer.value.next >= rdata.length) return malformedRdata(TYPE.RRSIG, "has no signature");
   return success({
     typeCovered: readUint16(rdata, 0),
     algorithm: rdata[2] ?? 0,
@@ -265,7 +263,8 @@ export function encodeRrsig(rrsig: RrsigRdata): Uint8Array {
 /** Faults: `DNS_MESSAGE_MALFORMED`. */
 export function decodeDs(rdata: Uint8Array): Result<DsRdata, Fault> {
   const [, , algorithm, digestType] = rdata;
-  if (algorithm === undefined || digestType === undefined || rdata.length < 5) return unfit(TYPE.DS, "has no digest");
+  if (algorithm === undefined || digestType === undefined || rdata.length < 5)
+    return malformedRdata(TYPE.DS, "has no digest");
   return success({ keyTag: readUint16(rdata, 0), algorithm, digestType, digest: rdata.slice(4) });
 }
 
@@ -277,26 +276,14 @@ export function encodeDs(ds: DsRdata): Uint8Array {
 /** Faults: `DNS_MESSAGE_MALFORMED`. */
 export function decodeDnskey(rdata: Uint8Array): Result<DnskeyRdata, Fault> {
   const [, , protocol, algorithm] = rdata;
-  if (protocol === undefined || algorithm === undefined || rdata.length < 5) return unfit(TYPE.DNSKEY, "has no key");
+  if (protocol === undefined || algorithm === undefined || rdata.length < 5)
+    return malformedRdata(TYPE.DNSKEY, "has no key");
   return success({ flags: readUint16(rdata, 0), protocol, algorithm, publicKey: rdata.slice(4) });
 }
 
 /** RDATA of a DNSKEY record. */
 export function encodeDnskey(dnskey: DnskeyRdata): Uint8Array {
   return concatBytes(uint16(dnskey.flags), Uint8Array.of(dnskey.protocol, dnskey.algorithm), dnskey.publicKey);
-}
-
-/** Faults: `DNS_MESSAGE_MALFORMED`. */
-export function decodeNsec(rdata: Uint8Array): Result<NsecRdata, Fault> {
-  const next = decodePlainName(rdata, 0);
-  if (!next.ok) return next;
-  const types = decodeTypeBitmap(rdata.subarray(next.value.next));
-  return types === null ? unfit(TYPE.NSEC, "has a malformed type bitmap") : success({ next: next.value.name, types });
-}
-
-/** RDATA of an NSEC record. */
-export function encodeNsec(nsec: NsecRdata): Uint8Array {
-  return concatBytes(encodeName(nsec.next), encodeTypeBitmap(nsec.types));
 }
 
 /** RDATA of any type in the generic form of RFC 3597 §5: `\# 3 030101`. */
@@ -369,7 +356,11 @@ function formatKnown(type: number, rdata: Uint8Array): string | null {
         [key.flags, key.protocol, key.algorithm, base64(key.publicKey)].join(" "),
       );
     case TYPE.NSEC:
-      return textOf(decodeNsec(rdata), (nsec) => [nsec.next, ...nsec.types.map(typeName)].join(" "));
+      return textOf(decodeNsec(rdata), formatNsec);
+    case TYPE.NSEC3:
+      return textOf(decodeNsec3(rdata), formatNsec3);
+    case TYPE.NSEC3PARAM:
+      return textOf(decodeNsec3param(rdata), formatNsec3param);
     case TYPE.RRSIG:
       return textOf(decodeRrsig(rdata), formatRrsig);
     default:

@@ -2,7 +2,7 @@
 import { TYPE } from "../dns/iana.ts";
 import { compareNames, isAtOrBelow, joinName, parentOf, ROOT } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
-import { decodeNsec } from "../dns/rdata.ts";
+import { decodeNsec } from "../dns/rdata-denial.ts";
 import type { Rrset } from "../dns/rrset.ts";
 
 interface Denial {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { concatBytes, formatHex } from "../../src/base/bytes.ts";
 import { parseIpv4, parseIpv6 } from "../../src/dns/address.ts";
 import { TYPE, typeFromName, typeName } from "../../src/dns/iana.ts";
+import { decodeNsec, encodeNsec } from "../../src/dns/rdata-denial.ts";
 import {
   decodeA,
   decodeAaaa,
@@ -12,7 +13,6 @@ import {
   decodeDs,
   decodeMx,
   decodeNs,
-  decodeNsec,
   decodeRrsig,
   decodeSoa,
   decodeSrv,
@@ -24,7 +24,6 @@ import {
   encodeDs,
   encodeMx,
   encodeNs,
-  encodeNsec,
   encodeRrsig,
   encodeSoa,
   encodeSrv,
