@@ -3,14 +3,13 @@
  * DNSKEY, vouch for this RRset now? Whether the key itself can be trusted is the business of whoever walks the chain from
  * an anchor, and so are limits on how many signatures and keys are tried.
  *
- * What we decided: algorithms 8, 10, 13, 14, 15, 16 and DS digests SHA-256 and SHA-384. All conditions of RFC 4035 §5.3.1
- * are checked before any cryptography, and the label count must reach down to the signer, so that a wildcard can never
- * stand above the zone that signed it. Times compare in serial arithmetic (RFC 4034 §3.1.5).
+ * What we decided: whatever algorithms.ts can verify is verified; whether SHA-1 counts is asked there, before. All
+ * conditions of RFC 4035 §5.3.1 are checked before any cryptography, and the label count must reach down to the signer,
+ * so that a wildcard can never stand above the zone that signed it. Times compare in serial arithmetic (RFC 4034 §3.1.5).
  *
- * What we do not do here: SHA-1 (algorithms 5 and 7, DS digest 1), RSAMD5 and its odd key tag (RFC 4034 appendix B.1), and
- * proofs of denial; a wildcard expansion is reported, and the caller must still see that no closer name exists.
+ * What we do not do here: DSA, RSAMD5 and its odd key tag (RFC 4034 appendix B.1), and proofs of denial; a wildcard
+ * expansion is reported, and the caller must still see that no closer name exists.
  */
-import { createHash } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { assert } from "../base/assert.ts";
 import { concatBytes } from "../base/bytes.ts";
@@ -26,19 +25,13 @@ import { decodeDnskey, decodeRrsig, encodeRrsig } from "../dns/rdata.ts";
 import type { DnskeyRdata, RrsigRdata } from "../dns/rdata.ts";
 import type { Rrset } from "../dns/rrset.ts";
 import { readUint16 } from "../dns/wire.ts";
-import { createSignature, importPublicKey, verifySignature } from "./algorithms.ts";
+import { createSignature, digestOf, importPublicKey, verifySignature } from "./algorithms.ts";
 
 /** DNSKEY flags (RFC 4034 §2.1.1, RFC 5011 §3). */
 export const DNSKEY_FLAG = { ZONE: 0x0100, REVOKE: 0x0080, SEP: 0x0001 } as const;
 
 /** The only value that the protocol field may have (RFC 4034 §2.1.2). */
 const DNSKEY_PROTOCOL = 3;
-
-/** Hash names by DS digest type (RFC 4509, RFC 6605 §2). */
-const DS_HASHES: ReadonlyMap<number, string> = new Map([
-  [2, "sha256"],
-  [4, "sha384"],
-]);
 
 /** Why an RRSIG does not vouch for an RRset. */
 export interface SignatureProblem {
@@ -67,11 +60,12 @@ export function keyTag(dnskeyRdata: Uint8Array): number {
   return (sum + Math.floor(sum / 0x10000)) & 0xffff;
 }
 
-/** The digest a DS record holds for this DNSKEY (RFC 4034 §5.1.4); null for digest types other than 2 and 4. */
+/**
+ * The digest a DS record holds for this DNSKEY (RFC 4034 §5.1.4); null for digest types other than 1, 2 and 4, and for 1
+ * where the system forbids SHA-1.
+ */
 export function dsDigest(owner: DomainName, dnskeyRdata: Uint8Array, digestType: number): Uint8Array | null {
-  const hash = DS_HASHES.get(digestType);
-  if (hash === undefined) return null;
-  return new Uint8Array(createHash(hash).update(encodeName(owner)).update(dnskeyRdata).digest());
+  return digestOf(digestType, encodeName(owner), dnskeyRdata);
 }
 
 /** `left` is at or after `right` in the arithmetic of RFC 1982 §3.2 over 32 bits. */

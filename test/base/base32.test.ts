@@ -45,7 +45,7 @@ describe("base 32 with the extended hex alphabet", () => {
 
   test("has one text for each octet string", () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(..."0189abuvwVUA="), maxLength: 12 }), (shown) => {
+      fc.property(fc.stringMatching(/^[0189abuvwVUA=]{0,12}$/), (shown) => {
         const octets = decodeBase32Hex(shown);
         if (octets !== null) expect(encodeBase32Hex(octets)).toBe(shown.toLowerCase());
       }),
