@@ -16,32 +16,21 @@
  */
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { connect, isIP, isIPv6 } from "node:net";
-import { equalBytes } from "../base/bytes.ts";
+import { connect, isIPv6 } from "node:net";
 import { OperationalError } from "../base/errors.ts";
-import type { FaultCode } from "../base/errors.ts";
-import { formatHostPort } from "../base/socket-address.ts";
 import { rcodeName, OPCODE, RCODE, typeName } from "../dns/iana.ts";
 import { decodeMessage, encodeMessage, HEADER_LENGTH, queryMessage } from "../dns/message.ts";
 import type { DnsMessage } from "../dns/message.ts";
-import { displayName, lowerCase } from "../dns/name.ts";
+import { displayName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
-import { readUint16, uint16 } from "../dns/wire.ts";
+import { readUint16 } from "../dns/wire.ts";
 import { extendedErrorText } from "./extended-error.ts";
+import { createFramer, frameMessage } from "./framing.ts";
+import { describeCause, formatServer, problem, requireAddress, settleOnce } from "./settle.ts";
+import type { Attempt, DnsServer, ExchangeOptions } from "./settle.ts";
 
-/** Where a DNS server listens: a literal IPv4 or IPv6 address. */
-export interface DnsServer {
-  readonly address: string;
-  readonly port: number;
-}
-
-export interface ExchangeOptions {
-  /** For the whole exchange, connecting included. */
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
-  /** What is asked, for messages: `the question mx.example.org A`. */
-  readonly subject?: string | undefined;
-}
+export { formatServer };
+export type { DnsServer };
 
 export type DnsTransport = "udp" | "tcp";
 
@@ -67,11 +56,6 @@ const FLAG_TC = 0x0200;
 const OPCODE_MASK = 0x7800;
 const RCODE_MASK = 0x000f;
 
-/** `192.0.2.1:53` or `[2001:db8::1]:53`. */
-export function formatServer(server: DnsServer): string {
-  return formatHostPort(server.address, server.port);
-}
-
 /** An ID that cannot be guessed, for queries and updates. */
 export function randomMessageId(): number {
   return randomInt(0x1_0000);
@@ -84,9 +68,21 @@ function endOfQuestion(message: Uint8Array): number {
   return at + 5;
 }
 
+/** Octet by octet without regard to the case of ASCII letters (RFC 4343 §3); length octets are no letters. */
+function sameName(left: Uint8Array, right: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const ours = left[at] ?? 0;
+    const theirs = right[at] ?? 0;
+    if (ours === theirs) continue;
+    const folded = ours | 0x20;
+    if (folded !== (theirs | 0x20) || folded < 0x61 || folded > 0x7a) return false;
+  }
+  return true;
+}
+
 /**
- * Whether `reply` can be the reply to `request`: ID, QR, opcode and, for queries, the question. A server may leave the
- * question out of an error; the zone section of an UPDATE need not come back at all (NSD leaves it out).
+ * Whether `reply` can be the reply to `request`: ID, QR, opcode and, for queries, the question (RFC 5452 §9.1). A server
+ * may leave the question out of an error; the zone section of an UPDATE need not come back at all (NSD leaves it out).
  */
 export function isReplyTo(request: Uint8Array, reply: Uint8Array): boolean {
   if (reply.length < HEADER_LENGTH || readUint16(reply, 0) !== readUint16(request, 0)) return false;
@@ -96,81 +92,11 @@ export function isReplyTo(request: Uint8Array, reply: Uint8Array): boolean {
   if ((asked & OPCODE_MASK) >>> 11 !== OPCODE.QUERY) return true;
   const rcode = flags & RCODE_MASK;
   if (readUint16(reply, 4) === 0) return rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN;
-  if (readUint16(reply, 4) !== 1) return false;
   const end = endOfQuestion(request);
-  const name = (message: Uint8Array): Uint8Array => lowerCase(message.subarray(HEADER_LENGTH, end - 4));
-  const typeAndClass = (message: Uint8Array): Uint8Array => message.subarray(end - 4, end);
-  return equalBytes(name(request), name(reply)) && equalBytes(typeAndClass(request), typeAndClass(reply));
-}
-
-interface Attempt {
-  readonly server: DnsServer;
-  readonly transport: DnsTransport;
-  readonly options: ExchangeOptions;
-}
-
-function problem(attempt: Attempt, code: FaultCode, what: string, cause?: unknown): OperationalError {
-  const subject = attempt.options.subject === undefined ? "" : ` (${attempt.options.subject})`;
-  const where = `${formatServer(attempt.server)} over ${attempt.transport.toUpperCase()}`;
-  return new OperationalError(code, `${where} ${what}${subject}`, { cause });
-}
-
-function describeCause(error: Error): string {
-  const code = "code" in error && typeof error.code === "string" ? error.code : error.message;
-  if (code === "ECONNREFUSED") return "nothing listens there (ECONNREFUSED)";
-  if (code === "ENETUNREACH" || code === "EADDRNOTAVAIL") return `this host has no route to that address (${code})`;
-  return code;
-}
-
-interface Settle {
-  readonly done: (reply: Uint8Array) => void;
-  readonly fail: (error: OperationalError) => void;
-}
-
-/** Runs one exchange against deadline and signal; `start` opens the socket and returns how to close it. */
-function settleOnce(attempt: Attempt, start: (settle: Settle) => () => void): Promise<Uint8Array> {
-  const { options } = attempt;
-  return new Promise((resolve, reject) => {
-    let release: (() => void) | null = null;
-    let settled = false;
-    const finish = (act: () => void): void => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(timer);
-      options.signal?.removeEventListener("abort", interrupt);
-      release?.();
-      act();
-    };
-    const fail = (error: OperationalError): void => {
-      finish(() => {
-        reject(error);
-      });
-    };
-    const interrupt = (): void => {
-      fail(problem(attempt, "DNS_INTERRUPTED", "was not waited for any longer"));
-    };
-    const timer = setTimeout(() => {
-      fail(problem(attempt, "DNS_TIMEOUT", `did not answer within ${String(options.timeoutMs)} ms`));
-    }, options.timeoutMs);
-    if (options.signal?.aborted === true) {
-      interrupt();
-      return;
-    }
-    options.signal?.addEventListener("abort", interrupt, { once: true });
-    release = start({
-      done: (reply) => {
-        finish(() => {
-          resolve(reply);
-        });
-      },
-      fail,
-    });
-  });
-}
-
-function requireAddress(attempt: Attempt): void {
-  if (isIP(attempt.server.address) !== 0) return;
-  throw problem(attempt, "DNS_UNREACHABLE", "cannot be asked: that is not an IP address");
+  if (readUint16(reply, 4) !== 1 || reply.length < end) return false;
+  const sameType = readUint16(request, end - 4) === readUint16(reply, end - 4);
+  const sameClass = readUint16(request, end - 2) === readUint16(reply, end - 2);
+  return sameType && sameClass && sameName(request, reply, HEADER_LENGTH, end - 4);
 }
 
 /**
@@ -202,14 +128,6 @@ export async function exchangeUdp(
   });
 }
 
-/** The first message in `chunks` by its length prefix (RFC 1035 §4.2.2), or null while octets are missing. */
-function framedMessage(chunks: readonly Uint8Array[]): Uint8Array | null {
-  const received = Buffer.concat(chunks);
-  if (received.length < 2) return null;
-  const end = 2 + readUint16(received, 0);
-  return received.length < end ? null : new Uint8Array(received.subarray(2, end));
-}
-
 /**
  * Sends one message over a connection of its own and reads one message back. Throws `DNS_UNREACHABLE` when no
  * connection came about (nothing was sent), `DNS_CONNECTION_LOST` and `DNS_TIMEOUT` when the request may have arrived,
@@ -224,24 +142,24 @@ export async function exchangeTcp(
   requireAddress(attempt);
   return settleOnce(attempt, ({ done, fail }) => {
     const socket = connect({ host: server.address, port: server.port, noDelay: true });
-    const chunks: Uint8Array[] = [];
+    const framer = createFramer((reply) => {
+      if (isReplyTo(request, reply)) done(reply);
+      else fail(problem(attempt, "DNS_MESSAGE_MALFORMED", "sent a reply that belongs to another request"));
+    });
     let connected = false;
+    let count = 0;
     const lost = (cause?: Error): void => {
-      const count = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       const why = cause === undefined ? "" : `: ${describeCause(cause)}`;
       const how = `closed the connection after ${String(count)} octets, before a whole reply${why}`;
       fail(problem(attempt, "DNS_CONNECTION_LOST", how, cause));
     };
     socket.on("connect", () => {
       connected = true;
-      socket.write(Buffer.concat([uint16(request.length), request]));
+      socket.write(frameMessage(request));
     });
     socket.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
-      const reply = framedMessage(chunks);
-      if (reply === null) return;
-      if (isReplyTo(request, reply)) done(reply);
-      else fail(problem(attempt, "DNS_MESSAGE_MALFORMED", "sent a reply that belongs to another request"));
+      count += chunk.length;
+      framer(chunk);
     });
     socket.on("error", (error) => {
       if (connected) lost(error);
@@ -274,37 +192,62 @@ function subjectOf(question: { readonly name: DomainName; readonly type: number 
   return `the question ${displayName(question.name)} ${typeName(question.type)}`;
 }
 
+/** Carries one request to one server and brings one reply back; `exchangeUdp` is one. */
+export type Carry = (request: Uint8Array, options: ExchangeOptions) => Promise<Uint8Array>;
+
+/** How a question reaches a server: by datagrams first, or by a stream alone. */
+export interface Carriers {
+  readonly datagram: Carry | null;
+  readonly stream: Carry;
+  readonly streamName: "tcp" | "tls";
+}
+
+/** Over UDP, once more with a new ID and port if nothing comes back. Null: only a stream can bring the answer. */
+async function askByDatagram(
+  build: () => Uint8Array,
+  carry: Carry,
+  left: () => number,
+  options: ExchangeOptions,
+): Promise<Uint8Array | null> {
+  let reply: Uint8Array;
+  try {
+    const timeoutMs = Math.max(1, Math.round(options.timeoutMs * FIRST_ATTEMPT));
+    reply = await carry(build(), { ...options, timeoutMs });
+  } catch (error) {
+    if (!isTimeout(error)) throw error;
+    reply = await carry(build(), { ...options, timeoutMs: left() });
+  }
+  return (readUint16(reply, 2) & FLAG_TC) === 0 ? reply : null;
+}
+
+/** {@link query} over carriers of the caller's choice. */
+export async function queryOver(carriers: Carriers, question: DnsQuery): Promise<DnsMessage> {
+  const { server, signal, timeoutMs } = question;
+  const options = { timeoutMs, signal, subject: subjectOf(question) };
+  const began = performance.now();
+  const left = (): number => Math.max(1, Math.round(timeoutMs - (performance.now() - began)));
+  const build = (): Uint8Array => encodeMessage(queryMessage({ ...question, id: randomMessageId() }));
+  let transport: Attempt["transport"] = carriers.datagram === null ? carriers.streamName : "udp";
+  let reply = carriers.datagram === null ? null : await askByDatagram(build, carriers.datagram, left, options);
+  if (reply === null) {
+    transport = carriers.streamName;
+    reply = await carriers.stream(build(), { ...options, timeoutMs: left() });
+  }
+  const message = decodeMessage(reply);
+  if (message.ok) return message.value;
+  const what = `sent a damaged message: ${message.fault.message}`;
+  throw problem({ server, transport, options }, "DNS_MESSAGE_MALFORMED", what);
+}
+
 /**
  * Asks one question: over UDP, once more with a new ID and port if nothing comes back, over TCP when truncated. Any
  * rcode is an answer here. Throws the codes listed at the head of this file.
  */
 export async function query(question: DnsQuery): Promise<DnsMessage> {
-  const { server, signal, timeoutMs } = question;
-  const subject = subjectOf(question);
-  const began = performance.now();
-  const left = (): number => Math.max(1, Math.round(timeoutMs - (performance.now() - began)));
-  const build = (): Uint8Array => encodeMessage(queryMessage({ ...question, id: randomMessageId() }));
-  const askUdp = async (budget: number): Promise<Uint8Array> =>
-    exchangeUdp(build(), server, { timeoutMs: budget, signal, subject });
-  let transport = question.transport ?? "udp";
-  let reply: Uint8Array | null = null;
-  if (transport === "udp") {
-    try {
-      reply = await askUdp(Math.max(1, Math.round(timeoutMs * FIRST_ATTEMPT)));
-    } catch (error) {
-      if (!isTimeout(error)) throw error;
-      reply = await askUdp(left());
-    }
-    if ((readUint16(reply, 2) & FLAG_TC) !== 0) reply = null;
-  }
-  if (reply === null) {
-    transport = "tcp";
-    reply = await exchangeTcp(build(), server, { timeoutMs: left(), signal, subject });
-  }
-  const message = decodeMessage(reply);
-  if (message.ok) return message.value;
-  const attempt: Attempt = { server, transport, options: { timeoutMs, subject } };
-  throw problem(attempt, "DNS_MESSAGE_MALFORMED", `sent a damaged message: ${message.fault.message}`);
+  const { server } = question;
+  const datagram: Carry = (request, options) => exchangeUdp(request, server, options);
+  const stream: Carry = (request, options) => exchangeTcp(request, server, options);
+  return queryOver({ datagram: question.transport === "tcp" ? null : datagram, stream, streamName: "tcp" }, question);
 }
 
 /** Passes NOERROR and NXDOMAIN; throws `DNS_RCODE` for the rest, with the server's extended errors as information. */

@@ -1,5 +1,6 @@
 /** IMAP (RFC 9051 §6.2.1): greeting, CAPABILITY, STARTTLS. */
-import type { Dialogue, LineRole } from "./dialogue.ts";
+import { lineDialogue } from "./lines.ts";
+import type { LineRole } from "./lines.ts";
 
 /** Untagged lines go on; the line with our tag ends the reply. */
 function taggedRole(tag: string): (line: string) => LineRole {
@@ -11,7 +12,7 @@ function completed(tag: string): (lines: readonly string[]) => boolean {
   return (lines) => ok.test(lines.at(-1) ?? "");
 }
 
-export const IMAP: Dialogue = {
+export const IMAP = lineDialogue({
   protocol: "imap",
   steps: [
     {
@@ -40,4 +41,4 @@ export const IMAP: Dialogue = {
   ],
   serverMaySpeakUnasked: true,
   goodbye: "d3 LOGOUT\r\n",
-};
+});

@@ -1,5 +1,6 @@
 /** POP3 (RFC 2595 §4): greeting, CAPA (RFC 2449), STLS. */
-import type { Dialogue, LineRole } from "./dialogue.ts";
+import { lineDialogue } from "./lines.ts";
+import type { LineRole } from "./lines.ts";
 
 function isOk(lines: readonly string[]): boolean {
   return /^\+OK( |$)/i.test(lines[0] ?? "");
@@ -15,14 +16,22 @@ function multiLine(line: string, first: string): LineRole {
   return line === "." || /^-ERR/i.test(first) ? "last" : "more";
 }
 
-export const POP3: Dialogue = {
+export const POP3 = lineDialogue({
   protocol: "pop3",
   steps: [
     { name: "the connection", send: null, role: singleLine, accepted: isOk, refusal: "SERVICE_REFUSED" },
     // A server without CAPA cannot announce STLS: RFC 2595 §4 requires the capability.
-    { name: "CAPA", send: "CAPA", role: multiLine, accepted: isOk, offer: /^STLS\s*$/i, refusal: "STARTTLS_REFUSED" },
+    {
+      name: "CAPA",
+      send: "CAPA",
+      role: multiLine,
+      accepted: isOk,
+      offer: /^STLS\s*$/i,
+      absence: /^-ERR/i,
+      refusal: "STARTTLS_REFUSED",
+    },
     { name: "STLS", send: "STLS", role: singleLine, accepted: isOk, refusal: "STARTTLS_REFUSED" },
   ],
   serverMaySpeakUnasked: false,
   goodbye: "QUIT\r\n",
-};
+});
