@@ -16,7 +16,11 @@ export interface Advice {
     | "full-data"
     | "certificate-digest"
     | "anchor-on-the-wire"
-    | "many-records";
+    | "many-records"
+    | "large-answer"
+    | "ttl"
+    | "raw-public-key"
+    | "next-hop-name";
   readonly text: string;
 }
 

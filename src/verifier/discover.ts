@@ -88,13 +88,16 @@ async function findTlsa(endpoint: Endpoint, addresses: UsableAnswer, resolve: Re
     const owner = tlsaOwner(baseDomain, endpoint.port);
     const answer = await resolve(owner, TYPE.TLSA);
     // A failed lookup is never "no records": an attacker could cause it (RFC 7672 §2.1.2). The second name is not tried.
-    if (!isUsable(answer)) return { kind: "error", baseDomain, owner, status: answer.status, reasons: answer.reasons };
+    if (!isUsable(answer)) {
+      const { status, reasons } = answer;
+      return { kind: "error", baseDomain, owner, status, reasons, answer };
+    }
     if (answer.status === "secure" && answer.rrset !== null) {
       const records = answer.rrset.rdatas.map(readTlsa);
-      return { kind: "records", baseDomain, owner, aliases: answer.aliases, records };
+      return { kind: "records", baseDomain, owner, aliases: answer.aliases, records, answer };
     }
     const why = answer.status === "insecure" && answer.rrset !== null ? "insecure" : "absent";
-    last = { kind: "none", why, baseDomain: endpoint.host, owner, status: answer.status };
+    last = { kind: "none", why, baseDomain: endpoint.host, owner, status: answer.status, answer };
   }
   return last;
 }

@@ -14,6 +14,8 @@ interface TlsaRecords {
   readonly baseDomain: DomainName;
   readonly owner: DomainName;
   readonly aliases: readonly AliasLink[];
+  /** The answer itself, for its TTL and its signatures; absent when the records were given by hand. */
+  readonly answer?: DnsAnswer;
   /** As published; RDATA too short to have three numbers appears with 255 for each. */
   readonly records: readonly TlsaRdata[];
 }
@@ -29,6 +31,7 @@ export interface NoTlsa {
   /** The owner name that was asked last, and the security of the answer; null when none was asked. */
   readonly owner: DomainName | null;
   readonly status: "secure" | "insecure" | null;
+  readonly answer?: DnsAnswer;
 }
 
 export interface TlsaError {
@@ -37,6 +40,7 @@ export interface TlsaError {
   readonly owner: DomainName;
   readonly status: "bogus" | "indeterminate";
   readonly reasons: readonly Fault[];
+  readonly answer?: DnsAnswer;
 }
 
 /** What DNS says about TLSA for one address. */

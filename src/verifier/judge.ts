@@ -53,7 +53,9 @@ export function judge(evidence: Evidence): Judgement {
       hint: "a DANE client must take this for an attack; check the name servers and signatures of the zone",
       records: [],
       ...NO_CHAIN.facts,
+      path: [],
       warnings: [],
+      advice: [],
     };
   }
   const seen = probe?.outcome === "served" ? readChain(probe) : NO_CHAIN;
@@ -97,7 +99,7 @@ function verdictOf(
   problem: { readonly code: FaultCode | null; readonly hint: string | null } = { code: null, hint: null },
 ): Judgement {
   const { code, hint } = problem;
-  return { verdict, reason, code, hint, records, ...seen.facts, warnings: seen.warnings };
+  return { verdict, reason, code, hint, records, ...seen.facts, path: [], warnings: seen.warnings, advice: [] };
 }
 
 function isSmtp({ profile }: Evidence): { readonly smtp: boolean } {
@@ -111,20 +113,23 @@ function usableRecords(records: readonly TlsaRdata[], evidence: Evidence): reado
 /** The records that no client compares with a chain, and why; null for the others. */
 function setAside(record: TlsaRdata, usable: readonly TlsaRdata[], evidence: Evidence): JudgedRecord | null {
   const verdict = usability(record, isSmtp(evidence));
-  if (!verdict.usable) return { record, status: "unusable", depth: null, reason: verdict.detail };
+  if (!verdict.usable) return { record, status: "unusable", depth: null, reason: verdict.detail, instead: null };
   if (!isSuppressed(record, usable)) return null;
   return {
     record,
     status: "suppressed",
     depth: null,
     reason: "a stronger digest of the same usage and selector counts",
+    instead: null,
   };
 }
 
 function untested(records: readonly TlsaRdata[], evidence: Evidence): readonly JudgedRecord[] {
   const usable = usableRecords(records, evidence);
   return records.map((record) => {
-    return setAside(record, usable, evidence) ?? { record, status: "untested", depth: null, reason: null };
+    return (
+      setAside(record, usable, evidence) ?? { record, status: "untested", depth: null, reason: null, instead: null }
+    );
   });
 }
 
@@ -225,11 +230,11 @@ function acceptedBy(
 function shownAs(record: TlsaRdata, outcome: RecordOutcome): JudgedRecord {
   switch (outcome.outcome) {
     case "accepted":
-      return { record, status: "matched", depth: outcome.depth, reason: null };
+      return { record, status: "matched", depth: outcome.depth, reason: null, instead: null };
     case "rejected":
-      return { record, status: "matched", depth: outcome.depth, reason: outcome.reason };
+      return { record, status: "matched", depth: outcome.depth, reason: outcome.reason, instead: null };
     case "no-match":
-      return { record, status: "stale", depth: null, reason: outcome.reason };
+      return { record, status: "stale", depth: null, reason: outcome.reason, instead: null };
   }
 }
 

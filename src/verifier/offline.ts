@@ -43,7 +43,7 @@ export function verifyOffline(input: OfflineInput): VerifyReport {
     reason: null,
     hint: null,
     dns: { mx: null, a: null, aaaa: null, tlsa: null },
-    addresses: [{ address: null, ...judgement }],
+    addresses: [{ address: null, algorithm: null, ...judgement }],
   };
-  return { exit: exitOfHosts([host]), hosts: [host] };
+  return { exit: exitOfHosts([host]), at, hosts: [host] };
 }

@@ -2,6 +2,7 @@
 import type { FaultCode } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
+import type { Advice } from "../tlsa/advice.ts";
 import type { DnsAnswer } from "../resolver/resolver.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -59,6 +60,11 @@ export function exitOf(verdict: VerdictName): VerifyExit {
   return EXITS[verdict];
 }
 
+/** The worse of two exit codes: 2 over 3 over 1 over 0. */
+export function worseExit(left: VerifyExit, right: VerifyExit): VerifyExit {
+  return SEVERITY.indexOf(left) < SEVERITY.indexOf(right) ? right : left;
+}
+
 /** The worst of some verdicts, the first among equals; null for none. */
 export function worstVerdict(verdicts: readonly VerdictName[]): VerdictName | null {
   return verdicts.reduce<VerdictName | null>((worst, each) => {
@@ -77,6 +83,14 @@ export interface JudgedRecord {
   readonly depth: number | null;
   /** Why, where the status does not say it all. */
   readonly reason: string | null;
+  /** The record that was probably meant, where the mistake behind this one is known. */
+  readonly instead: TlsaRdata | null;
+}
+
+/** A certificate that the verdict rests on: the leaf for usages 1 and 3, every one of the path for 0 and 2. */
+export interface PathStep {
+  readonly subject: string;
+  readonly notAfter: Instant;
 }
 
 /** What people want to know of a leaf certificate. */
@@ -106,13 +120,29 @@ export interface Judgement {
   readonly certificate: CertificateFacts | null;
   readonly chainLength: number;
   readonly tlsVersion: string | null;
+  /** From the leaf on, the certificates that an accepted record rests on; empty when none was accepted. */
+  readonly path: readonly PathStep[];
   /** What bears no weight on the verdict and should still be known. */
   readonly warnings: readonly string[];
+  /** What is lawful in the records as published, but unwise. */
+  readonly advice: readonly Advice[];
 }
 
 export interface AddressReport extends Judgement {
   /** Null offline. */
   readonly address: string | null;
+  /** Which certificate the server was asked for, of a server with several: `RSA`, `ECDSA`, …; null when any would do. */
+  readonly algorithm: string | null;
+}
+
+/** Something that ends soon, or has ended. It never changes a verdict, and makes the exit code 1 where that was 0. */
+export interface Expiry {
+  readonly what: "certificate" | "signatures";
+  /** The subject of the certificate, or which signatures. */
+  readonly name: string;
+  /** The address that presents it; null for DNS. */
+  readonly address: string | null;
+  readonly at: Instant;
 }
 
 /** DNS as it was found for one host; null parts were not asked. */
@@ -137,15 +167,24 @@ export interface HostReport {
   readonly hint: string | null;
   readonly dns: DnsReport;
   readonly addresses: readonly AddressReport[];
+  /** What ends within the time looked ahead, soonest first; absent when nobody asked to look ahead. */
+  readonly expiring?: readonly Expiry[];
 }
 
 export interface VerifyReport {
   readonly exit: VerifyExit;
+  /** The instant that the verdicts are about. */
+  readonly at: Instant;
   readonly hosts: readonly HostReport[];
 }
 
-/** The exit code over all targets and addresses: 2 over 3 over 1 over 0; 3 when there was nothing to look at. */
+/**
+ * The exit code over all targets and addresses: 2 over 3 over 1 over 0; 3 when there was nothing to look at. What ends
+ * soon makes it 1 where it was 0.
+ */
 export function exitOfHosts(hosts: readonly HostReport[]): VerifyExit {
   const worst = worstVerdict(hosts.map(({ verdict }) => verdict));
-  return worst === null ? 3 : exitOf(worst);
+  if (worst === null) return 3;
+  const exit = exitOf(worst);
+  return exit === 0 && hosts.some(({ expiring = [] }) => expiring.length > 0) ? 1 : exit;
 }

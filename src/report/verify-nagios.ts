@@ -1,0 +1,115 @@
+/**
+ * A verification for Nagios, Icinga and their kin: one status line with performance data, then one line for each
+ * address and for each thing to do. The state is the exit code of `daneward verify` (0 OK, 1 WARNING, 2 CRITICAL,
+ * 3 UNKNOWN). A `|` separates text from performance data for those programs, so none may stand in the text.
+ */
+import { formatInstant } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
+import { exitOf } from "../verifier/verdict.ts";
+import type { AddressReport, Expiry, HostReport, VerifyExit, VerifyReport } from "../verifier/verdict.ts";
+import { earliestSignatureExpiry } from "./verify-expiry.ts";
+import { addressLabel, consequenceOf, hostLabel, isMatch } from "./verify-words.ts";
+
+const STATES: Readonly<Record<VerifyExit, string>> = { 0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN" };
+const DAY = 86_400_000;
+
+/** Status line, performance data, long output; ends with a newline. */
+export function renderVerifyNagios(report: VerifyReport): string {
+  const status = `DANE ${STATES[report.exit]} - ${clean(summary(report))}`;
+  const [first, ...others] = [`${status} | ${performanceData(report).join(" ")}`, ...longOutput(report).map(clean)];
+  return `${[first, ...others].join("\n")}\n`;
+}
+
+/** The worst thing that was found, or how much was found well. */
+function summary({ exit, hosts }: VerifyReport): string {
+  const entries = hosts.flatMap((host) => host.addresses.map((address) => ({ host, address })));
+  const worst = hosts.find(({ verdict }) => exitOf(verdict) === exit && verdict !== "verified");
+  if (worst !== undefined) {
+    const more = hosts.length === 1 ? "" : ` (${String(countOf(hosts, exit))} of ${String(hosts.length)} hosts)`;
+    return `${hostLabel(worst)} ${worst.verdict}: ${reasonOf(worst)}${more}`;
+  }
+  const [expiry] = soonest(hosts);
+  if (exit === 1 && expiry !== undefined) return describeExpiry(expiry);
+  const verified = entries.filter(({ address }) => isMatch(address.verdict)).length;
+  const [only] = hosts;
+  const who = hosts.length === 1 && only !== undefined ? hostLabel(only) : `${String(hosts.length)} hosts`;
+  if (entries.length === 0) return "nothing was looked at";
+  return `${who} verified on ${String(verified)} of ${String(entries.length)} ${plural(entries.length, "address", "addresses")}`;
+}
+
+function countOf(hosts: readonly HostReport[], exit: VerifyExit): number {
+  return hosts.filter(({ verdict }) => exitOf(verdict) === exit).length;
+}
+
+/** What the host as a whole is said to be, or the first address that made it so. */
+function reasonOf(host: HostReport): string {
+  if (host.reason !== null) return host.reason;
+  const address = host.addresses.find(({ verdict }) => verdict === host.verdict);
+  return address === undefined ? consequenceOf(host.verdict, host.profile).text : describeAddress(address);
+}
+
+function describeAddress(address: AddressReport): string {
+  return address.address === null ? address.reason : `${address.reason} (${addressLabel(address)})`;
+}
+
+/** `'label'=value[UOM];warn;crit;min;max` */
+function performanceData({ at, hosts }: VerifyReport): readonly string[] {
+  const addresses = hosts.flatMap((host) => host.addresses);
+  const total = String(addresses.length);
+  const verified = addresses.filter(({ verdict }) => isMatch(verdict)).length;
+  const data = [`addresses=${total};;;0`, `verified=${String(verified)};;${total}:;0;${total}`];
+  const certificates = addresses.flatMap(({ certificate }) => (certificate === null ? [] : [certificate.notAfter]));
+  const signatures = hosts.flatMap((host) => earliestSignatureExpiry(host) ?? []);
+  data.push(...daysLeft("days_left", certificates, at), ...daysLeft("signature_days_left", signatures, at));
+  const [only] = hosts;
+  const tlsa = hosts.length === 1 ? only?.dns.tlsa : undefined;
+  if (tlsa?.kind === "records") {
+    data.push(`tlsa_records=${String(tlsa.records.length)};;;0`);
+    const answer = tlsa.answer;
+    const rrset = answer === undefined || "reasons" in answer ? null : answer.rrset;
+    if (rrset !== null) data.push(`ttl=${String(rrset.ttl)}s;;;0`);
+  }
+  return data;
+}
+
+/** Whole days until the first of them, negative afterwards; nothing without any. */
+function daysLeft(label: string, ends: readonly Instant[], at: Instant): readonly string[] {
+  if (ends.length === 0) return [];
+  return [`${label}=${String(Math.floor((Math.min(...ends) - at) / DAY))}`];
+}
+
+function longOutput({ hosts }: VerifyReport): readonly string[] {
+  const lines: string[] = [];
+  for (const host of hosts) {
+    if (host.reason !== null) lines.push(`${hostLabel(host)} ${host.verdict}: ${host.reason}`);
+    for (const address of host.addresses) {
+      lines.push(`${hostLabel(host)} ${addressLabel(address)} ${address.verdict}: ${address.reason}`);
+      for (const { level, text } of address.advice) if (level === "warning") lines.push(`note: ${text}`);
+      for (const warning of address.warnings) lines.push(`note: ${warning}`);
+    }
+    if (host.verdict !== "verified") lines.push(`=> ${consequenceOf(host.verdict, host.profile).text}`);
+    const hints = [host.hint, ...host.addresses.map(({ hint }) => hint)].filter((hint) => hint !== null);
+    lines.push(...new Set(hints.map((hint) => `hint: ${hint}`)));
+  }
+  lines.push(...soonest(hosts).map(describeExpiry));
+  return lines;
+}
+
+function soonest(hosts: readonly HostReport[]): readonly Expiry[] {
+  return hosts.flatMap(({ expiring = [] }) => expiring).sort((left, right) => left.at - right.at);
+}
+
+function describeExpiry({ what, name, address, at }: Expiry): string {
+  const where = address === null ? "" : ` on ${address}`;
+  const subject = what === "certificate" ? `certificate ${name}` : `signatures of ${name}`;
+  return `${subject}${where} ${plural(what === "certificate" ? 1 : 2, "ends", "end")} at ${formatInstant(at)}`;
+}
+
+function plural(count: number, one: string, many: string): string {
+  return count === 1 ? one : many;
+}
+
+/** One line without the separator. */
+function clean(text: string): string {
+  return text.replace(/[\r\n]+/g, " ").replaceAll("|", "/");
+}
