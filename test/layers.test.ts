@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tlsa: ["dns"],
   dnssec: ["dns"],
   rollover: ["dns", "tlsa"],
-  report: ["dns", "tlsa", "rollover", "verifier", "resolver"],
+  report: ["dns", "dnssec", "tlsa", "rollover", "verifier", "resolver"],
   transport: ["dns"],
   resolver: ["dns", "dnssec", "transport"],
   verifier: ["dns", "pki", "tlsa", "resolver", "transport"],
@@ -41,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Imports across folders that may be of types alone: no code of that folder is loaded. */
 const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
-  report: ["verifier", "resolver", "rollover"],
+  report: ["verifier", "resolver", "rollover", "dnssec"],
   verifier: ["resolver"],
   publisher: ["resolver"],
   config: ["rollover", "publisher"],
@@ -58,7 +58,7 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   report: [],
   transport: ["net", "dgram", "tls", "crypto", "util"],
   resolver: ["net", "crypto"],
-  verifier: ["net", "crypto", "fs", "fs/promises", "path"],
+  verifier: ["net", "crypto", "events", "fs", "fs/promises", "path"],
   publisher: ["fs", "fs/promises", "child_process", "path", "crypto", "net"],
   store: ["fs", "fs/promises", "path", "crypto", "os"],
   config: ["fs", "fs/promises", "path", "os", "net"],

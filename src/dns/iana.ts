@@ -117,3 +117,68 @@ export function rcodeName(rcode: number): string {
 export function tsigErrorName(error: number): string {
   return TSIG_ERROR_NAMES.get(error) ?? rcodeName(error);
 }
+
+/** DNSSEC algorithm numbers, those out of use among them: they still occur. */
+const ALGORITHM_NAMES: Readonly<Record<number, string>> = {
+  1: "RSAMD5",
+  3: "DSA",
+  5: "RSASHA1",
+  6: "DSA-NSEC3-SHA1",
+  7: "RSASHA1-NSEC3-SHA1",
+  8: "RSASHA256",
+  10: "RSASHA512",
+  12: "ECC-GOST",
+  13: "ECDSAP256SHA256",
+  14: "ECDSAP384SHA384",
+  15: "ED25519",
+  16: "ED448",
+};
+
+/** DS digest types. */
+const DIGEST_NAMES: Readonly<Record<number, string>> = { 1: "SHA-1", 2: "SHA-256", 3: "GOST R 34.11-94", 4: "SHA-384" };
+
+/** Extended DNS errors (RFC 8914 §4), in the spelling of our messages. */
+const EXTENDED_ERROR_NAMES: Readonly<Record<number, string>> = {
+  0: "other error",
+  1: "unsupported DNSKEY algorithm",
+  2: "unsupported DS digest type",
+  3: "stale answer",
+  4: "forged answer",
+  5: "DNSSEC indeterminate",
+  6: "DNSSEC bogus",
+  7: "signature expired",
+  8: "signature not yet valid",
+  9: "DNSKEY missing",
+  10: "RRSIGs missing",
+  11: "no zone key bit set",
+  12: "NSEC missing",
+  13: "cached error",
+  14: "not ready",
+  15: "blocked",
+  16: "censored",
+  17: "filtered",
+  18: "prohibited",
+  19: "stale NXDOMAIN answer",
+  20: "not authoritative",
+  21: "not supported",
+  22: "no reachable authority",
+  23: "network error",
+  24: "invalid data",
+  25: "signature expired before valid",
+  27: "unsupported NSEC3 iterations value",
+};
+
+/** `ECDSAP256SHA256`, or `algorithm 17`. */
+export function algorithmName(algorithm: number): string {
+  return ALGORITHM_NAMES[algorithm] ?? `algorithm ${String(algorithm)}`;
+}
+
+/** The digest of a DS record: `SHA-256`, or `digest type 5`. */
+export function digestName(digestType: number): string {
+  return DIGEST_NAMES[digestType] ?? `digest type ${String(digestType)}`;
+}
+
+/** `DNSKEY missing`, or `unassigned`. */
+export function extendedErrorName(code: number): string {
+  return EXTENDED_ERROR_NAMES[code] ?? "unassigned";
+}
