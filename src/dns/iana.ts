@@ -174,7 +174,7 @@ export function algorithmName(algorithm: number): string {
 }
 
 /** The digest of a DS record: `SHA-256`, or `digest type 5`. */
-export function digestName(digestType: number): string {
+export function digestTypeName(digestType: number): string {
   return DIGEST_NAMES[digestType] ?? `digest type ${String(digestType)}`;
 }
 
