@@ -12,7 +12,9 @@
  * `DNS_TIMEOUT`, `DNS_UNREACHABLE` (nothing was sent), `DNS_CONNECTION_LOST`, `DNS_MESSAGE_MALFORMED`,
  * `DNS_INTERRUPTED`. What an rcode means is for the caller to say; {@link requireAnswer} turns errors into `DNS_RCODE`.
  *
- * Not done: pipelining, DNS over TLS or HTTPS, 0x20 case games (servers exist that answer in lower case).
+ * Not done here: sockets that are kept, pipelining and DNS over TLS (udp-pool.ts, dns-stream.ts do that for the one
+ * resolver that is asked again and again). Not done at all: DNS over HTTPS, 0x20 case games (servers exist that answer in
+ * lower case).
  */
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
@@ -250,9 +252,18 @@ export async function query(question: DnsQuery): Promise<DnsMessage> {
   return queryOver({ datagram: question.transport === "tcp" ? null : datagram, stream, streamName: "tcp" }, question);
 }
 
-/** Passes NOERROR and NXDOMAIN; throws `DNS_RCODE` for the rest, with the server's extended errors as information. */
+/** `DNS_RCODE` for an answer that is an error, with the server's extended errors as information; `where` names the server. */
+export function rcodeProblem(
+  message: DnsMessage,
+  question: Pick<DnsQuery, "name" | "type">,
+  where: string,
+): OperationalError {
+  const said = `${where} answered ${rcodeName(message.rcode)} to ${subjectOf(question)}`;
+  return new OperationalError("DNS_RCODE", `${said}${extendedErrorText(message)}`);
+}
+
+/** Passes NOERROR and NXDOMAIN; throws {@link rcodeProblem} for the rest. */
 export function requireAnswer(message: DnsMessage, question: Pick<DnsQuery, "server" | "name" | "type">): DnsMessage {
   if (message.rcode === RCODE.NOERROR || message.rcode === RCODE.NXDOMAIN) return message;
-  const said = `${formatServer(question.server)} answered ${rcodeName(message.rcode)}`;
-  throw new OperationalError("DNS_RCODE", `${said} to ${subjectOf(question)}${extendedErrorText(message)}`);
+  throw rcodeProblem(message, question, formatServer(question.server));
 }
