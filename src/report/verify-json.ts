@@ -11,7 +11,7 @@ export function renderVerifyJson(report: VerifyReport): string {
   return `${JSON.stringify({ schema: "daneward/verify/1", exit: report.exit, targets: report.hosts.map(hostDocument) })}\n`;
 }
 
-function hostDocument(host: HostReport): object {
+export function hostDocument(host: HostReport): object {
   const { endpoint, dns } = host;
   return {
     target: host.target,

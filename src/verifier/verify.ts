@@ -1,30 +1,33 @@
 /**
- * Live verification, in three steps that do not mix: DNS (`discover.ts`), TLS (`probe.ts`), judgement (`judge.ts`).
+ * Live verification, in three steps that do not mix: DNS (`routes.ts`, `discover.ts`), TLS (`probe.ts`), judgement
+ * (`judge.ts`).
  *
  * Each address of each host is looked at for itself, because clients meet them one at a time: one server behind a
- * name with an old certificate means that some mail is refused. SNI is the TLSA base domain (RFC 7671 §10.2). A mail
- * domain stands for its exchangers in order of preference (RFC 5321 §5.1); DANE does not reorder them.
+ * name with an old certificate means that some mail is refused. SNI is the TLSA base domain (RFC 7671 §10.2).
+ *
+ * A verifier is made once and used for any number of targets: they share its resolver with the cache behind it, and one
+ * bound on handshakes at a time. A target that runs out of time loses what is not finished yet, and keeps the rest.
  */
+import { OperationalError } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { TYPE } from "../dns/iana.ts";
-import { displayName, ROOT } from "../dns/name.ts";
-import type { DomainName } from "../dns/name.ts";
-import { decodeMx } from "../dns/rdata.ts";
+import { displayName } from "../dns/name.ts";
 import type { DnsAnswer, Resolve } from "../resolver/resolver.ts";
+import { startDeadline } from "./deadline.ts";
 import { discoverHost } from "./discover.ts";
-import type { Endpoint, ProbeOutcome } from "./endpoint.ts";
+import type { ProbeOutcome } from "./endpoint.ts";
 import type { AddressPlan, HostEvidence, Profile } from "./evidence.ts";
 import { judge } from "./judge.ts";
 import { createLimiter } from "./limiter.ts";
 import type { Limiter } from "./limiter.ts";
+import { lookAhead } from "./look-ahead.ts";
 import { probeAddress } from "./probe.ts";
+import { routesOf } from "./routes.ts";
+import type { NoRoute, Route } from "./routes.ts";
 import type { Target } from "./target.ts";
 import { exitOfHosts, worstVerdict } from "./verdict.ts";
 import type { AddressReport, HostReport, VerifyReport } from "./verdict.ts";
-
-/** Handshakes at a time. */
-const MAX_IN_FLIGHT = 64;
 
 export interface VerifyOptions {
   readonly resolve: Resolve;
@@ -32,91 +35,101 @@ export interface VerifyOptions {
   readonly at: Instant;
   /** Milliseconds for one probe. */
   readonly timeoutMs: number;
+  /** Milliseconds for everything about one target; null: as long as its questions and probes may take. */
+  readonly deadlineMs: number | null;
+  /** Targets at a time, and handshakes at a time. */
+  readonly concurrency: number;
   /** Probed instead of the addresses in DNS, unless empty. */
   readonly addresses: readonly string[];
   /** Null: `smtp` for SMTP, `generic` for the rest. */
   readonly profile: Profile | null;
   readonly eeNames: boolean;
+  /** Days to look ahead for certificates and signatures that end; null: nobody asked. */
+  readonly aheadDays: number | null;
   /** Called when records of usage 0 or 1 have to be judged: the roots that they may rely on, as DER. */
   readonly loadTrustStore: () => readonly Uint8Array[];
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How a host came to be looked at. */
-interface Route {
-  readonly target: string;
-  readonly endpoint: Endpoint;
-  /** The MX answer that led here. */
-  readonly mx: DnsAnswer | null;
-  /** Further names the certificate may carry: the mail domain, and what it is an alias of (RFC 7672 §3.2.2). */
-  readonly nextHops: readonly DomainName[];
+/** Looks at one target. Never rejects for what it finds; rejects only with what `resolve` throws. */
+export type Verifier = (target: Target) => Promise<VerifyReport>;
+
+/** What the hosts of one target share. */
+interface Job {
+  readonly options: VerifyOptions;
+  readonly limit: Limiter;
+  /** As `options.resolve`, but rejects with TARGET_DEADLINE when time is up. */
+  readonly resolve: Resolve;
+  /** Aborted when time is up, or from outside. */
+  readonly signal: AbortSignal;
+  /** Null until time is up. */
+  readonly lateness: () => Fault | null;
 }
 
-/** Looks at all targets. Never throws for what it finds; throws only what `resolve` throws. */
+/** A verifier whose targets share a resolver and a bound on handshakes at a time. */
+export function createVerifier(options: VerifyOptions): Verifier {
+  const limit = createLimiter(options.concurrency);
+  return async (target) => {
+    const deadline = startDeadline(options.deadlineMs, options.signal);
+    const resolve: Resolve = (name, type) => deadline.race(options.resolve(name, type));
+    try {
+      const hosts = await verifyTarget(target, { options, limit, resolve, ...deadline });
+      return { exit: exitOfHosts(hosts), at: options.at, hosts };
+    } finally {
+      deadline.stop();
+    }
+  };
+}
+
+/** Looks at all targets; the report has them in the order given. Rejects only with what `resolve` throws. */
 export async function verifyTargets(targets: readonly Target[], options: VerifyOptions): Promise<VerifyReport> {
-  const limit = createLimiter(MAX_IN_FLIGHT);
-  const hosts = (await Promise.all(targets.map((target) => verifyTarget(target, options, limit)))).flat();
-  return { exit: exitOfHosts(hosts), hosts };
+  const verify = createVerifier(options);
+  const admit = createLimiter(options.concurrency);
+  const reports = await Promise.all(targets.map((target) => admit(() => verify(target))));
+  const hosts = reports.flatMap((report) => report.hosts);
+  return { exit: exitOfHosts(hosts), at: options.at, hosts };
 }
 
-async function verifyTarget(target: Target, options: VerifyOptions, limit: Limiter): Promise<readonly HostReport[]> {
+async function verifyTarget(target: Target, job: Job): Promise<readonly HostReport[]> {
   if (target.kind === "service") {
     const { text, endpoint } = target;
-    return [await verifyHost({ target: text, endpoint, mx: null, nextHops: [] }, options, limit)];
+    return [await verifyHost({ target: text, endpoint, mx: null, nextHops: [] }, job)];
   }
-  const mx = await options.resolve(target.domain, TYPE.MX);
-  const routes = routesOf(target.text, target.domain, mx);
-  if ("verdict" in routes) return [routes];
-  return Promise.all(routes.map((route) => verifyHost(route, options, limit)));
+  const { text, domain } = target;
+  const route: Route = { target: text, endpoint: { host: domain, port: 25, protocol: "smtp" }, mx: null, nextHops: [] };
+  let mx: DnsAnswer;
+  try {
+    mx = await job.resolve(domain, TYPE.MX);
+  } catch (error) {
+    return [nothing(route, { verdict: "dns-error", ...whyLate(error) })];
+  }
+  const routes = routesOf(text, domain, mx);
+  if (!routes.ok) return [nothing({ ...route, mx }, routes.fault)];
+  return Promise.all(routes.value.map((each) => verifyHost(each, job)));
 }
 
-/** The mail exchangers of a domain in order of preference, or why there are none. */
-function routesOf(target: string, domain: DomainName, mx: DnsAnswer): readonly Route[] | HostReport {
-  if ("reasons" in mx) {
-    return nothing(
-      target,
-      domain,
-      mx,
-      "dns-error",
-      `the MX lookup failed: ${describeFirst(mx.reasons)}`,
-      hintOf(mx.reasons),
-    );
-  }
-  // RFC 7672 §3.2.2: an insecure MX RRset proves nothing about the mail domain, so its name counts for nothing.
-  const nextHops = mx.status === "secure" ? [domain, mx.finalName] : [];
-  const endpointOf = (host: DomainName): Endpoint => ({ host, port: 25, protocol: "smtp" });
-  if (mx.rrset === null) {
-    // RFC 5321 §5.1: a domain without MX is its own exchanger.
-    return [{ target, endpoint: endpointOf(domain), mx, nextHops }];
-  }
-  const exchangers = mx.rrset.rdatas.flatMap((rdata) => {
-    const decoded = decodeMx(rdata);
-    return decoded.ok ? [decoded.value] : [];
-  });
-  if (exchangers.length === 1 && exchangers[0]?.exchange === ROOT) {
-    return nothing(target, domain, mx, "no-dane", "the domain takes no mail (null MX, RFC 7505)", null);
-  }
-  exchangers.sort((left, right) => left.preference - right.preference);
-  return exchangers.map(({ exchange }) => ({ target, endpoint: endpointOf(exchange), mx, nextHops }));
-}
-
-function nothing(
-  target: string,
-  domain: DomainName,
-  mx: DnsAnswer,
-  verdict: "dns-error" | "no-dane",
-  reason: string,
-  hint: string | null,
-): HostReport {
+/** A host about which nothing can be said but why. */
+function nothing({ target, endpoint, mx }: Route, { verdict, reason, hint }: NoRoute): HostReport {
   const dns = { mx, a: null, aaaa: null, tlsa: null };
-  const endpoint: Endpoint = { host: domain, port: 25, protocol: "smtp" };
-  return { target, endpoint, profile: "smtp", baseDomain: domain, verdict, reason, hint, dns, addresses: [] };
+  const profile = endpoint.protocol === "smtp" ? "smtp" : "generic";
+  return { target, endpoint, profile, baseDomain: endpoint.host, verdict, reason, hint, dns, addresses: [] };
 }
 
-async function verifyHost(route: Route, options: VerifyOptions, limit: Limiter): Promise<HostReport> {
+/** Only lateness is an outcome; everything else that is thrown goes on. */
+function whyLate(error: unknown): { readonly reason: string; readonly hint: string } {
+  if (!(error instanceof OperationalError) || error.code !== "TARGET_DEADLINE") throw error;
+  return { reason: error.message, hint: error.hint };
+}
+
+async function verifyHost(route: Route, job: Job): Promise<HostReport> {
   const { endpoint, mx } = route;
-  const profile = options.profile ?? (endpoint.protocol === "smtp" ? "smtp" : "generic");
-  const host = await discoverHost(endpoint, options.resolve, options.addresses);
+  const profile = job.options.profile ?? (endpoint.protocol === "smtp" ? "smtp" : "generic");
+  let host: HostEvidence;
+  try {
+    host = await discoverHost(endpoint, job.resolve, job.options.addresses);
+  } catch (error) {
+    return { ...nothing(route, { verdict: "unreachable", ...whyLate(error) }), profile };
+  }
   const [tlsa = null] = host.tlsa;
   const common = {
     target: route.target,
@@ -129,26 +142,27 @@ async function verifyHost(route: Route, options: VerifyOptions, limit: Limiter):
     const { reason, hint } = whyNoAddress(host);
     return { ...common, verdict: "unreachable", reason, hint, addresses: [] };
   }
-  const addresses = await Promise.all(
-    host.addresses.map((plan) => verifyAddress(plan, { ...route, profile }, options, limit)),
-  );
+  const addresses = await Promise.all(host.addresses.map((plan) => verifyAddress(plan, { ...route, profile }, job)));
   const verdict = worstVerdict(addresses.map((each) => each.verdict)) ?? "unreachable";
-  return { ...common, verdict, reason: null, hint: null, addresses };
+  const report: HostReport = { ...common, verdict, reason: null, hint: null, addresses };
+  const { at, aheadDays } = job.options;
+  return aheadDays === null ? report : { ...report, expiring: lookAhead(report, at, aheadDays) };
 }
 
 async function verifyAddress(
   { address, tlsa }: AddressPlan,
   route: Route & { readonly profile: Profile },
-  options: VerifyOptions,
-  limit: Limiter,
+  job: Job,
 ): Promise<AddressReport> {
   const { endpoint, mx, nextHops, profile } = route;
-  const { timeoutMs, signal, at, eeNames } = options;
+  const { options, signal } = job;
+  const { timeoutMs, at, eeNames } = options;
   // A sender does not even connect after a failed TLSA lookup.
-  const probe: ProbeOutcome | null =
+  const seen: ProbeOutcome | null =
     tlsa.kind === "error"
       ? null
-      : await limit(() => probeAddress(endpoint, address, { serverName: tlsa.baseDomain, timeoutMs, signal }));
+      : await job.limit(() => probeAddress(endpoint, address, { serverName: tlsa.baseDomain, timeoutMs, signal }));
+  const probe = seen?.outcome === "failed" && seen.fault.code === "PROBE_CANCELLED" ? late(seen, job) : seen;
   const needsRoots = profile === "generic" && tlsa.kind === "records" && tlsa.records.some(({ usage }) => usage < 2);
   const judgement = judge({
     tlsa,
@@ -160,7 +174,13 @@ async function verifyAddress(
     mailExchangerSecure: mx === null || mx.status === "secure",
     at,
   });
-  return { address, ...judgement };
+  return { address, algorithm: null, ...judgement };
+}
+
+/** A probe that was cut off because the target's time was up says so. */
+function late(outcome: ProbeOutcome, job: Job): ProbeOutcome {
+  const fault = job.lateness();
+  return fault === null ? outcome : { outcome: "failed", fault: { ...fault, code: "PROBE_CANCELLED" } };
 }
 
 function whyNoAddress({ endpoint, a, aaaa }: HostEvidence): { readonly reason: string; readonly hint: string | null } {

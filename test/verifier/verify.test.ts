@@ -82,9 +82,12 @@ async function look(
 const defaults: Omit<VerifyOptions, "resolve"> = {
   at,
   timeoutMs: 3000,
+  deadlineMs: null,
+  concurrency: 16,
   addresses: [],
   profile: null,
   eeNames: false,
+  aheadDays: null,
   loadTrustStore: () => [],
 };
 

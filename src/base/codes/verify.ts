@@ -14,9 +14,13 @@ export const VERIFY_CODES = {
     title: "a server turned us away before TLS was mentioned",
     hint: "it may be overloaded or block this client's address; look at its log",
   },
+  STARTTLS_NOT_OFFERED: {
+    title: "the server does not offer to start TLS",
+    hint: "give the service a certificate and enable STARTTLS; a middlebox may also have removed the offer",
+  },
   STARTTLS_REFUSED: {
-    title: "the server does not offer STARTTLS, or refuses it",
-    hint: "check the TLS settings of the server",
+    title: "the server refuses to start TLS, although it may have offered it",
+    hint: "check the TLS settings and the log of the server",
   },
   STARTTLS_MALFORMED: {
     title: "the server broke the protocol before STARTTLS",
@@ -37,5 +41,9 @@ export const VERIFY_CODES = {
     hint: "have a certificate issued that names the TLSA base domain, or publish 3 1 1, which needs no name",
   },
   TLS_NO_CERTIFICATE: { title: "the server sent no certificate", hint: "give the service a certificate" },
+  TARGET_DEADLINE: {
+    title: "a target was not finished within its time",
+    hint: "--deadline allows more; a slow resolver or a host with many addresses may need it",
+  },
   PROBE_CANCELLED: { title: "a probe was cancelled", hint: "start it again" },
 } as const satisfies CodeTable;

@@ -1,0 +1,174 @@
+/** What `daneward verify` takes, made of words into values. Every refusal is a USAGE error that says what to write. */
+import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
+import path from "node:path";
+import { rootCertificates } from "node:tls";
+import { fault, OperationalError } from "../base/errors.ts";
+import type { Fault } from "../base/errors.ts";
+import type { Result } from "../base/result.ts";
+import { readCredentials } from "../pki/certificate.ts";
+import { parsePem } from "../pki/pem.ts";
+import { createTrustedStub } from "../resolver/trusted-stub.ts";
+import type { Protocol } from "../verifier/endpoint.ts";
+import type { Profile } from "../verifier/evidence.ts";
+import { isProtocol, PROTOCOLS } from "../verifier/target.ts";
+import type { VerifyOptions } from "../verifier/verify.ts";
+import type { Io } from "./io.ts";
+import { parseResolverFlag } from "./resolver-flag.ts";
+import { parseAt, parseTimeout } from "./time-flags.ts";
+
+export interface VerifyCommandOptions {
+  readonly targets?: string;
+  readonly left?: string;
+  readonly concurrency?: string;
+  readonly deadline?: string;
+  readonly days?: string;
+  readonly starttls?: string;
+  readonly resolver?: string;
+  readonly trust?: string;
+  readonly trustAnchor?: string;
+  readonly address?: readonly string[];
+  readonly profile?: string;
+  readonly at?: string;
+  readonly timeout?: string;
+  readonly format?: string;
+  readonly chain?: string;
+  readonly tlsa?: readonly string[];
+  readonly name?: string;
+  readonly alsoName?: readonly string[];
+  readonly store?: string;
+  readonly eeNames?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+const FORMATS = ["text", "json", "nagios", "prometheus"] as const;
+export type VerifyFormat = (typeof FORMATS)[number];
+
+const DEFAULT_TIMEOUT = "10s";
+/** As many as one small mail server takes at once, in case all targets turn out to be the same. */
+const DEFAULT_CONCURRENCY = "16";
+/** More in flight only costs: the work is ciphers, not waiting. */
+const MAX_CONCURRENCY = 64;
+
+/** Ten years: no certificate that a server should present lasts longer. */
+const MAX_DAYS = 3650;
+
+export function usage(message: string, hint = "see daneward verify --help"): OperationalError {
+  return OperationalError.of(fault("USAGE", message, hint));
+}
+
+/** Throws the fault. */
+export function unwrap<T>(result: Result<T, Fault>): T {
+  if (result.ok) return result.value;
+  throw OperationalError.of(result.fault);
+}
+
+/** Flags that would be ignored silently are refused. */
+export function refuse(
+  options: VerifyCommandOptions,
+  flags: readonly (keyof VerifyCommandOptions)[],
+  where: string,
+): void {
+  const given = flags.find((flag) => options[flag] !== undefined);
+  if (given === undefined) return;
+  throw usage(`--${given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} makes sense ${where}`);
+}
+
+export function parseFormat({ format, json = false }: VerifyCommandOptions): VerifyFormat {
+  if (format === undefined) return json ? "json" : "text";
+  const known = FORMATS.find((each) => each === format);
+  if (known === undefined) throw usage(`--format: "${format}" is not known`, `use one of ${FORMATS.join(", ")}`);
+  if (json && known !== "json") throw usage(`--json and --format ${format} contradict each other`);
+  return known;
+}
+
+export function parseProfile(text: string | undefined): Profile | null {
+  if (text === undefined) return null;
+  if (text !== "smtp" && text !== "generic") throw usage(`--profile: "${text}" is not known`, "use smtp or generic");
+  return text;
+}
+
+/** The protocol of targets that name none; null: the port tells. */
+export function parseStarttls(text: string | undefined): Protocol | null {
+  if (text === undefined) return null;
+  if (!isProtocol(text)) throw usage(`--starttls: "${text}" is not known`, `use one of ${PROTOCOLS.join(", ")}`);
+  return text;
+}
+
+/** At least 1; written without sign, at most five digits. */
+function parseCount(flag: string, text: string, most: number): number {
+  const count = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > most) throw usage(`${flag}: "${text}" is not a number from 1 to ${String(most)}`);
+  return count;
+}
+
+/**
+ * Everything a verifier needs, its resolver included. `deadline` is that of targets for which none is given on the
+ * command line.
+ */
+export async function openVerification(
+  options: VerifyCommandOptions,
+  deadline: string | null,
+  io: Io,
+): Promise<VerifyOptions> {
+  refuse(options, ["name", "alsoName"], "only with --chain and --tlsa");
+  const { address = [], trust = "ad" } = options;
+  if (trust === "local") {
+    throw usage(
+      "--trust local is not supported yet: it comes with the built-in DNSSEC validator",
+      "use --trust ad with a validating resolver on this host",
+    );
+  }
+  if (trust !== "ad") throw usage(`--trust: "${trust}" is not known`, "use ad");
+  const wrong = address.find((text) => isIP(text) === 0);
+  if (wrong !== undefined) throw usage(`--address: "${wrong}" is not an IP address`, "write --address 192.0.2.1");
+  const timeoutMs = parseTimeout(options.timeout ?? DEFAULT_TIMEOUT);
+  const ending = options.deadline ?? deadline;
+  const roots = options.store === undefined ? null : await readCertificates(options.store, io);
+  return {
+    resolve: createTrustedStub({ server: parseResolverFlag(options.resolver), timeoutMs, signal: io.signal }),
+    at: parseAt(options.at, io),
+    timeoutMs,
+    deadlineMs: ending === null ? null : parseTimeout(ending, "--deadline"),
+    concurrency: parseCount("--concurrency", options.concurrency ?? DEFAULT_CONCURRENCY, MAX_CONCURRENCY),
+    addresses: address,
+    profile: parseProfile(options.profile),
+    eeNames: options.eeNames ?? false,
+    aheadDays: options.days === undefined ? null : parseCount("--days", options.days, MAX_DAYS),
+    loadTrustStore: () => roots ?? bundledRoots(),
+    signal: io.signal,
+  };
+}
+
+/** A file of the command line that cannot be read, in our own words. */
+export function cannotRead(file: string, cause: unknown): OperationalError {
+  const code = cause instanceof Error && "code" in cause ? cause.code : "";
+  const problem = code === "ENOENT" ? "FILE_NOT_FOUND" : code === "EACCES" ? "PERMISSION_DENIED" : "FILE_UNREADABLE";
+  return new OperationalError(problem, `${file} cannot be read`, { retry: "never", cause });
+}
+
+/** The certificates of a file in its order. */
+export async function readCertificates(file: string, io: Io): Promise<readonly Uint8Array[]> {
+  const where = path.resolve(io.cwd, file);
+  const bytes = await readFile(where).catch((cause: unknown) => {
+    throw cannotRead(file, cause);
+  });
+  const credentials = readCredentials(bytes);
+  if (!credentials.ok) {
+    const { code, message, hint } = credentials.fault;
+    throw OperationalError.of(fault(code, `${file}: ${message}`, hint));
+  }
+  const { certificates } = credentials.value;
+  if (certificates.length === 0) throw OperationalError.of(fault("CERT_NONE", `${file} holds no certificate`));
+  return certificates.map(({ der }) => der);
+}
+
+/** The roots that come with Node: only usages 0 and 1 rely on them (RFC 7671 §5.3, §5.4). */
+function bundledRoots(): readonly Uint8Array[] {
+  return rootCertificates.flatMap((pem) => {
+    const blocks = parsePem(pem);
+    return blocks.ok ? blocks.value.map(({ bytes }) => bytes) : [];
+  });
+}

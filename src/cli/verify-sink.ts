@@ -1,0 +1,65 @@
+/** Where the results of a list of targets go: to standard output at once, or collected where the format is one text. */
+import type { Instant } from "../base/time.ts";
+import { renderResultJson, renderResultText } from "../report/verify-result.ts";
+import type { TargetResult } from "../report/verify-result.ts";
+import type { HostReport, VerifyExit } from "../verifier/verdict.ts";
+import type { Io } from "./io.ts";
+import type { VerifyCommandOptions, VerifyFormat } from "./verify-options.ts";
+
+export interface Sink {
+  readonly result: (result: TargetResult) => void;
+  /** `exit`: that of the whole run; `at`: the instant that the verdicts are about. */
+  readonly end: (exit: VerifyExit, at: Instant) => Promise<void>;
+}
+
+/** `print` is told apart from `io.out`, because a line of progress may have to make room first. */
+export function createSink(
+  format: VerifyFormat,
+  { quiet = false, verbose = false }: VerifyCommandOptions,
+  io: Io,
+  print: (text: string) => void,
+): Sink {
+  switch (format) {
+    case "text":
+      return streaming(print, (result) => {
+        // What is no target was reported as an error.
+        if ("fault" in result) return "";
+        return renderResultText(result.target, result.report, { quiet, verbose, color: io.color });
+      });
+    case "json":
+      return streaming(print, (result) => {
+        return quiet && "report" in result && result.report.exit === 0 ? "" : renderResultJson(result);
+      });
+    case "nagios":
+      return collecting(print, async () => (await import("../report/verify-nagios.ts")).renderVerifyNagios);
+    case "prometheus":
+      return collecting(print, async () => (await import("../report/verify-prometheus.ts")).renderVerifyPrometheus);
+  }
+}
+
+function streaming(print: (text: string) => void, render: (result: TargetResult) => string): Sink {
+  return {
+    result: (result) => {
+      const text = render(result);
+      if (text !== "") print(text);
+    },
+    end: () => Promise.resolve(),
+  };
+}
+
+type Renderer = (report: { exit: VerifyExit; at: Instant; hosts: readonly HostReport[] }) => string;
+
+/** In the order of the list. Takes memory for each host, as these formats need all of them for one text. */
+function collecting(print: (text: string) => void, load: () => Promise<Renderer>): Sink {
+  const reports = new Map<number, readonly HostReport[]>();
+  return {
+    result: (result) => {
+      if ("report" in result) reports.set(result.line, result.report.hosts);
+    },
+    end: async (exit, at) => {
+      const render = await load();
+      const hosts = [...reports].sort(([left], [right]) => left - right).flatMap(([, each]) => each);
+      print(render({ exit, at, hosts }));
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * A verification of very many targets, one document or one line for each, as soon as it is finished. The
+ * `daneward/verify-result/1` document holds what `daneward/verify/1` holds, for one target of the list. Keys may be
+ * added, never renamed.
+ */
+import type { Fault } from "../base/errors.ts";
+import { displayName } from "../dns/name.ts";
+import { exitOf } from "../verifier/verdict.ts";
+import type { HostReport, VerdictName, VerifyReport } from "../verifier/verdict.ts";
+import { hostDocument } from "./verify-json.ts";
+import { renderVerifyText } from "./verify-text.ts";
+import type { VerifyTextOptions } from "./verify-text.ts";
+
+/** What became of one line of a list; `fault`: it is no target. */
+export type TargetResult =
+  | { readonly line: number; readonly target: string; readonly report: VerifyReport }
+  | { readonly line: number; readonly target: string; readonly fault: Fault };
+
+/** One line of JSON with its line ending. `line` counts from 1 in the list. */
+export function renderResultJson(result: TargetResult): string {
+  const { line, target } = result;
+  const head = { schema: "daneward/verify-result/1", target, line };
+  const document =
+    "fault" in result
+      ? { ...head, exit: 3, error: result.fault, targets: [] }
+      : { ...head, exit: result.report.exit, targets: result.report.hosts.map(hostDocument) };
+  return `${JSON.stringify(document)}\n`;
+}
+
+/**
+ * One line: verdict, target and what was looked at, or why there is no more to say. Behind it the whole ladder of what
+ * failed, of everything when verbose. Empty when quiet and all is well.
+ */
+export function renderResultText(target: string, report: VerifyReport, options: VerifyTextOptions): string {
+  if (options.quiet && report.exit === 0) return "";
+  const worst = worstOf(report.hosts);
+  const verdict: VerdictName = worst?.verdict ?? "unreachable";
+  const head = `${verdict.padEnd(VERDICT_WIDTH)}  ${target}  ${summary(report, worst)}\n`;
+  if (!options.verbose && report.exit < 2) return head;
+  const details = renderVerifyText(report, { ...options, quiet: !options.verbose });
+  return `${head}${details.replace(/^(?=.)/gm, "    ")}`;
+}
+
+/** As wide as most verdicts; the longer ones are rare enough to stand out. */
+const VERDICT_WIDTH = 13;
+
+function worstOf(hosts: readonly HostReport[]): HostReport | undefined {
+  return [2, 3, 1, 0].flatMap((exit) => hosts.find(({ verdict }) => exitOf(verdict) === exit) ?? []).at(0);
+}
+
+function summary({ hosts }: VerifyReport, worst: HostReport | undefined): string {
+  const addresses = hosts.reduce((count, host) => count + host.addresses.length, 0);
+  const counted = [
+    ...(hosts.length > 1 ? [`${String(hosts.length)} hosts`] : []),
+    `${String(addresses)} ${addresses === 1 ? "address" : "addresses"}`,
+  ].join(", ");
+  if (worst === undefined || worst.verdict === "verified") return counted;
+  const of = hosts.length > 1 ? `${displayName(worst.baseDomain)}: ` : "";
+  const address = worst.addresses.find(({ verdict }) => verdict === worst.verdict);
+  return `${of}${worst.reason ?? address?.reason ?? counted}`;
+}
