@@ -14,8 +14,6 @@ export interface ProbeOptions {
   /** Milliseconds for the whole probe. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** OpenSSL's list of signature algorithms to offer, e.g. to select a server's RSA certificate. */
-  readonly signatureAlgorithms?: string | undefined;
 }
 
 const DIALOGUES: Readonly<Record<Protocol, Dialogue | null>> = {
@@ -36,7 +34,6 @@ export async function probeAddress(endpoint: Endpoint, address: string, options:
       serverName: options.serverName.replace(/\.$/, ""),
       timeoutMs: options.timeoutMs,
       signal: options.signal,
-      signatureAlgorithms: options.signatureAlgorithms,
     });
     session.close();
     return { outcome: "served", certificates: session.certificates, tlsVersion: session.version };

@@ -3,9 +3,10 @@ import { OperationalError } from "../../src/base/errors.ts";
 import { instant } from "../../src/base/time.ts";
 import { issueCertificate } from "../../src/pki/peculiar.ts";
 import type { IssuedCertificate } from "../../src/pki/peculiar.ts";
-import { MAX_LINE_OCTETS, MAX_REPLY_LINES } from "../../src/transport/starttls/dialogue.ts";
+import { MAX_TOTAL_OCTETS, MAX_UNIT_OCTETS } from "../../src/transport/starttls/conversation.ts";
 import type { Dialogue } from "../../src/transport/starttls/dialogue.ts";
 import { IMAP } from "../../src/transport/starttls/imap.ts";
+import { MAX_REPLY_LINES } from "../../src/transport/starttls/lines.ts";
 import { POP3 } from "../../src/transport/starttls/pop3.ts";
 import { LMTP, SMTP } from "../../src/transport/starttls/smtp.ts";
 import { openTls } from "../../src/transport/tls.ts";
@@ -102,7 +103,7 @@ describe("a dialogue that works", () => {
   });
 });
 
-const long = "x".repeat(MAX_LINE_OCTETS);
+const long = "x".repeat(MAX_UNIT_OCTETS);
 const refusals: readonly {
   readonly name: string;
   readonly script: () => Script;
@@ -124,7 +125,7 @@ const refusals: readonly {
   {
     name: "EHLO without STARTTLS",
     script: () => smtpScript(issued, { EHLO: { send: "250-mx\r\n250 NOSTARTTLS\r\n" } }),
-    code: "STARTTLS_REFUSED",
+    code: "STARTTLS_NOT_OFFERED",
     says: /does not offer/,
   },
   {
@@ -166,6 +167,12 @@ const refusals: readonly {
     says: /more than 128 lines/,
   },
   {
+    name: "replies that are long together",
+    script: () => smtpScript(issued, { EHLO: { send: `250-${"x".repeat(2000)}\r\n`.repeat(40) } }),
+    code: "STARTTLS_MALFORMED",
+    says: new RegExp(String(MAX_TOTAL_OCTETS)),
+  },
+  {
     name: "plain text behind the reply to STARTTLS",
     script: () => smtpScript(issued, { STARTTLS: { send: "220 go\r\n250 injected\r\n", then: "tls" } }),
     code: "STARTTLS_INJECTION",
@@ -203,7 +210,7 @@ const refusals: readonly {
     name: "IMAP without the capability",
     dialogue: IMAP,
     script: () => imap({ CAPABILITY: { send: "* CAPABILITY IMAP4rev1 XSTARTTLS\r\nd1 OK done\r\n" } }),
-    code: "STARTTLS_REFUSED",
+    code: "STARTTLS_NOT_OFFERED",
   },
   {
     name: "IMAP NO to STARTTLS",
@@ -221,7 +228,7 @@ const refusals: readonly {
     name: "POP3 without STLS",
     dialogue: POP3,
     script: () => pop3({ CAPA: { send: "+OK\r\nTOP\r\n.\r\n" } }),
-    code: "STARTTLS_REFUSED",
+    code: "STARTTLS_NOT_OFFERED",
   },
   {
     name: "POP3 -ERR to STLS",

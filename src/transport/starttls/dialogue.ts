@@ -44,7 +44,10 @@ export async function runDialogue(socket: Socket, dialogue: Dialogue, where: str
 export function refuseUnasked(talk: Conversation, after: string): void {
   const waiting = talk.waiting();
   if (waiting === 0) return;
-  throw new OperationalError("STARTTLS_INJECTION", `${talk.where}: ${String(waiting)} octets followed ${after} unasked`);
+  throw new OperationalError(
+    "STARTTLS_INJECTION",
+    `${talk.where}: ${String(waiting)} octets followed ${after} unasked`,
+  );
 }
 
 /** The server has no TLS to start. */
