@@ -21,7 +21,7 @@ import {
   formatDistinguishedName,
   keyAlgorithm,
 } from "./fields.ts";
-import type { CertificateExtensions } from "./fields.ts";
+import type { CertificateExtensions, NameAttribute } from "./fields.ts";
 import { publicKeyOf, readPrivateKey } from "./key.ts";
 
 /**
@@ -33,6 +33,7 @@ export interface Certificate {
   readonly spki: Uint8Array;
   /** RFC 4514 text, `CN=mx.example.org,O=Example`; empty for an empty name. */
   readonly subject: string;
+  readonly subjectAttributes: readonly NameAttribute[];
   readonly issuer: string;
   /** Forms to compare names with (RFC 5280 §7.1), not to show. */
   readonly subjectKey: string;
@@ -81,6 +82,7 @@ function describeCertificate({ der, spki, parts }: CertificateSlices): Certifica
     der,
     spki,
     subject: formatDistinguishedName(subject ?? []),
+    subjectAttributes: subject ?? [],
     issuer: formatDistinguishedName(issuer ?? []),
     subjectKey,
     issuerKey,

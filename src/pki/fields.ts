@@ -88,14 +88,17 @@ export function formatDistinguishedName(attributes: readonly NameAttribute[]): s
 
 /** A form in which names that RFC 5280 §7.1 calls equal are equal strings: case folded, white space collapsed. */
 export function comparableName(attributes: readonly NameAttribute[]): string {
-  return JSON.stringify(
-    attributes.map(({ oid, value, join, opaque }) => [
-      oid,
-      join,
-      opaque,
-      value.trim().replace(/\s+/g, " ").toLowerCase(),
-    ]),
-  );
+  return JSON.stringify(attributes.map(comparableAttribute));
+}
+
+function comparableAttribute({ oid, value, join, opaque }: NameAttribute): readonly (string | boolean)[] {
+  return [oid, join, opaque, value.trim().replace(/\s+/g, " ").toLowerCase()];
+}
+
+/** Whether `name` lies in the subtree of `base`: its RDNs begin with those of the base (RFC 5280 §4.2.1.10, §7.1). */
+export function isNameWithin(name: readonly NameAttribute[], base: readonly NameAttribute[]): boolean {
+  if (name[base.length]?.join === true) return false;
+  return comparableName(name.slice(0, base.length)) === comparableName(base);
 }
 
 /** The common names of a subject; name checks look at the last, most specific one (RFC 2818 §3.1). */
@@ -165,6 +168,8 @@ function decodeTime(tag: number, body: Uint8Array): Instant | null {
 export interface CertificateExtensions {
   /** dNSName entries; characters that no DNS name has come out as `\xNN`, so such a name never matches. Null without subjectAltName. */
   readonly dnsNames: readonly string[] | null;
+  /** Names of other kinds in subjectAltName. */
+  readonly otherNames: readonly GeneralName[];
   readonly basicConstraints: { readonly isCa: boolean; readonly pathLength: number | null } | null;
   /** Named bits of keyUsage, bit 0 first (RFC 5280 §4.2.1.3). */
   readonly keyUsage: readonly boolean[] | null;
@@ -174,15 +179,26 @@ export interface CertificateExtensions {
   readonly unknownCritical: readonly string[];
 }
 
-/** dNSName subtrees of RFC 5280 §4.2.1.10. `otherKinds` tells that names of other kinds are constrained too. */
-interface NameConstraints {
+/** A name of any kind (RFC 5280 §4.2.1.6): the tag of its kind, and its content octets. */
+export interface GeneralName {
+  readonly tag: number;
+  readonly body: Uint8Array;
+}
+
+/** Tags of GeneralName. */
+export const NAME_KIND = { email: 0x81, dns: 0x82, directory: 0xa4, ip: 0x87 } as const;
+
+/** Subtrees of RFC 5280 §4.2.1.10: those of DNS names decoded, the others as they are. */
+export interface NameConstraints {
   readonly permitted: readonly string[];
   readonly excluded: readonly string[];
-  readonly otherKinds: boolean;
+  readonly permittedOthers: readonly GeneralName[];
+  readonly excludedOthers: readonly GeneralName[];
 }
 
 export const NO_EXTENSIONS: CertificateExtensions = {
   dnsNames: null,
+  otherNames: [],
   basicConstraints: null,
   keyUsage: null,
   extendedKeyUsage: null,
@@ -193,7 +209,6 @@ export const NO_EXTENSIONS: CertificateExtensions = {
 /** Policies and identifiers bear on no decision of ours and may be critical without harm. */
 const HARMLESS = new Set(["2.5.29.14", "2.5.29.31", "2.5.29.32", "2.5.29.33", "2.5.29.35", "2.5.29.36", "2.5.29.54"]);
 const EXPLICIT_EXTENSIONS = 0xa3;
-const DNS_NAME = 0x82;
 
 /** The extensions among the fields that follow subjectPublicKeyInfo; null when malformed or when one occurs twice. */
 export function decodeExtensions(bytes: Uint8Array, tbs: DerElement, at: number): CertificateExtensions | null {
@@ -239,7 +254,8 @@ function decodeExtension(oid: string, body: Uint8Array): Partial<CertificateExte
   const outer = readElement(body, 0);
   switch (oid) {
     case "2.5.29.15":
-      return typeof outer === "string" ? "damaged" : { keyUsage: decodeBits(elementBody(body, outer)) };
+      if (typeof outer === "string" || outer.tag !== DER_TAG.bitString) return "damaged";
+      return { keyUsage: decodeBits(elementBody(body, outer)) };
     case "2.5.29.17":
     case "2.5.29.19":
     case "2.5.29.30":
@@ -252,8 +268,11 @@ function decodeExtension(oid: string, body: Uint8Array): Partial<CertificateExte
   const children = readChildren(body, outer);
   if (typeof children === "string") return "damaged";
   if (oid === "2.5.29.17") {
-    const names = children.filter(({ tag }) => tag === DNS_NAME);
-    return { dnsNames: names.map((name) => printableName(elementBody(body, name))) };
+    const names = children.map((child) => ({ tag: child.tag, body: elementBody(body, child) }));
+    return {
+      dnsNames: names.filter(({ tag }) => tag === NAME_KIND.dns).map((name) => printableName(name.body)),
+      otherNames: names.filter(({ tag }) => tag !== NAME_KIND.dns),
+    };
   }
   if (oid === "2.5.29.37") return { extendedKeyUsage: children.map((each) => decodeOid(elementBody(body, each))) };
   if (oid === "2.5.29.30") return decodeNameConstraints(body, children);
@@ -263,23 +282,33 @@ function decodeExtension(oid: string, body: Uint8Array): Partial<CertificateExte
   return { basicConstraints: { isCa: flag !== undefined && body[flag.body] !== 0, pathLength } };
 }
 
+const PERMITTED_SUBTREES = 0xa0;
+
 function decodeNameConstraints(
   body: Uint8Array,
   children: readonly DerElement[],
 ): Partial<CertificateExtensions> | "damaged" {
-  const subtrees: Record<"permitted" | "excluded", string[]> = { permitted: [], excluded: [] };
-  let otherKinds = false;
+  const permitted: GeneralName[] = [];
+  const excluded: GeneralName[] = [];
   for (const child of children) {
-    const bases = readChildren(body, child);
-    if (typeof bases === "string") return "damaged";
-    for (const subtree of bases) {
+    const subtrees = readChildren(body, child);
+    if (typeof subtrees === "string") return "damaged";
+    for (const subtree of subtrees) {
       const base = readElement(body, subtree.body, subtree.end);
-      if (typeof base === "string") return "damaged";
-      if (base.tag !== DNS_NAME) otherKinds = true;
-      else subtrees[child.tag === 0xa0 ? "permitted" : "excluded"].push(printableName(elementBody(body, base)));
+      // RFC 5280 §4.2.1.10: minimum is always zero, which DER leaves out, and there is no maximum.
+      if (typeof base === "string" || base.end !== subtree.end) return "damaged";
+      (child.tag === PERMITTED_SUBTREES ? permitted : excluded).push({ tag: base.tag, body: elementBody(body, base) });
     }
   }
-  return { nameConstraints: { ...subtrees, otherKinds } };
+  const isDns = ({ tag }: GeneralName): boolean => tag === NAME_KIND.dns;
+  return {
+    nameConstraints: {
+      permitted: permitted.filter(isDns).map((base) => printableName(base.body)),
+      excluded: excluded.filter(isDns).map((base) => printableName(base.body)),
+      permittedOthers: permitted.filter((base) => !isDns(base)),
+      excludedOthers: excluded.filter((base) => !isDns(base)),
+    },
+  };
 }
 
 function decodeBits(body: Uint8Array): readonly boolean[] {

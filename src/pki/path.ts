@@ -7,10 +7,15 @@
  * the anchor is asked about at each step of the path and nowhere else, and never about the leaf. All lists and depths
  * are bounded, because the heap comes from the peer.
  *
+ * Signatures are OpenSSL's business (`X509Certificate.verify`), and so is what Node can read of a key. The path is our
+ * own, because no judge that Node offers can be asked offline about a chain as it was sent: `tls` builds one path for a
+ * whole handshake, completes `getPeerCertificate()` from its own store, and tells neither the depth nor the anchor;
+ * `checkIssued()` compares names and key identifiers only, so that a false authority of the right name passes.
+ *
  * Evaluated here: signatures, dates of everything below the anchor, basicConstraints, path length, keyUsage,
- * extendedKeyUsage, name constraints on DNS names, unknown critical extensions; the anchor's own constraints too
- * (RFC 7671 §5.2.1 says that clients should, and OpenSSL does). Not evaluated: revocation, policies, and constraints
- * on other kinds of names. Local trust stores play no part unless the caller's `isAnchor` consults one.
+ * extendedKeyUsage, name constraints, unknown critical extensions; the anchor's own constraints too, which clients
+ * SHOULD apply (RFC 7671 §5.2.1) and OpenSSL does. The RFCs do not ask for the anchor's own dates: they make a warning.
+ * Not evaluated: revocation and policies. Local trust stores play no part unless the caller's `isAnchor` consults one.
  */
 import { equalBytes } from "../base/bytes.ts";
 import { fault } from "../base/errors.ts";
@@ -21,6 +26,7 @@ import { formatInstant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { verifySignature } from "./certificate.ts";
 import type { Certificate } from "./certificate.ts";
+import { findForbiddenName } from "./name-constraints.ts";
 
 /** A verified path. */
 export interface Path {
@@ -32,6 +38,11 @@ export interface Path {
   readonly warnings: readonly string[];
 }
 
+/** Why there is no path, and how deep the anchor was on the most promising one; null when none was reached. */
+export interface PathFault extends Fault {
+  readonly depth: number | null;
+}
+
 export interface PathOptions {
   /** Instant at which dates are judged. */
   readonly at: Instant;
@@ -39,21 +50,30 @@ export interface PathOptions {
   readonly anchorKeys?: readonly Uint8Array[];
   /** Some issuer on the path, the anchor included, must satisfy this (RFC 7671 §5.4: usage 0 constrains a PKIX path). */
   readonly through?: (certificate: Certificate) => boolean;
+  /** Whether the leaf itself may be the anchor: a self-signed certificate in a trust store (RFC 7671 §5.3). */
+  readonly leafMayBeAnchor?: boolean;
 }
 
 /** Certificates on a path; longer ones do not occur on the Internet. */
 const MAX_DEPTH = 10;
-/** Signature checks in one search, so that a hostile heap cannot keep us busy. */
+/** Signature checks in one search, and certificates tried, so that a hostile heap cannot keep us busy. */
 const MAX_SIGNATURES = 100;
+const MAX_STEPS = 1000;
 
 interface Search {
-  readonly pool: readonly Certificate[];
+  /** Issuers to choose from, by subject. */
+  readonly pool: ReadonlyMap<string, readonly Certificate[]>;
   readonly isAnchor: (certificate: Certificate) => boolean;
   readonly options: PathOptions;
+  /** Signatures checked so far: a certificate comes by on many paths when authorities signed each other. */
+  readonly signatures: Map<Certificate, Map<Uint8Array, SignatureOutcome>>;
   signaturesLeft: number;
+  stepsLeft: number;
   /** The fault of the most promising path so far. */
-  best: Fault | null;
+  best: PathFault | null;
 }
+
+type SignatureOutcome = "good" | "bad" | "unknown";
 
 /**
  * Finds a path from `leaf` over `others` (any order, duplicates and strangers welcome) to the first issuer that
@@ -67,35 +87,52 @@ export function findPath(
   others: readonly Certificate[],
   isAnchor: (certificate: Certificate) => boolean,
   options: PathOptions,
-): Result<Path, Fault> {
+): Result<Path, PathFault> {
   const search: Search = {
-    pool: others.filter((certificate) => !equalBytes(certificate.der, leaf.der)),
+    pool: bySubject(others, leaf),
     isAnchor,
     options,
+    signatures: new Map(),
     signaturesLeft: MAX_SIGNATURES,
+    stepsLeft: MAX_STEPS,
     best: null,
   };
   const found = extend([leaf], search);
   if (found !== null) return success(found);
   const unanchored = fault("CERT_PATH", `no issuer on the path of ${nameOf(leaf)} is the trust anchor`);
-  return failure(search.best ?? unanchored);
+  return failure(search.best ?? { ...unanchored, depth: null });
 }
 
-/** Depth first; the pool is walked in the order given, which is the order of the handshake. */
+/** Each certificate once and without the leaf; those of one name in the order given, that of the handshake. */
+function bySubject(others: readonly Certificate[], leaf: Certificate): ReadonlyMap<string, readonly Certificate[]> {
+  const pool = new Map<string, Certificate[]>();
+  for (const certificate of others) {
+    const namesakes = pool.get(certificate.subjectKey) ?? [];
+    if ([leaf, ...namesakes].some(({ der }) => equalBytes(der, certificate.der))) continue;
+    pool.set(certificate.subjectKey, [...namesakes, certificate]);
+  }
+  return pool;
+}
+
+/**
+ * Depth first. Names alone make a candidate: key identifiers (RFC 5280 §4.2.1.1) are hints that a signature confirms
+ * or refutes, and where they are wrong or missing the signature still counts.
+ */
 function extend(path: readonly Certificate[], search: Search): Path | null {
   const tip = path[path.length - 1];
-  if (tip === undefined || path.length > MAX_DEPTH) return null;
-  const { through } = search.options;
-  if (path.length > 1 && search.isAnchor(tip) && (through === undefined || path.slice(1).some(through))) {
+  search.stepsLeft -= 1;
+  if (tip === undefined || path.length > MAX_DEPTH || search.stepsLeft < 0) return null;
+  const { through, leafMayBeAnchor = false } = search.options;
+  const mayEnd = path.length > 1 || leafMayBeAnchor;
+  if (mayEnd && search.isAnchor(tip) && (through === undefined || path.slice(1).some(through))) {
     const found = accept({ certificates: path, anchor: "certificate" }, search);
     if (found !== null) return found;
   }
-  for (const candidate of search.pool) {
-    if (candidate.subjectKey !== tip.issuerKey) continue;
-    if (path.some((known) => equalBytes(known.der, candidate.der))) continue;
+  for (const candidate of search.pool.get(tip.issuerKey) ?? []) {
+    if (path.includes(candidate)) continue;
     const signature = signatureBy(tip, candidate.spki, search);
     if (signature !== "good") {
-      noteFault(search, signatureFault(tip, candidate, signature));
+      noteFault(search, signatureFault(tip, candidate, signature), null);
       continue;
     }
     const found = extend([...path, candidate], search);
@@ -110,10 +147,16 @@ function extend(path: readonly Certificate[], search: Search): Path | null {
   return null;
 }
 
-function signatureBy(certificate: Certificate, spki: Uint8Array, search: Search): "good" | "bad" | "unknown" {
+function signatureBy(certificate: Certificate, spki: Uint8Array, search: Search): SignatureOutcome {
+  const known = search.signatures.get(certificate) ?? new Map<Uint8Array, SignatureOutcome>();
+  search.signatures.set(certificate, known);
+  const before = known.get(spki);
+  if (before !== undefined) return before;
   if (search.signaturesLeft <= 0) return "unknown";
   search.signaturesLeft -= 1;
-  return verifySignature(certificate, spki);
+  const outcome = verifySignature(certificate, spki);
+  known.set(spki, outcome);
+  return outcome;
 }
 
 function signatureFault(certificate: Certificate, issuer: Certificate, outcome: "bad" | "unknown"): Fault {
@@ -124,14 +167,15 @@ function signatureFault(certificate: Certificate, issuer: Certificate, outcome: 
 const RANK: readonly string[] = ["CERT_SIGNATURE", "CERT_EXPIRED", "CERT_CONSTRAINT"];
 
 /** Keeps the fault of the path that came furthest; the first of equals. */
-function noteFault(search: Search, problem: Fault): void {
-  if (search.best === null || RANK.indexOf(problem.code) > RANK.indexOf(search.best.code)) search.best = problem;
+function noteFault(search: Search, problem: Fault, depth: number | null): void {
+  if (search.best !== null && RANK.indexOf(problem.code) <= RANK.indexOf(search.best.code)) return;
+  search.best = { ...problem, depth };
 }
 
 function accept(candidate: Pick<Path, "certificates" | "anchor">, search: Search): Path | null {
   const problem = checkPath(candidate, search.options.at);
   if (problem === null) return { ...candidate, warnings: pathWarnings(candidate, search.options.at) };
-  noteFault(search, problem);
+  noteFault(search, problem, candidate.certificates.length - 1);
   return null;
 }
 
@@ -139,7 +183,7 @@ function accept(candidate: Pick<Path, "certificates" | "anchor">, search: Search
 function checkPath({ certificates, anchor }: Pick<Path, "certificates" | "anchor">, at: Instant): Fault | null {
   let intermediates = 0;
   for (const [depth, certificate] of certificates.entries()) {
-    const isAnchor = anchor === "certificate" && depth === certificates.length - 1;
+    const isAnchor = anchor === "certificate" && depth > 0 && depth === certificates.length - 1;
     if (certificate.unreadable !== null) {
       return constraint(certificate, `has fields that cannot be read: ${certificate.unreadable}`);
     }
@@ -154,8 +198,8 @@ function checkPath({ certificates, anchor }: Pick<Path, "certificates" | "anchor
         `allows ${String(pathLength)} authorities below it, the path has ${String(intermediates)}`,
       );
     }
-    const names = checkNameConstraints(certificate, certificates.slice(0, depth));
-    if (names !== null) return names;
+    const forbidden = findForbiddenName(certificate, certificates.slice(0, depth));
+    if (forbidden !== null) return constraint(certificate, `does not allow ${forbidden} (nameConstraints)`);
     // RFC 5280 §6.1.4 (l): self-issued authorities do not count.
     if (!certificate.isSelfIssued) intermediates += 1;
   }
@@ -208,46 +252,17 @@ function checkLeaf(leaf: Certificate): Fault | null {
   return null;
 }
 
-/** RFC 5280 §4.2.1.10 for DNS names; a common name stands in where there is no DNS name, as OpenSSL does. */
-function checkNameConstraints(authority: Certificate, below: readonly Certificate[]): Fault | null {
-  const constraints = authority.extensions.nameConstraints;
-  if (constraints === null) return null;
-  for (const [depth, certificate] of below.entries()) {
-    // RFC 5280 §6.1.3 (b): self-issued authorities on the way are not looked at, the leaf always is.
-    if (depth > 0 && certificate.isSelfIssued) continue;
-    const hostLike = certificate.commonNames.filter((name) => /^[a-z0-9_*-]+(\.[a-z0-9_-]+)+\.?$/i.test(name));
-    const names = depth === 0 && certificate.dnsNames.length === 0 ? hostLike : certificate.dnsNames;
-    for (const name of names) {
-      const within = (bases: readonly string[]): boolean => bases.some((base) => isInSubtree(name, base));
-      const allowed = constraints.permitted.length === 0 || within(constraints.permitted);
-      if (!allowed || within(constraints.excluded)) {
-        return constraint(authority, `does not allow certificates for ${name} (nameConstraints)`);
-      }
-    }
-  }
-  return null;
-}
-
-/** `example.org` covers itself and what is below; with a leading dot only what is below; empty covers everything. */
-function isInSubtree(name: string, base: string): boolean {
-  const [host, suffix] = [name.toLowerCase().replace(/\.$/, ""), base.toLowerCase().replace(/\.$/, "")];
-  if (suffix === "") return true;
-  return suffix.startsWith(".") ? host.endsWith(suffix) : host === suffix || host.endsWith(`.${suffix}`);
-}
-
 function pathWarnings({ certificates, anchor }: Pick<Path, "certificates" | "anchor">, at: Instant): readonly string[] {
   const warnings: string[] = [];
   const top = certificates[certificates.length - 1];
   // The RFCs are silent about the dates of a matched anchor; OpenSSL looks at them only when it is self-issued.
-  const dates = anchor === "certificate" && top !== undefined ? checkDates(top, at) : null;
+  const isAnchored = anchor === "certificate" && certificates.length > 1;
+  const dates = isAnchored && top !== undefined ? checkDates(top, at) : null;
   if (dates !== null) warnings.push(`${dates.message}; some clients refuse an anchor outside of its dates`);
   for (const certificate of certificates) {
     const purposes = certificate.extensions.extendedKeyUsage;
     if (purposes !== null && !purposes.includes(SERVER_AUTH)) {
       warnings.push(`${nameOf(certificate)} allows any purpose instead of TLS servers; OpenSSL does not accept that`);
-    }
-    if (certificate.extensions.nameConstraints?.otherKinds === true) {
-      warnings.push(`${nameOf(certificate)} constrains names of other kinds than DNS, which are not evaluated here`);
     }
   }
   return warnings;
