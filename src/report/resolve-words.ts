@@ -1,0 +1,92 @@
+/** What a lookup comes to, in sentences: for DANE, for those who ask, and for the next day. */
+import type { Instant } from "../base/time.ts";
+import { RCODE, TYPE, typeName } from "../dns/iana.ts";
+import { displayName } from "../dns/name.ts";
+import type { ChainLink } from "../dnssec/verdict.ts";
+import type { UsableAnswer } from "../resolver/resolver.ts";
+import { reasonsOf } from "./resolve-model.ts";
+import type { ResolveReport } from "./resolve-model.ts";
+import { formatMoment, onOneLine } from "./words.ts";
+
+/** The status in one plain sentence, and what it means for a client with DANE. */
+export function meaningOf(report: ResolveReport): string {
+  const { answer, resolvers, trust } = report;
+  switch (answer.status) {
+    case "secure":
+      return trust === "ad"
+        ? `secure, says ${resolvers.join(" or ")} (AD bit): ${foundText(answer)}; nothing was validated here`
+        : `secure: ${foundText(answer)}; every link from the trust anchor down is proved`;
+    case "insecure":
+      return trust === "ad"
+        ? `insecure: ${foundText(answer)}, and ${resolvers.join(" or ")} did not set the AD bit: the zone is not signed, ` +
+            "or that resolver does not validate (--trust local tells which); DANE does not apply"
+        : `insecure: ${foundText(answer)}, but ${unsignedText(answer)}; DANE does not apply`;
+    case "bogus":
+      // RFC 7672 §2.1.1: a bogus answer must not be taken for the absence of TLSA records.
+      return "bogus: validating resolvers answer SERVFAIL, DANE clients do not connect, and mail waits until this is mended";
+    case "indeterminate":
+      return "indeterminate: it could not be found out; a DANE client in this place would not connect, and mail would wait";
+  }
+}
+
+/** What there is, or that there is nothing. */
+function foundText(answer: UsableAnswer): string {
+  const { rrset, rcode, type, finalName } = answer;
+  const name = displayName(finalName);
+  if (rrset !== null) {
+    const count = rrset.rdatas.length;
+    return `${name} has ${String(count)} ${typeName(type)} record${count === 1 ? "" : "s"}`;
+  }
+  const without = type === TYPE.TLSA ? ", so clients connect without DANE" : "";
+  if (rcode === RCODE.NXDOMAIN) return `${name} does not exist${without}`;
+  return `${name} has no ${typeName(type)} record${without}`;
+}
+
+/** Where trust ends. */
+function unsignedText(answer: UsableAnswer): string {
+  const end = answer.validation?.chain.find((link) => link.status === "insecure" || link.kind === "insecure");
+  return end === undefined ? "nothing proves it" : `from ${displayName(end.name)} down nothing can be proved`;
+}
+
+/** A signature that ends within a day was not renewed in time, or the zone is signed for very short periods. */
+const SOON_MS = 86_400_000;
+
+/** What to know although the answer is secure: warnings of the validation, and signatures that end within a day. */
+export function outlookOf({ answer, at }: ResolveReport): readonly string[] {
+  if (answer.status !== "secure") return [];
+  const { chain = [], signaturesExpire = null } = answer.validation ?? {};
+  const warnings = reasonsOf(answer).map(({ message, hint }) => `${onOneLine(message)}; ${onOneLine(hint)}`);
+  const ending = chain.flatMap((link) => endingText(link, at));
+  const unseen = ending.length === 0 && signaturesExpire !== null && signaturesExpire - at < SOON_MS;
+  return [
+    ...warnings,
+    ...ending,
+    ...(unseen ? [`a signature that this rests on ends ${formatMoment(signaturesExpire, at)}; ${WHEN_IT_ENDS}`] : []),
+  ];
+}
+
+const WHEN_IT_ENDS = "if it is not renewed by then, the answer becomes bogus and DANE mail waits";
+
+function endingText({ name, type, status, signature }: ChainLink, at: Instant): readonly string[] {
+  if (status !== "secure" || signature === null || signature.expiration - at >= SOON_MS) return [];
+  const what = `${displayName(name)} ${typeName(type)}`;
+  const by = `${displayName(signature.signer)} ${String(signature.keyTag)}`;
+  return [`the signature of ${what} by ${by} ends ${formatMoment(signature.expiration, at)}; ${WHEN_IT_ENDS}`];
+}
+
+/** Codes that blame the way to the data, which another resolver may not share. */
+const RESOLVER_TROUBLE: ReadonlySet<string> = new Set([
+  "DNS_TIMEOUT",
+  "DNS_UNREACHABLE",
+  "DNS_CONNECTION_LOST",
+  "DNS_MESSAGE_MALFORMED",
+  "DNS_RCODE",
+  "RESOLVER_NOT_RECURSIVE",
+  "DNSSEC_RESOLVER_STRIPS",
+]);
+
+/** How to ask elsewhere, where that may help; else null. */
+export function resolverHint(code: string, resolvers: readonly string[]): string | null {
+  if (!RESOLVER_TROUBLE.has(code)) return null;
+  return `asked ${resolvers.join(", ")}; name another resolver with --resolver IP[:PORT]`;
+}
