@@ -24,8 +24,8 @@ import { failure, success } from "../base/result.ts";
 import type { Failure, Result } from "../base/result.ts";
 import { seconds } from "../base/time.ts";
 import { CLASS, OPCODE, TYPE } from "./iana.ts";
-import { decodeName, encodeName, ROOT } from "./name.ts";
-import type { DomainName } from "./name.ts";
+import { encodeName, ownerNames, ROOT } from "./name.ts";
+import type { DomainName, OwnerNames } from "./name.ts";
 import { decompressRdata } from "./rdata-layout.ts";
 import type { ResourceRecord } from "./rrset.ts";
 import { readUint16, readUint32, uint16, uint32 } from "./wire.ts";
@@ -104,8 +104,12 @@ function ttlOf(field: number): number {
   return field >= 0x8000_0000 ? 0 : field;
 }
 
-function decodeQuestion(bytes: Uint8Array, offset: number): Result<{ value: Question; end: number }, Fault> {
-  const name = decodeName(bytes, offset);
+function decodeQuestion(
+  bytes: Uint8Array,
+  offset: number,
+  ownerAt: OwnerNames,
+): Result<{ value: Question; end: number }, Fault> {
+  const name = ownerAt(offset);
   if (!name.ok) return name;
   const at = name.value.next;
   if (at + 4 > bytes.length) return malformed(`a question is cut short, at octet ${String(offset)}`);
@@ -113,8 +117,8 @@ function decodeQuestion(bytes: Uint8Array, offset: number): Result<{ value: Ques
   return success({ value, end: at + 4 });
 }
 
-function decodeRecord(bytes: Uint8Array, offset: number): Result<LocatedRecord, Fault> {
-  const name = decodeName(bytes, offset);
+function decodeRecord(bytes: Uint8Array, offset: number, ownerAt: OwnerNames): Result<LocatedRecord, Fault> {
+  const name = ownerAt(offset);
   if (!name.ok) return name;
   const at = name.value.next;
   if (at + 10 > bytes.length) return malformed(`a record is cut short, at octet ${String(offset)}`);
@@ -142,9 +146,10 @@ export function decodeSections(bytes: Uint8Array): Result<MessageSections, Fault
   const answer: LocatedRecord[] = [];
   const authority: LocatedRecord[] = [];
   const additional: LocatedRecord[] = [];
+  const ownerAt = ownerNames(bytes);
   let at = HEADER_LENGTH;
   for (let left = readUint16(bytes, 4); left > 0; left--) {
-    const entry = decodeQuestion(bytes, at);
+    const entry = decodeQuestion(bytes, at, ownerAt);
     if (!entry.ok) return entry;
     question.push(entry.value.value);
     at = entry.value.end;
@@ -156,7 +161,7 @@ export function decodeSections(bytes: Uint8Array): Result<MessageSections, Fault
   ];
   for (const { records, countAt } of sections) {
     for (let left = readUint16(bytes, countAt); left > 0; left--) {
-      const record = decodeRecord(bytes, at);
+      const record = decodeRecord(bytes, at, ownerAt);
       if (!record.ok) return record;
       records.push(record.value);
       at = record.value.end;
@@ -250,20 +255,19 @@ function encodeOpt(edns: Edns, rcode: number): Uint8Array {
   return concatBytes(encodeName(ROOT), ...fixed, rdata);
 }
 
+/** Three fields of the header. */
+function headerFields(first: number, second: number, third: number): Uint8Array {
+  return Uint8Array.of(first >>> 8, first, second >>> 8, second, third >>> 8, third);
+}
+
 /** Wire form of a message, uncompressed, the OPT record last. A response code above 15 needs `edns`. */
 export function encodeMessage(message: DnsMessage): Uint8Array {
   assert(message.edns !== null || message.rcode <= 0x0f, "a response code above 15 needs EDNS");
   const opt = message.edns === null ? [] : [encodeOpt(message.edns, message.rcode)];
-  const header = [
-    message.id,
-    encodeFlags(message),
-    message.question.length,
-    message.answer.length,
-    message.authority.length,
-    message.additional.length + opt.length,
-  ];
+  const additional = message.additional.length + opt.length;
   return concatBytes(
-    ...header.map(uint16),
+    headerFields(message.id, encodeFlags(message), message.question.length),
+    headerFields(message.answer.length, message.authority.length, additional),
     ...message.question.map((entry) => concatBytes(encodeName(entry.name), uint16(entry.type), uint16(entry.class))),
     ...message.answer.map(encodeRecord),
     ...message.authority.map(encodeRecord),

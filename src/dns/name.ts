@@ -29,6 +29,7 @@ const MAX_LABEL = 63;
 const MAX_POINTERS = 127;
 /** Pointers count from the start of the message; the first 12 octets are its header and hold no name. */
 const HEADER = 12;
+const DOT = 0x2e;
 
 /** A name as found in a message. `wire` is its uncompressed form with the case as received. */
 export interface DecodedName {
@@ -184,9 +185,26 @@ export function labelsOf(name: DomainName): readonly Uint8Array[] {
 
 /** Uncompressed wire form, lower case. */
 export function encodeName(name: DomainName): Uint8Array {
+  if (name === ROOT) return Uint8Array.of(0);
+  if (!name.includes("\\")) return encodeUnescaped(name);
   const parts: Uint8Array[] = [];
   for (const label of labelsOf(name)) parts.push(Uint8Array.of(label.length), label);
   return concatBytes(...parts, Uint8Array.of(0));
+}
+
+/** Without escapes each character is an octet, and each dot stands where the length of the next label goes. */
+function encodeUnescaped(name: DomainName): Uint8Array {
+  const wire = new Uint8Array(name.length + 1);
+  let lengthAt = 0;
+  for (let at = 0; at < name.length; at++) {
+    const octet = name.charCodeAt(at);
+    wire[at + 1] = octet;
+    if (octet !== DOT) continue;
+    wire[lengthAt] = at - lengthAt;
+    lengthAt = at + 1;
+  }
+  wire[lengthAt] = 0;
+  return wire;
 }
 
 /** How many labels the name has, the root label not counted. */
@@ -245,16 +263,61 @@ export function lowerCase(octets: Uint8Array): Uint8Array {
  * it continues, and not into the header, so decoding ends on any input. Faults: `DNS_MESSAGE_MALFORMED`.
  */
 export function decodeName(message: Uint8Array, offset: number): Result<DecodedName, Fault> {
-  return readName(message, offset, true);
+  return readWireName(message, offset, true);
 }
 
 /** Reads a name that must not be compressed, as in RDATA that stands alone. Faults: `DNS_MESSAGE_MALFORMED`. */
 export function decodePlainName(bytes: Uint8Array, offset: number): Result<DecodedName, Fault> {
-  return readName(bytes, offset, false);
+  return readWireName(bytes, offset, false);
 }
 
-function readName(message: Uint8Array, offset: number, pointersAllowed: boolean): Result<DecodedName, Fault> {
+function readWireName(message: Uint8Array, offset: number, pointersAllowed: boolean): Result<DecodedName, Fault> {
   const parts: Uint8Array[] = [];
+  const read = readName(message, offset, pointersAllowed, parts);
+  if (!read.ok) return read;
+  const { name, next } = read.value;
+  return success({ name, next, wire: concatBytes(...parts, Uint8Array.of(0)) });
+}
+
+/** A name that stands in a message, without its wire form. `pointers` were followed on the way. */
+interface ReadName {
+  readonly name: DomainName;
+  readonly next: number;
+  readonly pointers: number;
+}
+
+/** Reads the owner names of one message, one after the other; see {@link ownerNames}. */
+export type OwnerNames = (offset: number) => Result<{ readonly name: DomainName; readonly next: number }, Fault>;
+
+/**
+ * A reader of the owner names of `message`, as strict as {@link decodeName}. Most owners are nothing but a pointer to a
+ * name that was read before (RFC 1035 §4.1.4): those are remembered and not read again.
+ */
+export function ownerNames(message: Uint8Array): OwnerNames {
+  const known = new Map<number, ReadName>();
+  const remember = (offset: number, read: ReadName): Result<ReadName, Fault> => {
+    known.set(offset, read);
+    return success(read);
+  };
+  return (offset) => {
+    const high = message[offset] ?? 0;
+    const low = message[offset + 1];
+    const target = high >= 0xc0 && low !== undefined ? known.get(((high & 0x3f) << 8) | low) : undefined;
+    if (target !== undefined && target.pointers < MAX_POINTERS) {
+      return remember(offset, { name: target.name, next: offset + 2, pointers: target.pointers + 1 });
+    }
+    const read = readName(message, offset, true, null);
+    return read.ok ? remember(offset, read.value) : read;
+  };
+}
+
+/** Reads a name; its labels, lengths included, are put into `parts` unless that is null. */
+function readName(
+  message: Uint8Array,
+  offset: number,
+  pointersAllowed: boolean,
+  parts: Uint8Array[] | null,
+): Result<ReadName, Fault> {
   let text = "";
   let octets = 1;
   let at = offset;
@@ -278,13 +341,10 @@ function readName(message: Uint8Array, offset: number, pointersAllowed: boolean)
     // RFC 1035 §4.1.4 reserves 10; 01 was RFC 2671's extended label, given up by RFC 6891 §5.
     if (length > MAX_LABEL) return malformed("a label has a reserved type", offset);
     if (at + 1 + length > message.length) return malformed("a label runs past the end", offset);
-    if (length === 0) {
-      const wire = concatBytes(...parts, Uint8Array.of(0));
-      return success({ name: parts.length === 0 ? ROOT : brand(text), next: next ?? at + 1, wire });
-    }
+    if (length === 0) return success({ name: octets === 1 ? ROOT : brand(text), next: next ?? at + 1, pointers });
     octets += length + 1;
     if (octets > MAX_NAME) return malformed("a name is longer than 255 octets", offset);
-    parts.push(message.subarray(at, at + 1 + length));
+    parts?.push(message.subarray(at, at + 1 + length));
     text += `${labelText(message, at + 1, at + 1 + length)}.`;
     at += 1 + length;
   }
