@@ -1,19 +1,28 @@
-/** A line server that says what its script says, on loopback, and turns to TLS where the script tells it to. */
+/** A server that says what its script says, on loopback, and turns to TLS where the script tells it to. */
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { Socket } from "node:net";
 import { TLSSocket, createSecureContext } from "node:tls";
 
-/** `send` goes out as it stands. `then` says what follows: more lines, TLS, a closed connection, or nothing at all. */
+/**
+ * `send` goes out as it stands, one octet for each character. `then` says what follows: more lines, TLS, a closed
+ * connection, nothing at all, or one octet after another without end.
+ */
 export interface Answer {
   readonly send: string;
-  readonly then?: "tls" | "close" | "silence";
+  readonly then?: "tls" | "close" | "silence" | "trickle";
 }
+
+/** Between two octets of a trickle, in milliseconds. */
+const TRICKLE_MS = 5;
 
 export interface Script {
   /** Sent on connection; null: nothing (TLS at once with `tlsAtOnce`, else silence). */
   readonly greeting: string | null;
+  readonly greetingThen?: "trickle";
   readonly tlsAtOnce?: boolean;
+  /** How many octets the client's first message has, null while that is not known; without it messages are lines. */
+  readonly frame?: (buffered: string) => number | null;
   /** The first pattern that fits the client's line answers it. */
   readonly answers: readonly (readonly [RegExp, Answer])[];
   /** Leaf first, then what follows on the wire. Without it no handshake works. */
@@ -32,12 +41,24 @@ export interface ScriptedServer {
   readonly close: () => Promise<void>;
 }
 
+function trickle(socket: Socket): void {
+  const timer = setInterval(() => void socket.write("x"), TRICKLE_MS);
+  socket.on("close", () => {
+    clearInterval(timer);
+  });
+}
+
+function lineEnd(buffered: string): number | null {
+  const end = buffered.indexOf("\n");
+  return end < 0 ? null : end + 1;
+}
+
 export async function startScriptedServer(script: Script, address = "127.0.0.1", port = 0): Promise<ScriptedServer> {
   const received: string[] = [];
   const receivedInTls: string[] = [];
   const serverNames: (string | false)[] = [];
   const sockets = new Set<Socket>();
-  const { certificates } = script;
+  const { certificates, frame = lineEnd } = script;
   const context = certificates && createSecureContext({ key: certificates.privateKeyPem, cert: certificates.chainPem });
   const secure = (socket: Socket): void => {
     if (context === undefined) {
@@ -64,21 +85,28 @@ export async function startScriptedServer(script: Script, address = "127.0.0.1",
       secure(socket);
       return;
     }
-    if (script.greeting !== null) socket.write(script.greeting);
+    if (script.greeting !== null) socket.write(script.greeting, "latin1");
+    if (script.greetingThen === "trickle") trickle(socket);
     let buffered = "";
     const listen = (chunk: Uint8Array): void => {
       buffered += new TextDecoder("latin1").decode(chunk);
-      const end = buffered.indexOf("\n");
-      if (end < 0) return;
-      const line = buffered.slice(0, end).trim();
-      buffered = buffered.slice(end + 1);
+      const end = frame(buffered);
+      if (end === null || buffered.length < end) return;
+      const line = buffered.slice(0, end).replace(/\r?\n$/, "");
+      buffered = buffered.slice(end);
       received.push(line);
       const answer = script.answers.find(([pattern]) => pattern.test(line))?.[1];
       if (answer === undefined) throw new Error(`the script has no answer to "${line}"`);
-      if (answer.then === "tls") socket.off("data", listen);
+      if (answer.then === "tls") {
+        socket.off("data", listen);
+        // A client that need not wait for an answer has begun already.
+        socket.pause();
+        if (buffered !== "") socket.unshift(Buffer.from(buffered, "latin1"));
+      }
       if (answer.send !== "") socket.write(answer.send, "latin1");
       if (answer.then === "tls") secure(socket);
       if (answer.then === "close") socket.end();
+      if (answer.then === "trickle") trickle(socket);
     };
     socket.on("data", listen);
   });
