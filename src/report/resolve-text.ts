@@ -3,16 +3,16 @@
  * and why right under the link that broke, then the records as a zone file has them, then what it comes to in one
  * sentence. Everything that somebody must do stands on a line of its own that begins with `hint:`.
  */
-import type { Instant } from "../base/time.ts";
-import { algorithmName, digestTypeName, extendedErrorName, typeName } from "../dns/iana.ts";
+import { extendedErrorName, typeName } from "../dns/iana.ts";
 import { displayName } from "../dns/name.ts";
 import { formatRecord } from "../dns/presentation.ts";
 import type { DnsAnswer } from "../resolver/resolver.ts";
-import type { ChainLink, LinkKey, LinkSignature, SecurityStatus } from "../dnssec/verdict.ts";
+import type { ChainLink, SecurityStatus } from "../dnssec/verdict.ts";
+import { describeLink } from "./resolve-link.ts";
 import { reasonsOf, recordsOf } from "./resolve-model.ts";
 import type { ResolveReport, ShownReason } from "./resolve-model.ts";
 import { meaningOf, outlookOf, resolverHint } from "./resolve-words.ts";
-import { formatMoment, onOneLine, painter } from "./words.ts";
+import { onOneLine, painter } from "./words.ts";
 import type { Paint } from "./words.ts";
 
 export interface ResolveTextOptions {
@@ -27,8 +27,6 @@ export interface ResolveTextOptions {
 
 /** Names longer than this push the rest of their own line to the right, and only that. */
 const NAME_WIDTH = 40;
-/** Keys that did not make the link are counted beyond so many. */
-const MOST_KEYS = 4;
 
 /** Lines for a terminal or a log, ending in a line end; empty when quiet and secure. */
 export function renderResolveText(report: ResolveReport, options: ResolveTextOptions): string {
@@ -65,6 +63,9 @@ const SIGNS: Readonly<Record<SecurityStatus, string>> = {
   indeterminate: "?",
 };
 
+/** Mark of a link that was not reached. */
+const IDLE = "-";
+
 const WORDS: Readonly<Record<SecurityStatus, string>> = {
   secure: "ok",
   insecure: "OPEN",
@@ -72,37 +73,44 @@ const WORDS: Readonly<Record<SecurityStatus, string>> = {
   indeterminate: "UNKNOWN",
 };
 
+interface Row {
+  readonly mark: string;
+  readonly style: "green" | "yellow" | "red" | "dim";
+  readonly name: string;
+  readonly label: string;
+  readonly what: string;
+}
+
 /** The links as aligned lines, the reasons under the one that broke, or in its place when no link was reached. */
 function ladder(report: ResolveReport, options: ResolveTextOptions, paint: Paint): readonly string[] {
-  const { answer, at } = report;
+  const { answer } = report;
   const chain = answer.validation?.chain ?? [];
   const reasons = answer.status === "secure" ? [] : reasonsOf(answer);
   const said = new Set(reasons.map(({ message }) => message));
   const marks = options.unicode ? SIGNS : WORDS;
-  const rows = chain.map((link) => ({
-    status: markOf(link),
-    name: displayName(link.name),
-    label: labelOf(link),
-    what: whatOf(link, at, options.verbose, said),
-  }));
-  const markWidth = Math.max(0, ...rows.map(({ status }) => marks[status].length));
+  const broken = brokenLink(chain, answer);
+  const rows = chain.map((link, index): Row => {
+    const status = markOf(link);
+    // Behind a broken link nothing was judged, so nothing else is to blame.
+    const idle = broken !== null && index > broken && status !== "secure" && answer.status !== "insecure";
+    const what = describeLink(link, { report, said, verbose: options.verbose });
+    const { name, label } = what;
+    return { mark: idle ? IDLE : marks[status], style: idle ? "dim" : STYLES[status], name, label, what: what.text };
+  });
+  const markWidth = Math.max(0, ...rows.map(({ mark }) => mark.length));
   const nameWidth = Math.min(NAME_WIDTH, Math.max(0, ...rows.map(({ name }) => name.length)));
   const labelWidth = Math.max(0, ...rows.map(({ label }) => label.length));
-  const broken = brokenLink(chain, answer);
-  const lines = rows.flatMap(({ status, name, label, what }, index) => {
-    const mark = paint(STYLES[status], marks[status].padEnd(markWidth));
-    const line = `  ${mark}  ${name.padEnd(nameWidth)}  ${label.padEnd(labelWidth)}  ${what}`.trimEnd();
+  const lines = rows.flatMap(({ mark, style, name, label, what }, index) => {
+    const painted = paint(style, mark.padEnd(markWidth));
+    const line = `  ${painted}  ${name.padEnd(nameWidth)}  ${label.padEnd(labelWidth)}  ${what}`.trimEnd();
     return index === broken ? [line, ...reasonLines(reasons, report, "      ")] : [line];
   });
   return broken === null ? [...lines, ...reasonLines(reasons, report, "  ")] : lines;
 }
 
-/** Index of the link that the reasons speak of: the last that failed, or the cut below which nothing is signed. */
+/** Index of the link that the reasons speak of: the first that failed, or the cut below which nothing is signed. */
 function brokenLink(chain: readonly ChainLink[], { status }: DnsAnswer): number | null {
-  const at =
-    status === "insecure"
-      ? chain.findIndex((link) => markOf(link) === "insecure")
-      : chain.findLastIndex((link) => link.status === status);
+  const at = status === "secure" ? -1 : chain.findIndex((link) => markOf(link) === status);
   return at === -1 ? null : at;
 }
 
@@ -123,58 +131,4 @@ function reasonLines(reasons: readonly ShownReason[], report: ResolveReport, ind
       `${indent}code: ${known}`,
     ];
   });
-}
-
-function labelOf(link: ChainLink): string {
-  switch (link.kind) {
-    case "anchor":
-      return "anchor";
-    case "ds":
-    case "no-cut":
-    case "insecure":
-      return "DS";
-    case "dnskey":
-      return "DNSKEY";
-    case "alias":
-    case "answer":
-    case "denial":
-      return typeName(link.type);
-  }
-}
-
-/**
- * Keys and signature as such where the link has them, else in the validator's words. `said`: what stands under the broken
- * link anyhow, and is not repeated on it.
- */
-function whatOf(link: ChainLink, at: Instant, verbose: boolean, said: ReadonlySet<string>): string {
-  const keys = link.kind === "anchor" ? null : keysText(link, verbose);
-  const message = keys !== null || said.has(link.message) || link.message === "" ? null : onOneLine(link.message);
-  const signature = link.signature === null ? null : signatureText(link, link.signature, at);
-  return [keys, message, signature].filter((part) => part !== null).join("; ");
-}
-
-/** The keys that made the link, or all of them where none did. */
-function keysText({ keys }: ChainLink, verbose: boolean): string | null {
-  if (keys.length === 0) return null;
-  const used = keys.filter((key) => key.used);
-  const shown = verbose ? keys : used.length > 0 ? used : keys.slice(0, MOST_KEYS);
-  const more = used.length > 0 || shown.length === keys.length ? "" : ` and ${String(keys.length - shown.length)} more`;
-  return `${shown.map((key) => keyText(key, verbose)).join(", ")}${more}`;
-}
-
-function keyText({ keyTag, algorithm, digestType, flags, used }: LinkKey, verbose: boolean): string {
-  const digest = digestType === null ? "" : `/${digestTypeName(digestType)}`;
-  const role = verbose && flags !== null ? ` flags ${String(flags)}` : "";
-  return `${String(keyTag)} ${algorithmName(algorithm)}${digest}${role}${verbose && !used ? " (not used)" : ""}`;
-}
-
-/** The signature that proved the link, or the one that did not, and how long that lasts. */
-function signatureText(link: ChainLink, signature: LinkSignature, at: Instant): string {
-  const { signer, keyTag, inception, expiration } = signature;
-  const own = link.kind === "dnskey" && signer === link.name;
-  const key = own ? String(keyTag) : `${displayName(signer)} ${String(keyTag)}`;
-  const failed = link.status === "bogus" || link.status === "indeterminate";
-  const made = failed ? "signature by" : own ? "key set signed by" : "signed by";
-  if (inception > at) return `${made} ${key} from ${formatMoment(inception, at)}`;
-  return `${made} ${key} until ${formatMoment(expiration, at)}`;
 }

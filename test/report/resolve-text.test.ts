@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { fault } from "../../src/base/errors.ts";
 import { instant, seconds } from "../../src/base/time.ts";
 import { RCODE, TYPE } from "../../src/dns/iana.ts";
+import { encodeRrsig } from "../../src/dns/rdata.ts";
 import type { ChainLink, Reason } from "../../src/dnssec/verdict.ts";
 import { exitOf } from "../../src/report/resolve-model.ts";
 import type { ResolveReport } from "../../src/report/resolve-model.ts";
@@ -69,7 +70,7 @@ const WRONG_KEYS: readonly ChainLink[] = [
 describe("a secure answer", () => {
   test("is a ladder of one line a link from the anchor down, the records, and what it comes to", () => {
     expect(render(SECURE)).toBe(`_25._tcp.mx.example.org TLSA  secure
-  ok  .                        anchor  20326 RSASHA256 SHA-256, 38696 RSASHA256 SHA-256, built in
+  ok  .                        DS      trust anchor 20326 RSASHA256 SHA-256, 38696 RSASHA256 SHA-256, built in
   ok  .                        DNSKEY  38696 RSASHA256; key set signed by 38696 ${UNTIL}
   ok  org                      DS      26974 ECDSAP256SHA256/SHA-256; signed by . 26470 ${UNTIL}
   ok  org                      DNSKEY  26974 ECDSAP256SHA256; key set signed by 26974 ${UNTIL}
@@ -125,7 +126,7 @@ ${RECORD}
       zone: dn("example.org"),
       name: OWNER,
       type: TYPE.CNAME,
-      message: "an alias of tlsa.example.org",
+      message: "the CNAME records are signed",
       signature: signatureOf("example.org", 54321, 13),
     });
     const given = validation("secure", { chain: [...DOWN_TO_ZONE, alias, answerLink()] });
@@ -134,10 +135,30 @@ ${RECORD}
       reportOf(usable(given, { aliases: [{ alias: OWNER, target, ttl: seconds(60) }], finalName: target })),
     );
     expect(text).toContain(
-      `  ok  _25._tcp.mx.example.org  CNAME   an alias of tlsa.example.org; signed by example.org 54321 ${UNTIL}\n`,
+      `  ok  _25._tcp.mx.example.org  CNAME   -> tlsa.example.org; signed by example.org 54321 ${UNTIL}\n`,
     );
     expect(text).toContain(`\n\n_25._tcp.mx.example.org. 60 IN CNAME tlsa.example.org.\n${RECORD}\n`);
     expect(text).toContain("=> secure: tlsa.example.org has 1 TLSA record");
+  });
+
+  test("names the wildcard that the answer was made from", () => {
+    const { signer, keyTag, algorithm } = signatureOf("example.org", 54321, 13);
+    const times = { inception: 0, expiration: 0, originalTtl: 3600 };
+    const rrsig = {
+      typeCovered: TYPE.TLSA,
+      labels: 4,
+      ...times,
+      signer,
+      keyTag,
+      algorithm,
+      signature: new Uint8Array(64),
+    };
+    const { answer } = SECURE;
+    if ("reasons" in answer || answer.rrset === null) throw new Error("there is no RRset");
+    const rrset = { ...answer.rrset, signatures: [encodeRrsig(rrsig)] };
+    expect(render({ ...SECURE, answer: { ...answer, rrset } })).toContain(
+      `TLSA    from *._tcp.mx.example.org; signed by example.org 54321 ${UNTIL}`,
+    );
   });
 });
 
@@ -205,6 +226,13 @@ describe("a bogus answer", () => {
       "      code: DNSSEC_KEY_MISSING, EDE 9 (DNSKEY missing)",
     ]);
     expect(lines.at(-2)).toMatch(/^=> bogus: validating resolvers answer SERVFAIL/);
+  });
+
+  test("does not blame what was not judged any more behind the broken link", () => {
+    const last = { ...answerLink(), status: "bogus", signature: null, message: "not judged" } as const;
+    const lines = render(bogus([...WRONG_KEYS, last], WRONG_DS)).split("\n");
+    expect(lines[6]).toMatch(/^ {2}BROKEN {2}example\.org /);
+    expect(lines[10]).toMatch(/^ {2}- {7}_25\._tcp\.mx\.example\.org {2}TLSA {4}not judged$/);
   });
 
   test("shows no data", () => {

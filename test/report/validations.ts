@@ -42,7 +42,7 @@ export const DOWN_TO_ZONE: readonly ChainLink[] = [
     name: dn("."),
     type: TYPE.DS,
     keys: [ds(20326, 8), ds(38696, 8)],
-    message: "20326 RSASHA256 SHA-256, 38696 RSASHA256 SHA-256, built in",
+    message: "trust anchor 20326 RSASHA256 SHA-256, 38696 RSASHA256 SHA-256, built in",
   }),
   link({
     kind: "dnskey",
