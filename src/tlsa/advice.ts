@@ -19,8 +19,7 @@ export interface Advice {
     | "many-records"
     | "large-answer"
     | "ttl"
-    | "raw-public-key"
-    | "next-hop-name";
+    | "combination";
   readonly text: string;
 }
 

@@ -30,6 +30,8 @@ export interface ChainContext {
   readonly referenceNames: readonly DomainName[];
   readonly eeNames: boolean;
   readonly trustStore: readonly Certificate[];
+  /** Certificates that the server had before, as far as anybody knows. */
+  readonly previous: readonly Certificate[];
   readonly at: Instant;
 }
 
@@ -41,7 +43,13 @@ export interface ReadableChain {
 
 /** What one usable record comes to. */
 export type RecordOutcome =
-  | { readonly outcome: "accepted"; readonly depth: number; readonly warnings: readonly string[] }
+  | {
+      readonly outcome: "accepted";
+      readonly depth: number;
+      /** What the acceptance rests on, the leaf first. */
+      readonly path: readonly Certificate[];
+      readonly warnings: readonly string[];
+    }
   | {
       readonly outcome: "rejected";
       readonly verdict: "fail-name" | "fail-expired" | "fail-chain";
@@ -50,9 +58,10 @@ export type RecordOutcome =
       readonly reason: string;
       readonly hint: string | null;
     }
-  | { readonly outcome: "no-match"; readonly reason: string | null };
+  | { readonly outcome: "no-match"; readonly reason: string | null; readonly instead: TlsaRdata | null };
 
 type Rejection = Extract<RecordOutcome, { outcome: "rejected" }>;
+type Acceptance = Extract<RecordOutcome, { outcome: "accepted" }>;
 
 /** Judges one usable record; `usable` are all usable records, whose full certificates may complete the chain. */
 export function judgeRecord(
@@ -71,67 +80,83 @@ export function judgeRecord(
   }
 }
 
-function judgeEndEntity(record: TlsaRdata, { leaf, others }: ReadableChain, context: ChainContext): RecordOutcome {
-  if (!matchesCertificate(record, leaf)) return noMatch(record, leaf, others);
+/** RFC 7671 §5.1, RFC 7672 §3.2.1: the leaf's octets decide; no name, date, purpose, signature or issuer does. */
+function judgeEndEntity(record: TlsaRdata, chain: ReadableChain, context: ChainContext): RecordOutcome {
+  const { leaf } = chain;
+  if (!matchesCertificate(record, leaf)) return noMatch(record, chain, context);
   const misnamed = context.eeNames ? checkNames(leaf, 0, context) : null;
-  return misnamed ?? { outcome: "accepted", depth: 0, warnings: dateWarnings(leaf, context.at) };
+  return misnamed ?? { outcome: "accepted", depth: 0, path: [leaf], warnings: dateWarnings(leaf, context.at) };
 }
 
+/** RFC 7671 §5.2, RFC 6698 §2.1.1: the anchor is an issuer on the path, wherever it was sent, and never the leaf. */
 function judgeTrustAnchor(
   record: TlsaRdata,
   usable: readonly TlsaRdata[],
-  { leaf, others }: ReadableChain,
+  chain: ReadableChain,
   context: ChainContext,
 ): RecordOutcome {
+  const { leaf, others } = chain;
   const pool = [...others, ...certificatesInDns(usable)];
   const isAnchor = (certificate: Certificate): boolean => matchesCertificate(record, certificate);
   const { at } = context;
   let found = findPath(leaf, pool, isAnchor, { at });
-  if (!found.ok && found.fault.code === "CERT_PATH" && record.selector === 1 && record.matchingType === 0) {
-    found = findPath(leaf, pool, isAnchor, { at, anchorKeys: [record.data] });
+  const unanchored = !found.ok && found.fault.depth === null;
+  if (unanchored && record.selector === 1 && record.matchingType === 0) {
+    // RFC 7671 §5.2.3: where no certificate on the path has the key, a signature by it will do.
+    const signed = findPath(leaf, pool, isAnchor, { at, anchorKeys: [record.data] });
+    if (signed.ok || signed.fault.depth !== null) found = signed;
   }
-  if (found.ok) return checkNames(leaf, depthOf(found.value), context) ?? accepted(found.value, leaf, context);
+  if (found.ok) {
+    const { certificates, anchor } = found.value;
+    const warnings = anchor === "key" ? [BARE_KEY] : [];
+    return checkNames(leaf, certificates.length - 1, context) ?? accepted(found.value, context, warnings);
+  }
+  const { code, message, depth } = found.fault;
+  if (depth !== null) return rejection(code, message, depth, null);
   const sentAt = pool.findIndex(isAnchor);
-  const { code, message } = found.fault;
-  if (sentAt === -1 && code !== "CERT_EXPIRED" && code !== "CERT_CONSTRAINT") return noMatch(record, leaf, others);
-  if (code === "CERT_PATH") {
-    // The appended genuine authority: it was sent, and signed nothing that leads to this leaf.
-    return {
-      outcome: "no-match",
-      reason: "the issuer it names was sent, but is not on the path of the server certificate",
-    };
-  }
-  return rejection(code, message, sentAt === -1 ? null : sentAt + 1, null);
+  if (sentAt === -1) return noMatch(record, chain, context);
+  // A signature that does not hold: the authority of the right name was sent, and is a false one, or the leaf is.
+  if (code === "CERT_SIGNATURE") return rejection(code, message, sentAt + 1, null);
+  // The appended genuine authority: it was sent, and signed nothing that leads to this leaf.
+  const reason = "the issuer it names was sent, but is not on the path of the server certificate";
+  return { outcome: "no-match", reason, instead: null };
 }
 
+/** RFC 7671 §5.3, §5.4: ordinary validation first; then the leaf, or an issuer on that path, must be the one named. */
 function judgePkix(
   record: TlsaRdata,
   usable: readonly TlsaRdata[],
-  { leaf, others }: ReadableChain,
+  chain: ReadableChain,
   context: ChainContext,
 ): RecordOutcome {
+  const { leaf, others } = chain;
   const { trustStore, at } = context;
   const namesLeaf = record.usage === 1;
-  if (namesLeaf && !matchesCertificate(record, leaf)) return noMatch(record, leaf, others);
+  if (namesLeaf && !matchesCertificate(record, leaf)) return noMatch(record, chain, context);
   const pool = [...others, ...certificatesInDns(usable), ...trustStore];
   const isRoot = (certificate: Certificate): boolean => trustStore.some(({ der }) => equalBytes(der, certificate.der));
   const matches = (certificate: Certificate): boolean => matchesCertificate(record, certificate);
-  const found = findPath(leaf, pool, isRoot, namesLeaf ? { at } : { at, through: matches });
+  // Usage 0 goes on past a root that is not the one named (RFC 7671 §5.4).
+  const found = findPath(leaf, pool, isRoot, namesLeaf ? { at, leafMayBeAnchor: true } : { at, through: matches });
   if (found.ok) {
     const path = found.value;
     const depth = namesLeaf ? 0 : path.certificates.findIndex((each, index) => index > 0 && matches(each));
-    return checkNames(leaf, depth, context) ?? { ...accepted(path, leaf, context), depth };
+    return checkNames(leaf, depth, context) ?? { ...accepted(path, context, []), depth };
   }
   const sentAt = pool.findIndex(matches);
-  if (!namesLeaf && sentAt === -1) return noMatch(record, leaf, others);
+  if (!namesLeaf && sentAt === -1) return noMatch(record, chain, context);
   const { code, message } = found.fault;
   if (!namesLeaf && code === "CERT_PATH" && findPath(leaf, pool, isRoot, { at }).ok) {
-    return { outcome: "no-match", reason: "the issuer it names is not on the path to a trusted root" };
+    return { outcome: "no-match", reason: "the issuer it names is not on the path to a trusted root", instead: null };
   }
   const text = code === "CERT_PATH" ? `no path leads from ${nameOf(leaf)} to a trusted root` : message;
   const hint = trustStore.length === 0 ? "name the trusted roots with --store FILE" : null;
   return rejection(code, text, namesLeaf ? 0 : sentAt + 1, hint);
 }
+
+const BARE_KEY =
+  "only a key in DNS vouches for the topmost certificate: the server must send the issuer's too (RFC 7671 §5.2.3), " +
+  "because not every client checks that signature";
 
 /** Certificates published in full with an issuer usage: they may stand in for what was not sent (RFC 7671 §5.2.2). */
 function certificatesInDns(records: readonly TlsaRdata[]): readonly Certificate[] {
@@ -142,16 +167,11 @@ function certificatesInDns(records: readonly TlsaRdata[]): readonly Certificate[
   });
 }
 
-function depthOf(path: Path): number {
-  return path.certificates.length - 1;
-}
-
-function accepted(
-  path: Path,
-  leaf: Certificate,
-  context: ChainContext,
-): Extract<RecordOutcome, { outcome: "accepted" }> {
-  return { outcome: "accepted", depth: depthOf(path), warnings: [...path.warnings, ...nameWarnings(leaf, context)] };
+function accepted({ certificates, warnings }: Path, context: ChainContext, more: readonly string[]): Acceptance {
+  const [leaf] = certificates;
+  const aboutNames = leaf === undefined ? [] : nameWarnings(leaf, context);
+  const depth = certificates.length - 1;
+  return { outcome: "accepted", depth, path: certificates, warnings: [...more, ...warnings, ...aboutNames] };
 }
 
 function checkNames(leaf: Certificate, depth: number, { referenceNames, profile }: ChainContext): Rejection | null {
@@ -193,6 +213,7 @@ function rejection(code: FaultCode, reason: string, depth: number | null, hint: 
   return { outcome: "rejected", verdict, depth, code, reason, hint };
 }
 
-function noMatch(record: TlsaRdata, leaf: Certificate, others: readonly Certificate[]): RecordOutcome {
-  return { outcome: "no-match", reason: nameMistake(record, leaf, others) };
+function noMatch(record: TlsaRdata, { leaf, others }: ReadableChain, { previous }: ChainContext): RecordOutcome {
+  const mistake = nameMistake(record, { leaf, others, previous });
+  return { outcome: "no-match", reason: mistake?.text ?? null, instead: mistake?.instead ?? null };
 }

@@ -3,9 +3,14 @@
  *
  * The order of the questions is that of a client. What DNS says comes first, because it decides whether DANE applies
  * at all (RFC 7672 §2.2); then which records are usable (RFC 6698 §4.1), less those that digest agility puts aside
- * (RFC 7671 §9); then whether TLS came about; and only then whether one of the records authenticates the chain. No
- * usable record in a secure RRset is not the same as no record: a sender then insists on TLS, and authenticates
- * nothing (RFC 7672 §2.2). A matching record in an unsigned zone is worth nothing and never looked at.
+ * (RFC 7671 §9); then whether TLS came about; and only then whether one of the records authenticates the chain. A
+ * matching record in an unsigned zone is worth nothing and never looked at.
+ *
+ * No usable record in a secure RRset is not the same as no record. To RFC 6698 §4.1 it is, but a client that does DANE
+ * where it finds it insists on TLS then, authenticates nothing, and stays away where TLS fails (RFC 7671 §10.3, RFC 7672
+ * §2.2); one that must authenticate does not connect at all. The verdicts keep the two apart from `no-dane`.
+ *
+ * Raw public keys (RFC 7250) are not judged: Node cannot offer them, so every server shows us certificates.
  */
 import { formatHex } from "../base/bytes.ts";
 import type { Fault, FaultCode } from "../base/errors.ts";
@@ -16,11 +21,13 @@ import { readCertificate } from "../pki/certificate.ts";
 import type { Certificate } from "../pki/certificate.ts";
 import { isSuppressed } from "../tlsa/agility.ts";
 import { associationData, associationFor } from "../tlsa/association.ts";
-import { usability } from "../tlsa/usable.ts";
 import { judgeRecord } from "./chain.ts";
 import type { ChainContext, ReadableChain, RecordOutcome } from "./chain.ts";
 import type { ServedChain } from "./endpoint.ts";
 import type { Evidence, NoTlsa } from "./evidence.ts";
+import { nameUnusable } from "./mistakes.ts";
+import { adviseOnSet } from "./set-advice.ts";
+import { recordUsability } from "./usable-record.ts";
 import type { CertificateFacts, JudgedRecord, Judgement } from "./verdict.ts";
 
 /** What is known about the chain before any record is looked at. */
@@ -62,7 +69,7 @@ export function judge(evidence: Evidence): Judgement {
   const tlsFault = probe?.outcome === "failed" ? probe.fault : null;
   const records = tlsa.kind === "records" ? tlsa.records : [];
   if (tlsFault !== null && NOT_REACHED.includes(tlsFault.code)) {
-    return verdictOf("unreachable", tlsFault.message, seen, untested(records, evidence), tlsFault);
+    return verdictOf("unreachable", tlsFault.message, seen, untested(records, seen, evidence), tlsFault);
   }
   if (tlsa.kind === "none") {
     const besides = tlsFault === null ? [] : [`TLS does not work either: ${tlsFault.message}`];
@@ -70,13 +77,17 @@ export function judge(evidence: Evidence): Judgement {
   }
   const usable = usableRecords(records, evidence);
   if (usable.length === 0) {
-    const judged = untested(records, evidence);
+    const judged = untested(records, seen, evidence);
     const count = records.length === 1 ? "the only TLSA record is" : `all ${String(records.length)} TLSA records are`;
-    return tlsFault === null
-      ? verdictOf("unusable-unauthenticated", `${count} unusable`, seen, judged, UNUSABLE)
-      : verdictOf("unusable-broken", `${count} unusable, and TLS fails: ${tlsFault.message}`, seen, judged, tlsFault);
+    const judgement =
+      tlsFault === null
+        ? verdictOf("unusable-unauthenticated", `${count} unusable`, seen, judged, UNUSABLE)
+        : verdictOf("unusable-broken", `${count} unusable, and TLS fails: ${tlsFault.message}`, seen, judged, tlsFault);
+    return { ...judgement, advice: adviceOn(judged, null, evidence) };
   }
-  if (tlsFault !== null) return verdictOf("fail-tls", tlsFault.message, seen, untested(records, evidence), tlsFault);
+  if (tlsFault !== null) {
+    return verdictOf("fail-tls", tlsFault.message, seen, untested(records, seen, evidence), tlsFault);
+  }
   return judgeChain(records, usable, seen, evidence);
 }
 
@@ -106,31 +117,46 @@ function isSmtp({ profile }: Evidence): { readonly smtp: boolean } {
   return { smtp: profile === "smtp" };
 }
 
+/** RFC 6698 §4.1, and for mail RFC 7672 §3.1.3: each record by itself; one that is unusable spoils no other. */
 function usableRecords(records: readonly TlsaRdata[], evidence: Evidence): readonly TlsaRdata[] {
-  return records.filter((record) => usability(record, isSmtp(evidence)).usable);
+  return records.filter((record) => recordUsability(record, isSmtp(evidence)).usable);
 }
 
-/** The records that no client compares with a chain, and why; null for the others. */
-function setAside(record: TlsaRdata, usable: readonly TlsaRdata[], evidence: Evidence): JudgedRecord | null {
-  const verdict = usability(record, isSmtp(evidence));
-  if (!verdict.usable) return { record, status: "unusable", depth: null, reason: verdict.detail, instead: null };
+/** A record that no client compares with a chain, and why; null for the others. */
+function setAside(
+  record: TlsaRdata,
+  usable: readonly TlsaRdata[],
+  chain: ReadableChain | null,
+  evidence: Evidence,
+): JudgedRecord | null {
+  const verdict = recordUsability(record, isSmtp(evidence));
+  if (!verdict.usable) {
+    const mistake = chain === null ? null : nameUnusable(record, { ...chain, previous: [] });
+    const reason = mistake === null ? verdict.detail : `${verdict.detail}; it is ${mistake.text}`;
+    return { record, status: "unusable", depth: null, reason, instead: mistake?.instead ?? null };
+  }
+  // RFC 7671 §9, compulsory for mail (RFC 7672 §5): agility looks at what is left after the unusable ones are gone.
   if (!isSuppressed(record, usable)) return null;
-  return {
-    record,
-    status: "suppressed",
-    depth: null,
-    reason: "a stronger digest of the same usage and selector counts",
-    instead: null,
-  };
+  const reason = "a stronger digest of the same usage and selector counts";
+  return { record, status: "suppressed", depth: null, reason, instead: null };
 }
 
-function untested(records: readonly TlsaRdata[], evidence: Evidence): readonly JudgedRecord[] {
+function untested(records: readonly TlsaRdata[], { chain }: ChainFacts, evidence: Evidence): readonly JudgedRecord[] {
   const usable = usableRecords(records, evidence);
   return records.map((record) => {
-    return (
-      setAside(record, usable, evidence) ?? { record, status: "untested", depth: null, reason: null, instead: null }
-    );
+    const aside = setAside(record, usable, chain, evidence);
+    return aside ?? { record, status: "untested", depth: null, reason: null, instead: null };
   });
+}
+
+function adviceOn(
+  records: readonly JudgedRecord[],
+  accepted: ReadableChain | null,
+  { tlsa, profile }: Evidence,
+): Judgement["advice"] {
+  const answer = tlsa.kind === "records" ? tlsa.answer : undefined;
+  // Usages 0 and 1 are wrong for mail and fine elsewhere.
+  return adviseOnSet(records, { smtp: profile === "smtp", chain: accepted, answer });
 }
 
 function readChain({ certificates, tlsVersion }: ServedChain): ChainFacts {
@@ -174,17 +200,15 @@ function judgeChain(
   const { chain } = seen;
   if (chain === null) {
     const what = seen.fault?.message ?? "the server sent no certificate";
-    return verdictOf("fail-chain", what, seen, untested(records, evidence), seen.fault ?? undefined);
+    return verdictOf("fail-chain", what, seen, untested(records, seen, evidence), seen.fault ?? undefined);
   }
   const context: ChainContext = {
     ...evidence,
-    trustStore: evidence.trustStore.flatMap((der) => {
-      const root = readCertificate(der);
-      return root.ok ? [root.value] : [];
-    }),
+    trustStore: evidence.trustStore.flatMap(readWhole),
+    previous: (evidence.previous ?? []).flatMap(readWhole),
   };
   const judged = records.map((record) => {
-    const aside = setAside(record, usable, evidence);
+    const aside = setAside(record, usable, chain, evidence);
     if (aside !== null) return { record, shown: aside, outcome: null };
     const outcome = judgeRecord(record, usable, chain, context);
     return { record, shown: shownAs(record, outcome), outcome };
@@ -196,9 +220,23 @@ function judgeChain(
   });
   for (const { record, outcome } of ranked) {
     if (outcome?.outcome !== "accepted") continue;
-    const warnings = [...seen.warnings, ...outcome.warnings];
-    return { ...acceptedBy(record, outcome.depth, seen, shown, evidence), warnings };
+    return {
+      ...acceptedBy(record, outcome.depth, seen, shown, evidence),
+      path: outcome.path.map(({ subject, notAfter }) => ({ subject, notAfter })),
+      warnings: [...seen.warnings, ...outcome.warnings],
+      advice: adviceOn(shown, chain, evidence),
+    };
   }
+  return { ...refusedBecause(ranked, shown, seen, chain), advice: adviceOn(shown, null, evidence) };
+}
+
+/** What to say when no record authenticates the chain: the surest usage that matched and was rejected says it best. */
+function refusedBecause(
+  ranked: readonly { readonly outcome: RecordOutcome | null }[],
+  shown: readonly JudgedRecord[],
+  seen: ChainFacts,
+  chain: ReadableChain,
+): Judgement {
   for (const { outcome } of ranked) {
     if (outcome?.outcome !== "rejected") continue;
     return verdictOf(outcome.verdict, outcome.reason, seen, shown, outcome);
@@ -207,6 +245,11 @@ function judgeChain(
   const reason =
     compared === 1 ? "the TLSA record that counts does not match the chain" : "no TLSA record matches the chain";
   return verdictOf("fail-mismatch", reason, seen, shown, { code: "TLSA_MISMATCH", hint: mismatchHint(chain.leaf) });
+}
+
+function readWhole(der: Uint8Array): readonly Certificate[] {
+  const certificate = readCertificate(der);
+  return certificate.ok ? [certificate.value] : [];
 }
 
 function acceptedBy(
@@ -234,7 +277,7 @@ function shownAs(record: TlsaRdata, outcome: RecordOutcome): JudgedRecord {
     case "rejected":
       return { record, status: "matched", depth: outcome.depth, reason: outcome.reason, instead: null };
     case "no-match":
-      return { record, status: "stale", depth: null, reason: outcome.reason, instead: null };
+      return { record, status: "stale", depth: null, reason: outcome.reason, instead: outcome.instead };
   }
 }
 
