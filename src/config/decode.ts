@@ -1,10 +1,11 @@
 /** From the tables of all files to a {@link Configuration}: the top level, `[dnssec]`, and how the parts fit together. */
 import { isIPv4 } from "node:net";
+import type { ResolverServer } from "../dns/resolver-server.ts";
 import { decodeCertificate, decodeDefaults, DEFAULT_KEYS } from "./decode-certificate.ts";
 import type { Located } from "./decode-certificate.ts";
 import { decodePublisher } from "./decode-publisher.ts";
 import { formatPlace } from "./problem.ts";
-import type { CertificateConfig, Configuration, PublisherConfig, ResolverAddress } from "./schema.ts";
+import type { CertificateConfig, Configuration, PublisherConfig } from "./schema.ts";
 import { mergeTables, optional, placeOf, readTable, refuse, refuseAs, refuseUnknownKeys } from "./table.ts";
 import type { Item, Problems, Table } from "./table.ts";
 import type { TomlDocument } from "./toml.ts";
@@ -16,7 +17,7 @@ const DNSSEC_KEYS = ["trust", "allow_remote_ad"];
 
 /** The folder that server programs confined by AppArmor may read keys from on Debian and Ubuntu. */
 const DEFAULT_DEPLOY_ROOT = "/etc/ssl/daneward";
-const DEFAULT_RESOLVER: ResolverAddress = { address: "127.0.0.1", port: 53 };
+const DEFAULT_RESOLVER: ResolverServer = { kind: "plain", address: "127.0.0.1", port: 53 };
 
 /** What the files say; to be used only if no fault was noted. The first document is the main file. */
 export function decodeConfiguration(
@@ -100,7 +101,7 @@ function sectionOf(tops: readonly Table[], name: string, problems: Problems): Ta
 function decodeDnssec(
   dnssec: Table,
   resolverItem: Item | undefined,
-  resolver: ResolverAddress,
+  resolver: ResolverServer,
   problems: Problems,
 ): boolean {
   refuseUnknownKeys(dnssec, DNSSEC_KEYS, problems);

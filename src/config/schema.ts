@@ -10,6 +10,7 @@
  */
 import type { Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
+import type { ResolverServer } from "../dns/resolver-server.ts";
 import type { Policy } from "../rollover/policy.ts";
 import type { TlsaParameters } from "../tlsa/params.ts";
 
@@ -20,7 +21,7 @@ export interface Configuration {
   /** Files and folders whose change means that the configuration must be read again. */
   readonly watched: readonly string[];
   /** The recursive resolver to ask. */
-  readonly resolver: ResolverAddress;
+  readonly resolver: ResolverServer;
   /** Where the security status of an answer comes from: the AD bit of {@link resolver}. */
   readonly trust: "ad";
   /** The operator vouches for the path to a resolver that is not on this host. */
@@ -31,12 +32,6 @@ export interface Configuration {
   readonly deployRoot: string;
   readonly publishers: ReadonlyMap<string, PublisherConfig>;
   readonly certificates: readonly CertificateConfig[];
-}
-
-export interface ResolverAddress {
-  /** An IPv4 or IPv6 address without brackets. */
-  readonly address: string;
-  readonly port: number;
 }
 
 /** RFC 2136 dynamic update with TSIG. */

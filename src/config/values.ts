@@ -5,6 +5,8 @@ import { parseDuration, seconds } from "../base/time.ts";
 import type { Seconds } from "../base/time.ts";
 import { displayName, parseName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
+import { parseResolver } from "../dns/resolver-server.ts";
+import type { ResolverServer } from "../dns/resolver-server.ts";
 import { parseParameters } from "../tlsa/params.ts";
 import type { TlsaParameters } from "../tlsa/params.ts";
 import { suggestion } from "./nearest.ts";
@@ -92,12 +94,12 @@ function splitPort(written: string): { readonly host: string; readonly port: str
   return { host: bracketed ?? plain ?? "", port: digits ?? null };
 }
 
-/** `address[:port]` of a DNS server; the port is 53 unless said. */
-export const resolverAddress: Decode<{ readonly address: string; readonly port: number }> = (item, problems) => {
-  const server = hostAndPort(item, problems);
-  if (server === null) return null;
-  if (isIP(server.host) !== 0) return { address: server.host, port: server.port };
-  return refuse(problems, item, `"${server.host}" is not an address`, "a resolver is named by its address: 127.0.0.1");
+/** `address[:port]` of a recursive resolver, or `tls://address[:port][#name]`; the port is 53, or 853 over TLS, unless said. */
+export const resolverAddress: Decode<ResolverServer> = (item, problems) => {
+  const written = text(item, problems);
+  if (written === null) return null;
+  const server = parseResolver(written);
+  return server.ok ? server.value : refuse(problems, item, server.fault.message, server.fault.hint);
 };
 
 /** `host[:port]` of a DNS server; the port is 53 unless said. Names come in canonical form. */

@@ -24,12 +24,16 @@ import type { DomainName } from "../dns/name.ts";
 import { decodeCname, decodeSoa } from "../dns/rdata.ts";
 import { findRrset } from "../dns/rrset.ts";
 import type { ResourceRecord, Rrset } from "../dns/rrset.ts";
-import { formatServer, query, requireAnswer } from "../transport/dns-exchange.ts";
+import { formatResolver } from "../dns/resolver-server.ts";
+import type { ResolverServer } from "../dns/resolver-server.ts";
+import { rcodeProblem } from "../transport/dns-exchange.ts";
 import type { DnsServer } from "../transport/dns-exchange.ts";
+import { openResolverChannel } from "../transport/resolver-channel.ts";
 import type { AliasLink, DnsAnswer, Resolve } from "./resolver.ts";
 
 export interface TrustedStubOptions {
-  readonly server: DnsServer;
+  /** A server without a kind is asked in clear text. */
+  readonly server: DnsServer | ResolverServer;
   /** For one question, its retry and TCP included. */
   readonly timeoutMs: number;
   /** Accept a resolver that is not on this host: its path is protected, or the security status is not used. */
@@ -111,19 +115,25 @@ function asFault(error: unknown): Fault {
  * resolver that is not on this host, unless allowed. The result rejects only when interrupted (`DNS_INTERRUPTED`).
  */
 export function createTrustedStub(options: TrustedStubOptions): Resolve {
-  const { server, timeoutMs, signal } = options;
+  const { timeoutMs, signal } = options;
+  const server: ResolverServer = "kind" in options.server ? options.server : { kind: "plain", ...options.server };
   if (options.allowRemote !== true && !isLoopback(server.address)) {
-    throw new OperationalError(
-      "RESOLVER_NOT_LOOPBACK",
-      `${formatServer(server)} is not on this host, so anybody on the way can set the AD bit of its answers`,
-      { retry: "never" },
-    );
+    const risk =
+      server.kind === "tls"
+        ? "so its AD bit is the word of a stranger"
+        : "so anybody on the way can set the AD bit of its answers";
+    throw new OperationalError("RESOLVER_NOT_LOOPBACK", `${formatResolver(server)} is not on this host, ${risk}`, {
+      retry: "never",
+    });
   }
+  const channel = openResolverChannel(server);
   const ask = async (name: DomainName, type: number): Promise<DnsMessage> => {
-    const question = { server, name, type, rd: true, ad: true, cd: false, dnssecOk: true, timeoutMs, signal };
-    const message = requireAnswer(await query(question), question);
+    const message = await channel({ name, type, rd: true, ad: true, cd: false, dnssecOk: true, timeoutMs, signal });
+    if (message.rcode !== RCODE.NOERROR && message.rcode !== RCODE.NXDOMAIN) {
+      throw rcodeProblem(message, { name, type }, formatResolver(server));
+    }
     if (message.ra) return message;
-    const what = `${formatServer(server)} offers no recursion to this host`;
+    const what = `${formatResolver(server)} offers no recursion to this host`;
     throw new OperationalError("RESOLVER_NOT_RECURSIVE", what, { retry: "never" });
   };
   return async (name, type) => {

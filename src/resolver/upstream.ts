@@ -25,6 +25,8 @@ import { rcodeProblem } from "../transport/dns-exchange.ts";
 import type { TlsTrust } from "../transport/dns-stream.ts";
 import { openResolverChannel } from "../transport/resolver-channel.ts";
 import type { ResolverChannel } from "../transport/resolver-channel.ts";
+import { relayInterruption } from "../transport/settle.ts";
+import type { Interruption } from "../transport/settle.ts";
 
 /**
  * Asks for one name and type. A success is NOERROR or NXDOMAIN from a server that offers recursion; every failure, an
@@ -80,7 +82,7 @@ async function askOne(
   upstream: Upstream,
   name: DomainName,
   type: number,
-  limits: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
+  limits: { readonly timeoutMs: number; readonly signal: Interruption | undefined },
 ): Promise<DnsMessage | Refusal> {
   let message: DnsMessage;
   try {
@@ -130,7 +132,8 @@ function createGate(limit: number): <T>(task: () => Promise<T>) => Promise<T> {
 
 /** An {@link Ask} over the servers; sockets are opened when needed and closed when idle, and none keeps the process alive. */
 export function createUpstream(options: UpstreamOptions): Ask {
-  const { timeoutMs, signal, trust } = options;
+  const { timeoutMs, trust } = options;
+  const signal = options.signal === undefined ? undefined : relayInterruption(options.signal);
   const upstreams: readonly Upstream[] = options.servers.map((server) => {
     return { server, channel: openResolverChannel(server, trust), demotedUntil: 0 };
   });

@@ -29,7 +29,7 @@ import { readUint16 } from "../dns/wire.ts";
 import { extendedErrorText } from "./extended-error.ts";
 import { createFramer, frameMessage } from "./framing.ts";
 import { describeCause, formatServer, problem, requireAddress, settleOnce } from "./settle.ts";
-import type { Attempt, DnsServer, ExchangeOptions } from "./settle.ts";
+import type { Attempt, DnsServer, ExchangeOptions, Interruption } from "./settle.ts";
 
 export { formatServer };
 export type { DnsServer };
@@ -48,7 +48,7 @@ export interface DnsQuery {
   /** UDP with TCP on truncation unless told to use TCP at once. */
   readonly transport?: DnsTransport;
   readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Interruption | undefined;
 }
 
 /** Share of the deadline after which an unanswered datagram is sent again. */

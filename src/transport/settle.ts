@@ -10,10 +10,17 @@ export interface DnsServer {
   readonly port: number;
 }
 
+/** What an exchange needs of an AbortSignal; {@link relayInterruption} makes one that many exchanges can share. */
+export interface Interruption {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void, options?: { readonly once?: boolean }): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 export interface ExchangeOptions {
   /** For the whole exchange, connecting included. */
   readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Interruption | undefined;
   /** What is asked, for messages: `the question mx.example.org A`. */
   readonly subject?: string | undefined;
 }
@@ -97,4 +104,27 @@ export function settleOnce(attempt: Attempt, start: (settle: Settle) => () => vo
     if (state.settled) release();
     else state.release = release;
   });
+}
+
+/**
+ * The signal for many exchanges at once: however many listen, the signal itself has one listener, and none while nobody
+ * listens. (Node warns of a leak from the eleventh listener on, and walks the list of them at each new one.)
+ */
+export function relayInterruption(signal: AbortSignal): Interruption {
+  const listeners = new Set<() => void>();
+  const pass = (): void => {
+    for (const listener of [...listeners]) listener();
+  };
+  return {
+    get aborted() {
+      return signal.aborted;
+    },
+    addEventListener: (_, listener) => {
+      if (listeners.size === 0) signal.addEventListener("abort", pass);
+      listeners.add(listener);
+    },
+    removeEventListener: (_, listener) => {
+      if (listeners.delete(listener) && listeners.size === 0) signal.removeEventListener("abort", pass);
+    },
+  };
 }

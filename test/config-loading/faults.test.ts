@@ -28,14 +28,19 @@ const TOP: readonly Case[] = [
     'reslover: unknown key (did you mean "resolver"?)',
   ),
   replaced("a section that is no table", "[dnssec]\ntrust", "dnssec", "dnssec: must be a table, not a string"),
-  replaced("a resolver by name", '"127.0.0.1"', '"dns.example"', 'resolver: "dns.example." is not an address'),
+  replaced("a resolver by name", '"127.0.0.1"', '"dns.example"', 'resolver: "dns.example" is not an address'),
   replaced(
     "a resolver with a port out of range",
     '"127.0.0.1"',
     '"127.0.0.1:70000"',
-    "resolver: must be a whole number from 1 to 65535, not 70000",
+    'resolver: the port of "127.0.0.1:70000" is not between 1 and 65535',
   ),
-  replaced("an IPv6 resolver with a bare port", '"127.0.0.1"', '"[::1"', 'resolver: "[::1" is not host[:port]'),
+  replaced(
+    "an IPv6 resolver with a bare port",
+    '"127.0.0.1"',
+    '"[::1"',
+    'resolver: "[::1" is not an IP address with or without a port',
+  ),
   replaced(
     "a remote resolver",
     '"127.0.0.1"',

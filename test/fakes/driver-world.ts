@@ -179,7 +179,7 @@ function configurationOf(root: string, certificate: CertificateConfig): Configur
     version: 1,
     files: [file],
     watched: [file],
-    resolver: { address: "127.0.0.1", port: 53 },
+    resolver: { kind: "plain", address: "127.0.0.1", port: 53 },
     trust: "ad",
     allowRemoteAd: false,
     nameServerPort: 53,
