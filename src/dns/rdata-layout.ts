@@ -1,6 +1,6 @@
 /**
- * Where domain names stand inside RDATA. Two lists matter and they differ: types whose names a sender may compress
- * (RFC 1035 types only, RFC 3597 §4) and types whose names are lower-cased for signing (RFC 4034 §6.2 as corrected by
+ * Where domain names stand inside RDATA. Two lists matter and they differ: types whose names may arrive compressed
+ * (RFC 3597 §4) and types whose names are lower-cased for signing (RFC 4034 §6.2 as corrected by
  * RFC 6840 §5.1). Every other type is opaque octets (RFC 3597 §3).
  */
 import { concatBytes } from "../base/bytes.ts";
@@ -16,7 +16,7 @@ type Field = number | "name" | "string" | "rest";
 
 const NAME: readonly Field[] = ["name"];
 
-/** Types of RFC 1035 that hold names; only these may be sent compressed (RFC 3597 §4). */
+/** Types whose names may arrive compressed: those of RFC 1035, and the older ones that senders compressed all the same (RFC 3597 §4). */
 const COMPRESSIBLE: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly Field[]>([
   [TYPE.NS, NAME],
   [TYPE.MD, NAME],
@@ -29,11 +29,6 @@ const COMPRESSIBLE: ReadonlyMap<number, readonly Field[]> = new Map<number, read
   [TYPE.PTR, NAME],
   [TYPE.MINFO, ["name", "name"]],
   [TYPE.MX, [2, "name"]],
-]);
-
-/** RFC 4034 §6.2 without HINFO and NSEC, whose names (RFC 6840 §5.1) and strings keep their case. A6 is special. */
-const CANONICAL: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly Field[]>([
-  ...COMPRESSIBLE,
   [TYPE.RP, ["name", "name"]],
   [TYPE.AFSDB, [2, "name"]],
   [TYPE.RT, [2, "name"]],
@@ -41,8 +36,13 @@ const CANONICAL: ReadonlyMap<number, readonly Field[]> = new Map<number, readonl
   [TYPE.PX, [2, "name", "name"]],
   [TYPE.NXT, ["name", "rest"]],
   [TYPE.NAPTR, [4, "string", "string", "string", "name"]],
-  [TYPE.KX, [2, "name"]],
   [TYPE.SRV, [6, "name"]],
+]);
+
+/** RFC 4034 §6.2 without HINFO and NSEC, whose names (RFC 6840 §5.1) and strings keep their case. A6 is special. */
+const CANONICAL: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly Field[]>([
+  ...COMPRESSIBLE,
+  [TYPE.KX, [2, "name"]],
   [TYPE.DNAME, NAME],
   [TYPE.RRSIG, [18, "name", "rest"]],
 ]);

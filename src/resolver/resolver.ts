@@ -4,16 +4,12 @@
  */
 import type { Fault } from "../base/errors.ts";
 import type { Seconds } from "../base/time.ts";
+import type { AliasLink } from "../dns/alias.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { Rrset } from "../dns/rrset.ts";
 import type { Validation } from "../dnssec/verdict.ts";
 
-/** One CNAME that was followed. */
-export interface AliasLink {
-  readonly alias: DomainName;
-  readonly target: DomainName;
-  readonly ttl: Seconds;
-}
+export type { AliasLink } from "../dns/alias.ts";
 
 export interface UsableAnswer {
   readonly status: "secure" | "insecure";

@@ -1,0 +1,17 @@
+/** The extended DNS errors (RFC 8914 §4, and the IANA registry for the later ones) that say what we found. */
+export const EDE = {
+  UNSUPPORTED_ALGORITHM: 1,
+  UNSUPPORTED_DIGEST: 2,
+  INDETERMINATE: 5,
+  BOGUS: 6,
+  SIGNATURE_EXPIRED: 7,
+  NOT_YET_VALID: 8,
+  DNSKEY_MISSING: 9,
+  RRSIGS_MISSING: 10,
+  NO_ZONE_KEY_BIT: 11,
+  NSEC_MISSING: 12,
+  NO_REACHABLE_AUTHORITY: 22,
+  NETWORK_ERROR: 23,
+  EXPIRED_BEFORE_VALID: 25,
+  NSEC3_ITERATIONS: 27,
+} as const;

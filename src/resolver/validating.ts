@@ -1,0 +1,202 @@
+/**
+ * A resolver of trust mode "local": the evidence comes from a recursive resolver that nobody needs to trust, the
+ * judgement is our own (src/dnssec).
+ *
+ * What is remembered, for the life of the process and shared by everything in it: the trust in each zone and the verdict
+ * on each question, as long as their records' TTLs and signatures allow and never longer than an hour; bogus ones for a
+ * minute, so that a mended zone is seen soon and a broken one is not asked about without end; indeterminate ones not at
+ * all. Questions that are under way are joined, not repeated, so that checking a thousand hosts asks for the keys of the
+ * root and of each TLD once.
+ *
+ * The account of work belongs to the question that causes it. A zone that could not be judged because somebody's account
+ * ran out is judged again on the account of the next who asks, so that one hostile answer cannot poison another's.
+ */
+import { fault } from "../base/errors.ts";
+import type { Fault } from "../base/errors.ts";
+import { failure } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
+import { addSeconds, seconds } from "../base/time.ts";
+import type { Clock, Instant, Seconds } from "../base/time.ts";
+import { typeName } from "../dns/iana.ts";
+import type { DnsMessage } from "../dns/message.ts";
+import { displayName } from "../dns/name.ts";
+import type { DomainName } from "../dns/name.ts";
+import type { TrustAnchors } from "../dnssec/anchors.ts";
+import type { Walk } from "../dnssec/need.ts";
+import { DEFAULT_POLICY } from "../dnssec/policy.ts";
+import type { ValidationPolicy } from "../dnssec/policy.ts";
+import { validate } from "../dnssec/validate.ts";
+import type { Verdict } from "../dnssec/validate.ts";
+import type { SecurityStatus } from "../dnssec/verdict.ts";
+import { createWork } from "../dnssec/work.ts";
+import { establishTrust } from "../dnssec/zone-trust.ts";
+import type { Ground, ZoneTrust } from "../dnssec/zone-trust.ts";
+import type { DnsAnswer, Resolve } from "./resolver.ts";
+import type { Ask } from "./upstream.ts";
+
+export interface ValidatingOptions {
+  /** Fetches evidence: DO=1, CD=1. */
+  readonly ask: Ask;
+  readonly anchors: TrustAnchors;
+  readonly clock: Clock;
+  readonly policy?: ValidationPolicy;
+}
+
+/** No official reference; RFC 8767 §4 caps at days, resolvers at a day. A rollover wants to see changes. */
+const MOST_REMEMBERED = seconds(3600);
+/** RFC 9520 §3.2: resolution failures are cached for at least a second and at most five minutes. */
+const BOGUS_REMEMBERED = seconds(60);
+/** Entries of each kind: enough for the zones and hosts of a large check, some ten megabytes at most. */
+const MOST_ENTRIES = 10_000;
+
+interface Memory<T> {
+  readonly find: (key: string, now: Instant) => Promise<T> | null;
+  readonly put: (key: string, value: Promise<T>) => void;
+  readonly keep: (key: string, until: Instant) => void;
+  readonly drop: (key: string) => void;
+}
+
+/** A bounded map from questions to answers, under way or at hand; the longest unused goes first. */
+function createMemory<T>(): Memory<T> {
+  const entries = new Map<string, { readonly value: Promise<T>; readonly until: Instant | null }>();
+  return {
+    find: (key, now) => {
+      const entry = entries.get(key);
+      if (entry === undefined) return null;
+      entries.delete(key);
+      if (entry.until !== null && entry.until <= now) return null;
+      entries.set(key, entry);
+      return entry.value;
+    },
+    put: (key, value) => {
+      entries.set(key, { value, until: null });
+      if (entries.size <= MOST_ENTRIES) return;
+      const [oldest] = entries.keys();
+      if (oldest !== undefined) entries.delete(oldest);
+    },
+    keep: (key, until) => {
+      const entry = entries.get(key);
+      if (entry !== undefined) entries.set(key, { ...entry, until });
+    },
+    drop: (key) => {
+      entries.delete(key);
+    },
+  };
+}
+
+function rememberUntil(status: SecurityStatus, until: Instant, now: Instant): Instant {
+  if (status === "indeterminate") return now;
+  const most = addSeconds(now, status === "bogus" ? BOGUS_REMEMBERED : MOST_REMEMBERED);
+  if (status === "bogus" || most < until) return most;
+  return until;
+}
+
+/** A zone's trust, whose account paid for it, and whether that ran out before the end. */
+interface Paid {
+  readonly trust: ZoneTrust;
+  readonly payer: Ground;
+  readonly starved: boolean;
+}
+
+/** A verdict and when it was found. */
+interface Dated {
+  readonly verdict: Verdict;
+  readonly at: Instant;
+}
+
+/** TTLs count down while a verdict is remembered, as they do in any cache (RFC 1035 §3.2.1). */
+function aged(ttl: Seconds, age: number): Seconds {
+  return seconds(Math.max(0, ttl - age));
+}
+
+function answerOf(name: DomainName, type: number, { verdict, at }: Dated, now: Instant): DnsAnswer {
+  const { status, reasons, chain, signaturesExpire, rcode, aliases, finalName, rrsets, negativeTtl } = verdict;
+  const validation = { status, reasons, chain, signaturesExpire };
+  if (status === "bogus" || status === "indeterminate") return { status, name, type, reasons, validation };
+  const age = Math.max(0, Math.floor((now - at) / 1000));
+  const [first] = rrsets;
+  return {
+    status,
+    name,
+    type,
+    rcode,
+    aliases: aliases.map((link) => ({ ...link, ttl: aged(link.ttl, age) })),
+    finalName,
+    rrset: first === undefined ? null : { ...first, ttl: aged(first.ttl, age) },
+    negativeTtl: negativeTtl === null ? null : aged(negativeTtl, age),
+    validation,
+  };
+}
+
+function tooManyQuestions(name: DomainName, type: number, ground: Ground): Fault {
+  const most = String(ground.policy.limits.questions);
+  return fault("DNSSEC_LIMIT", `more than ${most} questions, the last ${displayName(name)} ${typeName(type)}`);
+}
+
+/** A {@link Resolve} that validates. It rejects only when `ask` does (`DNS_INTERRUPTED`). */
+export function createValidatingResolver(options: ValidatingOptions): Resolve {
+  const { ask, anchors, clock, policy = DEFAULT_POLICY } = options;
+  const trusts = createMemory<Paid>();
+  const verdicts = createMemory<Dated>();
+
+  const fetch = async (name: DomainName, type: number, ground: Ground): Promise<Result<DnsMessage, Fault>> =>
+    ground.work.spend("questions") ? ask(name, type) : failure(tooManyQuestions(name, type, ground));
+
+  async function drive<T>(walk: Walk<T>, ground: Ground): Promise<T> {
+    for (let step = walk.next(); ;) {
+      if (step.done === true) return step.value;
+      const need = step.value;
+      step =
+        need.kind === "message"
+          ? walk.next({ kind: "message", reply: await fetch(need.name, need.type, ground) })
+          : walk.next({ kind: "trust", trust: await trustOf(need.name, ground) });
+    }
+  }
+
+  async function establish(name: DomainName, ground: Ground): Promise<Paid> {
+    try {
+      const trust = await drive(establishTrust(name, ground), ground);
+      const starved = ground.work.exhausted() !== null && trust.status !== "secure";
+      if (starved) trusts.drop(name);
+      else trusts.keep(name, rememberUntil(trust.status, trust.until, ground.now));
+      return { trust, payer: ground, starved };
+    } catch (error) {
+      trusts.drop(name);
+      throw error;
+    }
+  }
+
+  async function trustOf(name: DomainName, ground: Ground): Promise<ZoneTrust> {
+    for (;;) {
+      const known = trusts.find(name, ground.now);
+      const under = known ?? establish(name, ground);
+      if (known === null) trusts.put(name, under);
+      const { trust, payer, starved } = await under;
+      if (!starved || payer === ground) return trust;
+    }
+  }
+
+  async function judge(key: string, name: DomainName, type: number): Promise<Dated> {
+    const now = clock();
+    const ground: Ground = { now, policy, work: createWork(policy.limits), anchors };
+    try {
+      const verdict = await drive(validate(name, type, ground), ground);
+      verdicts.keep(key, rememberUntil(verdict.status, verdict.until, now));
+      return { verdict, at: now };
+    } catch (error) {
+      verdicts.drop(key);
+      throw error;
+    }
+  }
+
+  return async (name, type) => {
+    const now = clock();
+    const key = `${String(type)} ${name}`;
+    let dated = verdicts.find(key, now);
+    if (dated === null) {
+      dated = judge(key, name, type);
+      verdicts.put(key, dated);
+    }
+    return answerOf(name, type, await dated, clock());
+  };
+}
