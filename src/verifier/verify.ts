@@ -15,14 +15,17 @@ import { TYPE } from "../dns/iana.ts";
 import { displayName } from "../dns/name.ts";
 import type { DnsAnswer, Resolve } from "../resolver/resolver.ts";
 import { startDeadline } from "./deadline.ts";
+import type { Deadline } from "./deadline.ts";
 import { discoverHost } from "./discover.ts";
 import type { ProbeOutcome } from "./endpoint.ts";
 import type { AddressPlan, HostEvidence, Profile } from "./evidence.ts";
+import { explainStale } from "./explain-stale.ts";
 import { judge } from "./judge.ts";
 import { createLimiter } from "./limiter.ts";
 import type { Limiter } from "./limiter.ts";
 import { lookAhead } from "./look-ahead.ts";
 import { probeAddress } from "./probe.ts";
+import { referenceNames } from "./reference-names.ts";
 import { routesOf } from "./routes.ts";
 import type { NoRoute, Route } from "./routes.ts";
 import type { Target } from "./target.ts";
@@ -60,20 +63,17 @@ interface Job {
   readonly limit: Limiter;
   /** As `options.resolve`, but rejects with TARGET_DEADLINE when time is up. */
   readonly resolve: Resolve;
-  /** Aborted when time is up, or from outside. */
-  readonly signal: AbortSignal;
-  /** Null until time is up. */
-  readonly lateness: () => Fault | null;
+  readonly deadline: Deadline;
 }
 
 /** A verifier whose targets share a resolver and a bound on handshakes at a time. */
 export function createVerifier(options: VerifyOptions): Verifier {
   const limit = createLimiter(options.concurrency);
   return async (target) => {
-    const deadline = startDeadline(options.deadlineMs, options.signal);
+    const deadline = startDeadline(options.deadlineMs);
     const resolve: Resolve = (name, type) => deadline.race(options.resolve(name, type));
     try {
-      const hosts = await verifyTarget(target, { options, limit, resolve, ...deadline });
+      const hosts = explainStale(await verifyTarget(target, { options, limit, resolve, deadline }));
       return { exit: exitOfHosts(hosts), at: options.at, hosts };
     } finally {
       deadline.stop();
@@ -155,32 +155,28 @@ async function verifyAddress(
   job: Job,
 ): Promise<AddressReport> {
   const { endpoint, mx, nextHops, profile } = route;
-  const { options, signal } = job;
-  const { timeoutMs, at, eeNames } = options;
+  const { options, limit, deadline } = job;
+  const { timeoutMs, signal, at, eeNames } = options;
+  const serverName = tlsa.baseDomain;
   // A sender does not even connect after a failed TLSA lookup.
-  const seen: ProbeOutcome | null =
+  const probe: ProbeOutcome | null =
     tlsa.kind === "error"
       ? null
-      : await job.limit(() => probeAddress(endpoint, address, { serverName: tlsa.baseDomain, timeoutMs, signal }));
-  const probe = seen?.outcome === "failed" && seen.fault.code === "PROBE_CANCELLED" ? late(seen, job) : seen;
+      : await limit(() =>
+          deadline.probe(timeoutMs, (rest) => probeAddress(endpoint, address, { serverName, timeoutMs: rest, signal })),
+        );
   const needsRoots = profile === "generic" && tlsa.kind === "records" && tlsa.records.some(({ usage }) => usage < 2);
   const judgement = judge({
     tlsa,
     probe,
     profile,
-    referenceNames: [...new Set([tlsa.baseDomain, endpoint.host, ...nextHops])],
+    referenceNames: referenceNames({ profile, baseDomain: tlsa.baseDomain, host: endpoint.host, mx, nextHops }),
     eeNames,
     trustStore: needsRoots ? options.loadTrustStore() : [],
     mailExchangerSecure: mx === null || mx.status === "secure",
     at,
   });
   return { address, algorithm: null, ...judgement };
-}
-
-/** A probe that was cut off because the target's time was up says so. */
-function late(outcome: ProbeOutcome, job: Job): ProbeOutcome {
-  const fault = job.lateness();
-  return fault === null ? outcome : { outcome: "failed", fault: { ...fault, code: "PROBE_CANCELLED" } };
 }
 
 function whyNoAddress({ endpoint, a, aaaa }: HostEvidence): { readonly reason: string; readonly hint: string | null } {
