@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   verifier: ["dns", "pki", "tlsa", "resolver", "transport"],
   publisher: ["dns", "tlsa", "transport", "resolver"],
   store: ["dns", "tlsa", "rollover"],
-  config: ["dns", "tlsa", "rollover", "publisher"],
+  config: ["dns", "tlsa", "dnssec", "rollover", "publisher"],
   driver: [
     "dns",
     "pki",
@@ -58,7 +58,7 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   report: [],
   transport: ["net", "dgram", "tls", "crypto", "util"],
   resolver: ["net", "crypto"],
-  verifier: ["net", "crypto", "events", "fs", "fs/promises", "path"],
+  verifier: ["net", "crypto", "fs", "fs/promises", "path"],
   publisher: ["fs", "fs/promises", "child_process", "path", "crypto", "net"],
   store: ["fs", "fs/promises", "path", "crypto", "os"],
   config: ["fs", "fs/promises", "path", "os", "net"],

@@ -12,6 +12,7 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
+import { decodeBase64 } from "../base/base64.ts";
 import { fault, OperationalError } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
 import { failure, success } from "../base/result.ts";
@@ -21,7 +22,7 @@ import { displayName, parseName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import { tsigAlgorithmFromName } from "../dns/tsig.ts";
 import type { TsigKey } from "../dns/tsig.ts";
-import { decodeBase64, looksLikeSecret, readKeyStatements } from "./key-text.ts";
+import { looksLikeSecret, readKeyStatements } from "./key-text.ts";
 import type { RawKey, RawKeys } from "./key-text.ts";
 
 /** A key, and what else its file says. */

@@ -1,4 +1,5 @@
 /** The text forms of TSIG key files, taken apart but not yet judged. Pure; answers with a Result on any text. */
+import { decodeBase64 } from "../base/base64.ts";
 import { failure, success } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 
@@ -22,14 +23,6 @@ export interface TextFault {
 
 function refuse(what: string, hint?: string): Result<RawKeys, TextFault> {
   return failure(hint === undefined ? { what } : { what, hint });
-}
-
-/** Strict RFC 4648 §4: alphabet, padding, no stray bits at the end; null for anything else. */
-export function decodeBase64(text: string): Uint8Array | null {
-  const trimmed = text.trim();
-  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(trimmed)) return null;
-  const bytes = Buffer.from(trimmed, "base64");
-  return bytes.toString("base64") === trimmed ? new Uint8Array(bytes) : null;
 }
 
 /** Base64 of 16 octets or more that nobody would take for a key name: padded, or mixed case, or with + or /. */

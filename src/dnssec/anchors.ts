@@ -9,10 +9,22 @@
  * honestly; a new release, or the system's own anchor file, brings new keys.
  */
 import { assert } from "../base/assert.ts";
-import { parseHex } from "../base/bytes.ts";
-import { ROOT } from "../dns/name.ts";
+import { formatHex, parseHex } from "../base/bytes.ts";
+import { fault } from "../base/errors.ts";
+import type { Fault } from "../base/errors.ts";
+import { failure, success } from "../base/result.ts";
+import type { Failure, Result } from "../base/result.ts";
+import { formatSecond } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
+import { displayName, ROOT } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
+import { encodeDs } from "../dns/rdata.ts";
 import type { DsRdata } from "../dns/rdata.ts";
+import { readBindAnchors, readUnboundAnchors } from "./anchor-configuration.ts";
+import type { FoundAnchor, FoundAnchors } from "./anchor-record.ts";
+import { readXmlAnchors } from "./anchor-xml.ts";
+import { readZoneFileAnchors } from "./anchor-zone-file.ts";
+import { keyTag } from "./signature.ts";
 
 /** What is believed about the keys of one zone without proof: any of the DS records or keys may vouch for its key set. */
 export interface TrustAnchor {
@@ -37,6 +49,15 @@ const ROOT_KEYS = [
   { keyTag: 38696, digest: "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16" },
 ] as const;
 
+/** Characters of a file. IANA's has some thousand; this only keeps a wrong file from costing time. */
+const MAX_TEXT = 1_048_576;
+
+/** Anchors that a message about unusable ones names. */
+const MOST_REASONS = 4;
+
+/** Anchors of a file, far more than anybody configures. */
+const MAX_ANCHORS = 256;
+
 /** The anchors of the root that this release knows: KSK-2017 and KSK-2024. */
 export function rootAnchors(): TrustAnchors {
   const ds = ROOT_KEYS.map(({ keyTag, digest: hex }) => {
@@ -45,4 +66,75 @@ export function rootAnchors(): TrustAnchors {
     return { keyTag, algorithm: 8, digestType: 2, digest };
   });
   return new Map([[ROOT, { zone: ROOT, ds, dnskeys: [], source: "built in" }]]);
+}
+
+/** Whence a text comes, and when it is to be used. */
+export interface AnchorTextOptions {
+  /** For messages, and for {@link TrustAnchor.source}: a file name. */
+  readonly source: string;
+  /** Periods of validity in the text are judged at this instant. */
+  readonly at: Instant;
+}
+
+/** Recognises the syntax by what no other one has: an element, a line `trust-anchor:`, a brace outside of comments. */
+function readAnchors(text: string, at: Instant): FoundAnchors {
+  if (/^\s*</.test(text)) return readXmlAnchors(text, at);
+  if (/^[^\S\n]*(?:server|[a-z-]*trust-anchor(?:-file)?|trusted-keys-file):/m.test(text))
+    return readUnboundAnchors(text);
+  if (/^[^;{\n]*\{/m.test(text)) return readBindAnchors(text);
+  return readZoneFileAnchors(text);
+}
+
+/** `3:7`, line and column as editors count: characters, from 1. */
+function placeOf(text: string, offset: number): string {
+  const before = text.slice(0, offset);
+  const line = before.split("\n").length;
+  return `${String(line)}:${String(offset - before.lastIndexOf("\n"))}`;
+}
+
+function describe({ zone, data, unusable }: FoundAnchor): string {
+  const tag = data.kind === "ds" ? data.ds.keyTag : keyTag(data.dnskey);
+  return `key ${String(tag)} of ${displayName(zone)} ${unusable ?? "may be used"}`;
+}
+
+/** Anchors by zone, each DS record and key once. */
+function collect(found: readonly FoundAnchor[], source: string): TrustAnchors {
+  const zones = new Map<DomainName, { ds: Map<string, DsRdata>; dnskeys: Map<string, Uint8Array> }>();
+  for (const { zone, data } of found) {
+    const entry = zones.get(zone) ?? { ds: new Map<string, DsRdata>(), dnskeys: new Map<string, Uint8Array>() };
+    if (data.kind === "ds") entry.ds.set(formatHex(encodeDs(data.ds)), data.ds);
+    else entry.dnskeys.set(formatHex(data.dnskey), data.dnskey);
+    zones.set(zone, entry);
+  }
+  const anchors = [...zones].map(([zone, { ds, dnskeys }]): [DomainName, TrustAnchor] => [
+    zone,
+    { zone, ds: [...ds.values()], dnskeys: [...dnskeys.values()], source },
+  ]);
+  return new Map(anchors);
+}
+
+/**
+ * Reads trust anchors in whichever form they come: DS and DNSKEY records, BIND's and Unbound's configuration, IANA's
+ * XML. Several zones may stand in one text; what stands twice counts once. Faults: `TRUST_ANCHOR_INVALID`, with line and
+ * column where a place is to blame; also when nothing in the text may be used at `at`.
+ */
+export function parseTrustAnchors(text: string, { source, at }: AnchorTextOptions): Result<TrustAnchors, Fault> {
+  const refuse = (what: string, hint?: string): Failure<Fault> =>
+    failure(fault("TRUST_ANCHOR_INVALID", `${source}: ${what}`, hint));
+  if (text.length > MAX_TEXT) return refuse("it is too large for a file of trust anchors");
+  if (text.trim() === "") return refuse("it is empty");
+  const found = readAnchors(text, at);
+  if (!found.ok) {
+    const { message, offset, hint } = found.fault;
+    return failure(fault("TRUST_ANCHOR_INVALID", `${source}:${placeOf(text, offset)}: ${message}`, hint));
+  }
+  if (found.value.length > MAX_ANCHORS) return refuse(`more than ${String(MAX_ANCHORS)} trust anchors are in it`);
+  const usable = found.value.filter((anchor) => anchor.unusable === null);
+  if (usable.length > 0) return success(collect(usable, source));
+  const [first] = found.value;
+  if (first === undefined) return refuse("no trust anchor is in it");
+  const reasons = found.value.slice(0, MOST_REASONS).map(describe);
+  const more = found.value.length > reasons.length ? ", and more of the kind" : "";
+  const what = `no trust anchor in it may be used at ${formatSecond(at)}: ${reasons.join(", ")}${more}`;
+  return refuse(what, "get the zone's present trust anchor, and check this host's clock");
 }

@@ -31,7 +31,7 @@ import { createSignature, digestOf, importPublicKey, verifySignature } from "./a
 export const DNSKEY_FLAG = { ZONE: 0x0100, REVOKE: 0x0080, SEP: 0x0001 } as const;
 
 /** The only value that the protocol field may have (RFC 4034 §2.1.2). */
-const DNSKEY_PROTOCOL = 3;
+export const DNSKEY_PROTOCOL = 3;
 
 /** Why an RRSIG does not vouch for an RRset. */
 export interface SignatureProblem {
