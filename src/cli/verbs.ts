@@ -62,11 +62,15 @@ export const VERBS: readonly Verb[] = [
     examples: [
       "daneward verify mx.example.org:25",
       "daneward verify mx:example.org --format nagios --days 14",
+      "daneward verify srv:_xmpp-client._tcp.example.org ldap://ldap.example.org",
       "daneward verify --targets domains.txt --json --left rest.txt > results.jsonl",
       'daneward verify --chain fullchain.pem --tlsa "3 1 1 9a59…" --name mx.example.org',
     ],
     flags: [
-      ["--starttls <protocol>", "smtp, lmtp, imap or pop3, where the port does not tell"],
+      [
+        "--starttls <protocol>",
+        "where the port does not tell: smtp, lmtp, imap, pop3, sieve, xmpp-client, xmpp-server, ldap, ftp, nntp, postgres, mysql, or tls",
+      ],
       RESOLVER,
       ["--trust <mode>", 'how answers are validated: "ad" trusts the AD bit of a loopback resolver'],
       ["--address <ip>", "probe this address instead of those in DNS (repeatable)", "list"],
@@ -93,6 +97,38 @@ export const VERBS: readonly Verb[] = [
   3  unknown: it could not be looked at, or bad usage`,
     plugin: true,
     load: () => import("./commands/verify.ts"),
+  },
+  {
+    usage: "resolve <name> [type]",
+    group: "look",
+    summary: "look a name up, DNSSEC-validated here, and show each link of the chain of trust",
+    examples: [
+      "daneward resolve _25._tcp.mx.example.org",
+      "daneward resolve example.org MX --resolver tls://192.0.2.1#dns.example",
+    ],
+    flags: [
+      [
+        "--resolver <address>",
+        "recursive resolver to ask: IP, IP:PORT or tls://IP#NAME (default 127.0.0.1; repeatable)",
+        "list",
+      ],
+      [
+        "--trust <mode>",
+        "local: validate here, whatever the resolver says (default); ad: believe the AD bit of a loopback resolver",
+      ],
+      ["--trust-anchor <file>", "trust anchors to use in place of those of the root that are built in"],
+      ["--at <time>", "judge signatures at this time"],
+      ["--timeout <duration>", "for each question to the resolvers, such as 5s (default 10s)"],
+    ],
+    after: `TYPE is a mnemonic (TLSA, MX, AAAA…) or TYPE52; without it TLSA for _25._tcp.NAME and the like, else A alone.
+
+Exit codes (monitoring plugins):
+  0  secure: proved from the trust anchor down, be it the records or that there are none
+  1  insecure: an unsigned zone begins on the way, so DANE does not apply
+  2  bogus: the proof is broken; validating resolvers answer SERVFAIL
+  3  indeterminate: it could not be found out, or bad usage`,
+    plugin: true,
+    load: () => import("./commands/resolve.ts"),
   },
   {
     usage: "propagation <owner>",

@@ -38,6 +38,8 @@ const UNDERSTOOD: readonly string[] = [
   "status",
   "status mx --json",
   "explain NS_LAGGING",
+  "resolve _25._tcp.mx.example.org",
+  "resolve mx.example.org AAAA --resolver 127.0.0.1 --resolver ::1 --trust local --at 2026-11-22 --json -q",
   "hold mx --because maintenance",
 ];
 
@@ -51,7 +53,7 @@ describe("the quick way and commander understand the same words", () => {
 });
 
 describe("the help", () => {
-  test.each(["verify", "propagation"])("of %s names its exit codes", async (verb) => {
+  test.each(["verify", "resolve", "propagation"])("of %s names its exit codes", async (verb) => {
     const io = recordingIo();
     expect(await runProgram([verb, "--help"], io, "0.0.0")).toBe(0);
     expect(io.said().out).toMatch(/Exit codes \(monitoring plugins\):\n {2}0 .*\n {2}1 .*\n {2}2 .*\n {2}3 /);

@@ -1,0 +1,131 @@
+/**
+ * `daneward resolve`: one DNSSEC-validated lookup, with the chain of trust that it rests on, or the link that broke. Needs
+ * no configuration and no root. Exit codes of monitoring plugins: 0 secure, 1 insecure, 2 bogus, 3 indeterminate.
+ */
+import { isIP, isIPv4 } from "node:net";
+import path from "node:path";
+import { fault, OperationalError } from "../../base/errors.ts";
+import type { Fault } from "../../base/errors.ts";
+import type { Result } from "../../base/result.ts";
+import type { Instant } from "../../base/time.ts";
+import { TYPE, typeFromName, typeName } from "../../dns/iana.ts";
+import { parseName } from "../../dns/name.ts";
+import type { DomainName } from "../../dns/name.ts";
+import { formatResolver, parseResolver } from "../../dns/resolver-server.ts";
+import { rootAnchors } from "../../dnssec/anchors.ts";
+import type { TrustAnchors } from "../../dnssec/anchors.ts";
+import { exitOf } from "../../report/resolve-model.ts";
+import { openResolver } from "../../resolver/open.ts";
+import { styleOf } from "../demo/style.ts";
+import type { ExitCode } from "../exit.ts";
+import type { Io } from "../io.ts";
+import { parseAt, parseTimeout } from "../time-flags.ts";
+
+/** Flags of `daneward resolve` as they are typed. */
+export interface ResolveOptions {
+  readonly resolver?: readonly string[];
+  readonly trust?: string;
+  readonly trustAnchor?: string;
+  readonly at?: string;
+  readonly timeout?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+const DEFAULT_TIMEOUT = "10s";
+const DEFAULT_RESOLVER = "127.0.0.1";
+
+/** Throws OperationalError for bad usage and unreadable files; what it finds out is in the exit code. */
+export async function run(args: readonly string[], options: ResolveOptions, io: Io): Promise<ExitCode> {
+  const { name, type } = parseQuestion(args);
+  const servers = (options.resolver ?? [DEFAULT_RESOLVER]).map((text) => unwrap(parseResolver(text), "--resolver: "));
+  const trust = parseTrust(options);
+  const at = parseAt(options.at, io);
+  const resolve = openResolver({
+    trust,
+    servers,
+    anchors: options.trustAnchor === undefined ? rootAnchors() : await readAnchors(options.trustAnchor, at, io),
+    timeoutMs: parseTimeout(options.timeout ?? DEFAULT_TIMEOUT),
+    clock: options.at === undefined ? io.clock : () => at,
+    signal: io.signal,
+  });
+  const answer = await resolve(name, type);
+  const report = { answer, at, trust, resolvers: servers.map(formatResolver) };
+  if (options.json === true) {
+    const { renderResolveJson } = await import("../../report/resolve-json.ts");
+    io.out(renderResolveJson(report));
+  } else {
+    const { renderResolveText } = await import("../../report/resolve-text.ts");
+    const { quiet = false, verbose = false } = options;
+    const unicode = io.outIsTerminal && styleOf(io).unicode;
+    io.out(renderResolveText(report, { quiet, verbose, color: io.color, unicode }));
+  }
+  return exitOf(answer);
+}
+
+function usage(message: string, hint = "see daneward resolve --help"): OperationalError {
+  return OperationalError.of(fault("USAGE", message, hint));
+}
+
+/** `context` says which word of the command line it was. */
+function unwrap<T>(result: Result<T, Fault>, context = ""): T {
+  if (result.ok) return result.value;
+  const { code, message, hint } = result.fault;
+  throw OperationalError.of(fault(code, `${context}${message}`, hint));
+}
+
+interface Question {
+  readonly name: DomainName;
+  readonly type: number;
+}
+
+function parseQuestion([text = "", typeText]: readonly string[]): Question {
+  if (isIP(text) !== 0) {
+    const reverse = isIPv4(text) ? `${text.split(".").reverse().join(".")}.in-addr.arpa` : "(nibbles).ip6.arpa";
+    throw usage(`"${text}" is an address, not a name`, `for its name: daneward resolve ${reverse} PTR`);
+  }
+  const [, host, port] = /^([^:]+):(\d{1,5})$/.exec(text) ?? [];
+  if (host !== undefined && port !== undefined) {
+    throw usage(`"${text}" is a service, not a name`, `for its TLSA records: daneward resolve _${port}._tcp.${host}`);
+  }
+  if (typeText !== undefined && typeFromName(typeText) === null && typeFromName(text) !== null) {
+    throw usage(`"${typeText}" is not a type`, `the name comes first: daneward resolve ${typeText} ${text}`);
+  }
+  const name = unwrap(parseName(text));
+  return { name, type: typeText === undefined ? defaultType(name) : parseType(typeText) };
+}
+
+/** What is mostly wanted of such a name: `_25._tcp.…` has TLSA records, hosts have addresses. */
+function defaultType(name: DomainName): number {
+  return /^_\d{1,5}\._(tcp|udp|sctp)\./.test(name) ? TYPE.TLSA : TYPE.A;
+}
+
+/** Question and meta types are no data of a zone, and nothing signs RRSIG records (RFC 4035 §2.2). */
+function parseType(text: string): number {
+  const type = typeFromName(text);
+  if (type === null) throw usage(`"${text}" is not a record type`, "write TLSA, A, AAAA, MX and the like, or TYPE52");
+  const isMeta = type === 0 || type === TYPE.OPT || (type >= 128 && type <= 255);
+  if (!isMeta && type !== TYPE.RRSIG) return type;
+  const why = isMeta ? "is no data of a zone" : "records carry no signatures of their own";
+  throw usage(
+    `${typeName(type)} ${why}, so there is nothing to validate`,
+    "ask for a type of record that a zone holds",
+  );
+}
+
+/** Flags that an AD bit cannot honour are refused, not ignored. */
+function parseTrust({ trust = "local", at, trustAnchor }: ResolveOptions): "local" | "ad" {
+  if (trust === "local") return "local";
+  if (trust !== "ad") throw usage(`--trust: "${trust}" is not known`, "use local or ad");
+  if (at !== undefined) throw usage("--at makes sense only with --trust local: the resolver has its own clock");
+  if (trustAnchor !== undefined) {
+    throw usage("--trust-anchor makes sense only with --trust local: the resolver has its own anchors");
+  }
+  return "ad";
+}
+
+async function readAnchors(file: string, at: Instant, io: Io): Promise<TrustAnchors> {
+  const { readTrustAnchorFile } = await import("../../config/trust-anchor-file.ts");
+  return readTrustAnchorFile(path.resolve(io.cwd, file), at);
+}
