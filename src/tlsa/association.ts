@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { assert } from "../base/assert.ts";
-import { equalBytes, parseHex } from "../base/bytes.ts";
+import { equalBytes, formatHex, parseHex } from "../base/bytes.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
 import { isIssuerUsage } from "./params.ts";
 import type { MatchingType, TlsaParameters } from "./params.ts";
@@ -71,7 +71,8 @@ const DIGESTS_OF_NOTHING = [
 
 /** Whether the data is the SHA-256 or SHA-512 of empty input: what a script publishes whose certificate command failed. */
 export function isDigestOfNothing(data: Uint8Array): boolean {
-  return DIGESTS_OF_NOTHING.some((hex) => equalBytes(data, parseHex(hex) ?? data.subarray(0, 0)));
+  const hex = formatHex(data);
+  return DIGESTS_OF_NOTHING.some((nothing) => hex === nothing);
 }
 
 /** Known answers of FIPS 180-4 ("abc"): false when the crypto provider of this machine does not compute what it should. */

@@ -1,0 +1,238 @@
+// Handshakes per second of a bulk verification, as a ratio to a bare `tls.connect` loop with one shared context at the
+// same concurrency, in the same run and against the same local server (a process of its own). Contenders alternate.
+// Then the whole program over 10 000 targets with a DNS server on loopback: rate and memory.
+// Usage: npm run --silent build && node test/bench/verify-bulk.mjs [TARGETS [ROUNDS]]
+import { execFileSync, fork, spawn } from "node:child_process";
+import { createHash, X509Certificate } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { connect, createSecureContext, createServer } from "node:tls";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const self = fileURLToPath(import.meta.url);
+const DOMAIN = "bench.example";
+// Spread over 127/8: many connections to one address and port run out of local ports.
+const addressOf = (index) => `127.0.${1 + (index % 8)}.${1 + (index % 250)}`;
+
+const median = (list) => [...list].sort((left, right) => left - right)[Math.floor(list.length / 2)];
+
+if (process.argv[2] === "--server") serve(process.argv[3]);
+else await main(Number(process.argv[2] ?? 10_000), Number(process.argv[3] ?? 5));
+
+/** TLS and DNS for any number of hosts; says on which ports. */
+function serve(folder) {
+  const cert = readFileSync(path.join(folder, "cert.pem"));
+  const server = createServer({ cert, key: readFileSync(path.join(folder, "key.pem")) }, (socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.on("end", () => socket.end());
+    socket.resume();
+  });
+  server.on("tlsClientError", () => undefined);
+  const spki = new X509Certificate(cert).publicKey.export({ type: "spki", format: "der" });
+  const tlsa = Buffer.concat([Buffer.from([3, 1, 1]), createHash("sha256").update(spki).digest()]);
+  const dns = createSocket("udp4");
+  dns.on("message", (query, from) => dns.send(answer(query, tlsa), from.port, from.address));
+  dns.bind(0, "127.0.0.1", () =>
+    server.listen(0, "0.0.0.0", 1024, () => {
+      process.send({ tls: server.address().port, dns: dns.address().port, tlsa: tlsa.toString("hex") });
+    }),
+  );
+}
+
+/** A secure answer of a resolver: `hN` has one address and one TLSA record, and no AAAA. */
+function answer(query, tlsa) {
+  let end = 12;
+  const labels = [];
+  while (query[end] !== 0) {
+    labels.push(query.toString("latin1", end + 1, end + 1 + query[end]));
+    end += 1 + query[end];
+  }
+  const type = query.readUInt16BE(end + 1);
+  const index = Number(labels.find((label) => /^h\d+$/i.test(label))?.slice(1) ?? 0);
+  const rdata = type === 1 ? Buffer.from(addressOf(index).split(".").map(Number)) : type === 52 ? tlsa : null;
+  const header = Buffer.from(query.subarray(0, 12));
+  header.writeUInt16BE(0x81a0, 2);
+  header.writeUInt16BE(rdata === null ? 0 : 1, 6);
+  header.writeUInt16BE(0, 8);
+  header.writeUInt16BE(0, 10);
+  const question = query.subarray(12, end + 5);
+  if (rdata === null) return Buffer.concat([header, question]);
+  const record = Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 14, 16, 0, rdata.length]);
+  return Buffer.concat([header, question, record, rdata]);
+}
+
+async function main(targets, rounds) {
+  const folder = mkdtempSync(path.join(tmpdir(), "daneward-bench-"));
+  execFileSync(
+    "openssl",
+    `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=${DOMAIN} -keyout key.pem -out cert.pem`.split(
+      " ",
+    ),
+    { cwd: folder, stdio: "ignore" },
+  );
+  const server = fork(self, ["--server", folder]);
+  try {
+    const ports = await new Promise((resolve, reject) => {
+      server.once("message", resolve);
+      server.once("exit", reject);
+    });
+    await compare(folder, ports, rounds);
+    await wholeProgram(folder, ports, targets);
+  } finally {
+    server.kill();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function compare(folder, ports, rounds) {
+  const ours = await buildVerifier(folder);
+  const count = 2000;
+  for (const concurrency of [16, 64]) {
+    const ratios = [];
+    const rates = { bare: [], ours: [] };
+    for (let round = 0; round <= rounds; round += 1) {
+      const bare = await timed(count, () => bareLoop(count, concurrency, ports));
+      const own = await timed(count, () => verifyAll(ours, count, concurrency, ports));
+      if (round === 0) continue;
+      ratios.push(own / bare);
+      rates.bare.push(bare);
+      rates.ours.push(own);
+    }
+    const [bare, own] = [median(rates.bare), median(rates.ours)].map((rate) => rate.toFixed(0));
+    console.log(
+      `${concurrency} in flight: tls.connect ${bare}/s, verified ${own}/s, ratio ${median(ratios).toFixed(2)}  goal >= 0.90`,
+    );
+  }
+}
+
+async function timed(count, work) {
+  const started = process.hrtime.bigint();
+  await work();
+  return count / (Number(process.hrtime.bigint() - started) / 1e9);
+}
+
+async function inFlight(count, concurrency, work) {
+  let next = 0;
+  const worker = async () => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+}
+
+/** What any client must do: TCP, a handshake, and goodbye. */
+function bareLoop(count, concurrency, { tls }) {
+  const secureContext = createSecureContext({ ca: [], minVersion: "TLSv1.2" });
+  return inFlight(
+    count,
+    concurrency,
+    (index) =>
+      new Promise((resolve, reject) => {
+        const servername = `h${index}.${DOMAIN}`;
+        const socket = connect({
+          host: addressOf(index),
+          port: tls,
+          servername,
+          secureContext,
+          rejectUnauthorized: false,
+        });
+        socket.once("error", reject);
+        socket.once("secureConnect", () => {
+          socket.end();
+          socket.resume();
+          resolve();
+        });
+      }),
+  );
+}
+
+/** The sources as modules, without what is not under test. */
+async function buildVerifier(folder) {
+  const { rolldown } = await import("rolldown");
+  const build = await rolldown({
+    cwd: root,
+    platform: "node",
+    input: {
+      verify: "src/verifier/verify.ts",
+      target: "src/verifier/target.ts",
+      rdata: "src/dns/rdata.ts",
+      result: "src/report/verify-result.ts",
+    },
+  });
+  const dir = path.join(folder, "built");
+  await build.write({ dir, format: "esm", entryFileNames: "[name].mjs", chunkFileNames: "[name]-[hash].mjs" });
+  await build.close();
+  const load = (name) => import(pathToFileURL(path.join(dir, `${name}.mjs`)));
+  return { ...(await load("verify")), ...(await load("target")), ...(await load("rdata")), ...(await load("result")) };
+}
+
+/** The verifier as the program uses it, with a resolver that answers at once; the results are rendered, not printed. */
+async function verifyAll(ours, count, concurrency, { tls, tlsa }) {
+  const answers = {
+    1: (name) => [ours.encodeA(addressOf(Number(/h(\d+)/.exec(name)[1])))],
+    28: () => [],
+    52: () => [Buffer.from(tlsa, "hex")],
+  };
+  const resolve = (name, type) => {
+    const rdatas = answers[type](name);
+    const rrset = rdatas.length === 0 ? null : { name, type, class: 1, ttl: 60, rdatas, signatures: [] };
+    const base = { status: "secure", name, type, rcode: 0, aliases: [], finalName: name, rrset, negativeTtl: null };
+    return Promise.resolve(base);
+  };
+  const verify = ours.createVerifier({
+    resolve,
+    at: Date.now(),
+    timeoutMs: 10_000,
+    deadlineMs: 60_000,
+    concurrency,
+    addresses: [],
+    profile: null,
+    eeNames: false,
+    aheadDays: null,
+    loadTrustStore: () => [],
+  });
+  await inFlight(count, concurrency, async (line) => {
+    const target = `h${line}.${DOMAIN}:${tls}`;
+    const report = await verify(ours.parseTarget(target).value);
+    ours.renderResultJson({ line, target, report });
+    if (report.exit !== 0) throw new Error(`${target}: ${report.hosts[0].addresses[0]?.reason}`);
+  });
+}
+
+/** `verify --targets - --json` from outside: lines written as they are read, lines read as they come. */
+async function wholeProgram(folder, ports, targets) {
+  for (const count of [Math.floor(targets / 10), targets]) {
+    const list = path.join(folder, "targets.txt");
+    writeFileSync(list, Array.from({ length: count }, (_, index) => `h${index}.${DOMAIN}:${ports.tls}\n`).join(""));
+    const resolver = ["--resolver", `127.0.0.1:${ports.dns}`, "--trust", "ad"];
+    const argv = [
+      path.join(root, "bin/daneward.js"),
+      "verify",
+      "--targets",
+      list,
+      "--json",
+      "--concurrency",
+      "64",
+      ...resolver,
+    ];
+    const started = process.hrtime.bigint();
+    const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
+    let [lines, peak] = [0, 0];
+    child.stdout.on("data", (chunk) => {
+      for (const octet of chunk) if (octet === 10) lines += 1;
+    });
+    const sampler = setInterval(() => {
+      const [, resident = "0"] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8")) ?? [];
+      peak = Math.max(peak, Number(resident));
+    }, 50);
+    const code = await new Promise((resolve) => child.once("exit", resolve));
+    clearInterval(sampler);
+    const rate = count / (Number(process.hrtime.bigint() - started) / 1e9);
+    const memory = `peak ${(peak / 1024).toFixed(0)} MiB`;
+    console.log(
+      `whole program, ${count} targets, 64 in flight: ${rate.toFixed(0)}/s, ${memory}, ${lines} results, exit ${code}`,
+    );
+  }
+}
