@@ -25,6 +25,8 @@ export interface IssueOptions {
   readonly subject: string;
   /** DNS names for subjectAltName; wildcards allowed. */
   readonly dnsNames?: readonly string[];
+  /** IP addresses for subjectAltName. */
+  readonly addresses?: readonly string[];
   readonly notBefore: Instant;
   readonly notAfter: Instant;
   readonly issuer?: IssuedCertificate;
@@ -56,7 +58,10 @@ export async function issueCertificate(options: IssueOptions): Promise<IssuedCer
   const signer = createPrivateKey(options.issuer?.privateKeyPem ?? privateKeyPem);
   const issuer = options.issuer === undefined ? null : new x509.X509Certificate(options.issuer.der);
   const issuerKey = issuer === null ? publicKey : await importPublic(signer);
-  const names = (options.dnsNames ?? []).map((value) => ({ type: "dns" as const, value }));
+  const names = [
+    ...(options.dnsNames ?? []).map((value) => ({ type: "dns" as const, value })),
+    ...(options.addresses ?? []).map((value) => ({ type: "ip" as const, value })),
+  ];
   const flags = x509.KeyUsageFlags;
   const extensions = [
     new x509.BasicConstraintsExtension(options.authority !== undefined, options.authority?.pathLength, true),
