@@ -5,10 +5,9 @@
  */
 import { formatInstant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
-import { exitOf } from "../verifier/verdict.ts";
 import type { AddressReport, Expiry, HostReport, VerifyExit, VerifyReport } from "../verifier/verdict.ts";
 import { earliestSignatureExpiry } from "./verify-expiry.ts";
-import { addressLabel, consequenceOf, hostLabel, isMatch } from "./verify-words.ts";
+import { addressLabel, consequenceOf, hostLabel, isMatch, stateOf } from "./verify-words.ts";
 
 const STATES: Readonly<Record<VerifyExit, string>> = { 0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN" };
 const DAY = 86_400_000;
@@ -23,7 +22,7 @@ export function renderVerifyNagios(report: VerifyReport): string {
 /** The worst thing that was found, or how much was found well. */
 function summary({ exit, hosts }: VerifyReport): string {
   const entries = hosts.flatMap((host) => host.addresses.map((address) => ({ host, address })));
-  const worst = hosts.find(({ verdict }) => exitOf(verdict) === exit && verdict !== "verified");
+  const worst = hosts.find(({ verdict }) => stateOf(verdict) === exit && verdict !== "verified");
   if (worst !== undefined) {
     const more = hosts.length === 1 ? "" : ` (${String(countOf(hosts, exit))} of ${String(hosts.length)} hosts)`;
     return `${hostLabel(worst)} ${worst.verdict}: ${reasonOf(worst)}${more}`;
@@ -38,7 +37,7 @@ function summary({ exit, hosts }: VerifyReport): string {
 }
 
 function countOf(hosts: readonly HostReport[], exit: VerifyExit): number {
-  return hosts.filter(({ verdict }) => exitOf(verdict) === exit).length;
+  return hosts.filter(({ verdict }) => stateOf(verdict) === exit).length;
 }
 
 /** What the host as a whole is said to be, or the first address that made it so. */

@@ -4,10 +4,9 @@
  * twice. Of a target that was given twice the worse sample stays. Label names and metric names are permanent.
  */
 import { displayName } from "../dns/name.ts";
-import { exitOf } from "../verifier/verdict.ts";
 import type { AddressReport, HostReport, VerifyReport } from "../verifier/verdict.ts";
 import { signedAnswers } from "./verify-expiry.ts";
-import { isMatch } from "./verify-words.ts";
+import { isMatch, stateOf } from "./verify-words.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -59,7 +58,7 @@ function metricsOf({ at, exit, hosts }: VerifyReport): readonly Metric[] {
       "daneward_verify_state",
       "State of this address as a monitoring plugin counts: 0 OK, 1 warning, 2 critical, 3 unknown.",
       "higher",
-      entries.map(({ labels, verdict }) => sample(labels, exitOf(verdict))),
+      entries.map(({ labels, verdict }) => sample(labels, stateOf(verdict))),
     ),
     gauge(
       "daneward_verify_verdict_info",

@@ -5,11 +5,11 @@
  */
 import type { Fault } from "../base/errors.ts";
 import { displayName } from "../dns/name.ts";
-import { exitOf } from "../verifier/verdict.ts";
 import type { HostReport, VerdictName, VerifyReport } from "../verifier/verdict.ts";
 import { hostDocument } from "./verify-json.ts";
 import { renderVerifyText } from "./verify-text.ts";
 import type { VerifyTextOptions } from "./verify-text.ts";
+import { stateOf } from "./verify-words.ts";
 
 /** What became of one line of a list; `fault`: it is no target. */
 export type TargetResult =
@@ -45,7 +45,7 @@ export function renderResultText(target: string, report: VerifyReport, options: 
 const VERDICT_WIDTH = 13;
 
 function worstOf(hosts: readonly HostReport[]): HostReport | undefined {
-  return [2, 3, 1, 0].flatMap((exit) => hosts.find(({ verdict }) => exitOf(verdict) === exit) ?? []).at(0);
+  return [2, 3, 1, 0].flatMap((exit) => hosts.find(({ verdict }) => stateOf(verdict) === exit) ?? []).at(0);
 }
 
 function summary({ hosts }: VerifyReport, worst: HostReport | undefined): string {

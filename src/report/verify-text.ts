@@ -1,13 +1,19 @@
 /**
- * A verification for people: one short ladder per host, in the order in which a client climbs it (addresses, TLSA
- * records, TLS, certificate, which record matched), then what a DANE client would do, and what to type or mend.
+ * A verification for people: for each host what a client meets on its way, in its order (addresses, TLSA records, TLS,
+ * certificate, which record matched) and where it falls off the ladder; then what a DANE client would do, and what to
+ * type or mend.
  */
 import { formatHex } from "../base/bytes.ts";
 import { formatInstant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
+import { formatTlsa } from "../dns/rdata.ts";
 import type { DnsAnswer } from "../resolver/resolver.ts";
+import { formatParameters } from "../tlsa/params.ts";
 import type { TlsaEvidence } from "../verifier/evidence.ts";
 import type { AddressReport, HostReport, JudgedRecord, VerdictName, VerifyReport } from "../verifier/verdict.ts";
+import { brokenRung, ladderOf } from "./verify-ladder.ts";
+import type { Rung } from "./verify-ladder.ts";
+import { addressLabel, consequenceOf } from "./verify-words.ts";
 
 export interface VerifyTextOptions {
   /** Only hosts that are not well. */
@@ -19,8 +25,12 @@ export interface VerifyTextOptions {
 
 /** Lines for a terminal or a mail; empty when quiet and all is well. */
 export function renderVerifyText(report: VerifyReport, options: VerifyTextOptions): string {
-  const shown = options.quiet ? report.hosts.filter(({ verdict }) => verdict !== "verified") : report.hosts;
+  const shown = options.quiet ? report.hosts.filter((host) => !isWell(host)) : report.hosts;
   return shown.map((host) => `${renderHost(host, options).join("\n")}\n`).join("\n");
+}
+
+function isWell({ verdict, expiring = [] }: HostReport): boolean {
+  return verdict === "verified" && expiring.length === 0;
 }
 
 function renderHost(host: HostReport, options: VerifyTextOptions): readonly string[] {
@@ -29,12 +39,17 @@ function renderHost(host: HostReport, options: VerifyTextOptions): readonly stri
     endpoint === null
       ? `${displayName(host.baseDomain)} (offline)`
       : `${displayName(endpoint.host)}:${String(endpoint.port)} (${endpoint.protocol})`;
-  const via = host.target.startsWith("mx:") ? ` for ${host.target}` : "";
+  const via = /^(?:mx|srv):/i.test(host.target) ? ` for ${host.target}` : "";
   const lines = [`${name}${via}  ${paint(host.verdict, options)}`, ...dnsLines(host)];
   if (host.reason !== null) lines.push(`  ${host.reason}`);
   const addresses = options.quiet ? host.addresses.filter(({ verdict }) => verdict !== "verified") : host.addresses;
-  for (const address of addresses) lines.push(...addressLines(address, endpoint?.protocol ?? null, options));
-  lines.push(`  => ${whatClientsDo(host.verdict, host.profile === "smtp")}`);
+  for (const address of addresses) lines.push(...addressLines(host, address, options));
+  lines.push(...adviceLines(addresses));
+  for (const { what, name: which, address, at } of host.expiring ?? []) {
+    const where = address === null ? "" : ` on ${address}`;
+    lines.push(`  ends soon: ${what} ${which}${where}, at ${formatInstant(at)}`);
+  }
+  lines.push(`  => ${consequenceOf(host.verdict, host.profile).text}`);
   for (const hint of hintsOf(host)) lines.push(`  hint: ${hint}`);
   return lines;
 }
@@ -42,6 +57,7 @@ function renderHost(host: HostReport, options: VerifyTextOptions): readonly stri
 function dnsLines({ dns, reason }: HostReport): readonly string[] {
   const lines: string[] = [];
   if (dns.mx !== null) lines.push(row("mx", describeAnswer(dns.mx, "record", reason)));
+  if (dns.srv !== undefined) lines.push(row("srv", describeAnswer(dns.srv, "record", reason)));
   if (dns.a !== null && dns.aaaa !== null) {
     lines.push(
       row(
@@ -82,15 +98,20 @@ function describeTlsa(tlsa: TlsaEvidence): string {
     case "error":
       return `${displayName(tlsa.owner)}: lookup failed, ${tlsa.status}`;
     case "none":
-      if (tlsa.owner === null) return "not asked: the addresses are not DNSSEC-secure";
+      if (tlsa.owner === null) {
+        return `not asked: the ${tlsa.why === "insecure-srv" ? "SRV records" : "addresses"} are not DNSSEC-secure`;
+      }
       return tlsa.why === "insecure"
         ? `${displayName(tlsa.owner)}: records, but the zone is not signed`
         : `${displayName(tlsa.owner)}: no records, ${tlsa.status ?? "insecure"}`;
   }
 }
 
-function addressLines(report: AddressReport, protocol: string | null, options: VerifyTextOptions): readonly string[] {
-  const lines = [`  ${report.address ?? "chain"}  ${paint(report.verdict, options)}: ${report.reason}`];
+function addressLines(host: HostReport, report: AddressReport, options: VerifyTextOptions): readonly string[] {
+  const protocol = host.endpoint?.protocol ?? null;
+  const lines = [`  ${addressLabel(report)}  ${paint(report.verdict, options)}: ${report.reason}`];
+  const ladder = ladderOf(host, report);
+  if (brokenRung(ladder) !== null || options.verbose) lines.push(`    ${ladder.map(describeRung).join(" > ")}`);
   if (report.tlsVersion !== null) {
     const certificates = report.chainLength === 1 ? "certificate" : "certificates";
     const start = protocol === null || protocol === "tls" ? "" : "STARTTLS, ";
@@ -103,45 +124,35 @@ function addressLines(report: AddressReport, protocol: string | null, options: V
     if (options.verbose)
       lines.push(`    names ${certificate.dnsNames.join(" ")}; SPKI SHA-256 ${certificate.spkiSha256}`);
   }
+  if (options.verbose) {
+    for (const { subject, notAfter } of report.path.slice(1)) {
+      lines.push(`    issued by ${subject}, until ${formatInstant(notAfter)}`);
+    }
+  }
   for (const record of report.records) lines.push(`    ${describeRecord(record, options)}`);
   for (const warning of report.warnings) lines.push(`    note: ${warning}`);
   return lines;
 }
 
-function describeRecord({ record, status, depth, reason }: JudgedRecord, options: VerifyTextOptions): string {
+/** `match BROKEN`: the place to look at. */
+function describeRung({ step, status }: Rung): string {
+  return `${step} ${status === "broken" ? "BROKEN" : status}`;
+}
+
+/** The same records stand behind every address, so each advice is given once. */
+function adviceLines(addresses: readonly AddressReport[]): readonly string[] {
+  return [...new Set(addresses.flatMap(({ advice }) => advice.map(({ text }) => `  advice: ${text}`)))];
+}
+
+function describeRecord(judged: JudgedRecord, options: VerifyTextOptions): string {
+  const { record, status, depth, reason, instead } = judged;
   const hex = formatHex(record.data);
   const data = options.verbose || hex.length <= 32 ? hex : `${hex.slice(0, 16)}…`;
   const where = status === "matched" && depth !== null ? ` at depth ${String(depth)}` : "";
   const why = reason === null ? "" : ` (${reason})`;
-  return `${String(record.usage)} ${String(record.selector)} ${String(record.matchingType)} ${data}  ${status}${where}${why}`;
-}
-
-/** What a client with DANE makes of this verdict, in one line. */
-function whatClientsDo(verdict: VerdictName, mail: boolean): string {
-  switch (verdict) {
-    case "verified":
-      return mail ? "a DANE sender delivers, authenticated and encrypted" : "a DANE client connects";
-    case "host-verified":
-      return "a DANE sender delivers to this host, but the MX records are not signed: the domain is not protected";
-    case "no-dane":
-      return mail ? "a DANE sender delivers as to any host, without DANE" : "a client connects without DANE";
-    case "unusable-unauthenticated":
-      return mail ? "a DANE sender delivers encrypted, but unauthenticated" : "a client connects without DANE";
-    case "unusable-broken":
-    case "tlsa-error":
-    case "fail-tls":
-    case "fail-mismatch":
-    case "fail-name":
-    case "fail-expired":
-    case "fail-chain":
-      return mail
-        ? "a DANE sender skips this host: MAIL STOPS where it has no other"
-        : "a DANE client refuses to connect";
-    case "dns-error":
-      return "a DANE sender defers: mail waits";
-    case "unreachable":
-      return mail ? "a sender tries the next host" : "a client cannot connect";
-  }
+  // Whole, so that it can be copied; a certificate in full is more than anybody copies.
+  const right = instead === null || instead.matchingType === 0 ? "" : `; right would be "${formatTlsa(instead)}"`;
+  return `${formatParameters(record)} ${data}  ${status}${where}${why}${right}`;
 }
 
 function hintsOf(host: HostReport): readonly string[] {

@@ -1,6 +1,6 @@
 /** What the renderers of a verification say in the same words. */
 import { displayName } from "../dns/name.ts";
-import type { HostReport, VerdictName } from "../verifier/verdict.ts";
+import type { HostReport, VerdictName, VerifyExit } from "../verifier/verdict.ts";
 import type { Profile } from "../verifier/evidence.ts";
 
 /** What a client that does DANE makes of a verdict; `code` is permanent. */
@@ -85,6 +85,25 @@ export function hostLabel({ endpoint, baseDomain }: Pick<HostReport, "endpoint" 
 export function addressLabel(report: { readonly address: string | null; readonly algorithm: string | null }): string {
   const address = report.address ?? "chain";
   return report.algorithm === null ? address : `${address} (${report.algorithm})`;
+}
+
+const STATES: Readonly<Record<Consequence["code"], VerifyExit>> = {
+  delivers: 0,
+  connects: 0,
+  "delivers-host-only": 1,
+  "delivers-without-dane": 1,
+  "delivers-unauthenticated": 1,
+  "connects-without-dane": 1,
+  "skips-host": 2,
+  refuses: 2,
+  defers: 3,
+  "next-host": 3,
+  "cannot-connect": 3,
+};
+
+/** A verdict as monitoring counts: 0 OK, 1 warning, 2 critical, 3 unknown; the exit code that it leads to. */
+export function stateOf(verdict: VerdictName): VerifyExit {
+  return STATES[consequenceOf(verdict, "smtp").code];
 }
 
 /** Whether a record authenticates the server. */

@@ -180,7 +180,7 @@ describe("offline", () => {
     );
     const bad = await daneward("--chain", "chain.pem", "--tlsa", `3 1 1 ${hex(issuer)}`, "--name", HOST);
     expect(bad.exit).toBe(2);
-    expect(bad.out).toMatch(/stale \(an issuer's/);
+    expect(bad.out).toMatch(/stale \(the SHA2-256 digest of an issuer's public key/);
   });
 
   test("names, dates and depth for usage 2", async () => {
