@@ -76,11 +76,14 @@ export interface AnchorTextOptions {
   readonly at: Instant;
 }
 
-/** Recognises the syntax by what no other one has: an element, a line `trust-anchor:`, a brace outside of comments. */
+/**
+ * Recognises the syntax by what no other one has: an element, a clause of BIND's, an option with a colon, any brace. What
+ * stands in the comments of one syntax may look like another, so the plainest sign comes first.
+ */
 function readAnchors(text: string, at: Instant): FoundAnchors {
   if (/^\s*</.test(text)) return readXmlAnchors(text, at);
-  if (/^[^\S\n]*(?:server|[a-z-]*trust-anchor(?:-file)?|trusted-keys-file):/m.test(text))
-    return readUnboundAnchors(text);
+  if (/^[^;#\n]*(?:trust-anchors|managed-keys|trusted-keys)\s*\{/m.test(text)) return readBindAnchors(text);
+  if (/^[^\S\n]*[a-z][a-z-]*:(?:\s|$)/m.test(text)) return readUnboundAnchors(text);
   if (/^[^;{\n]*\{/m.test(text)) return readBindAnchors(text);
   return readZoneFileAnchors(text);
 }
