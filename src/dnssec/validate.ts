@@ -294,7 +294,9 @@ function* judgeAbsence(name: DomainName, type: number, message: DnsMessage, grou
   const trust = yield* trustAt(deciding);
   if (trust.status !== "secure") return byZone(subject, trust);
   const missing = `no NSEC or NSEC3 record of ${displayName(trust.zone)} came along to show ${question.what}`;
-  return broken(subject, trust, reasonOf("DNSSEC_DENIAL_MISSING", trust.zone, missing, EDE.NSEC_MISSING));
+  const unsigned = !message.authority.some((record) => record.type === TYPE.RRSIG);
+  const ede = unsigned ? EDE.RRSIGS_MISSING : EDE.NSEC_MISSING;
+  return broken(subject, trust, reasonOf("DNSSEC_DENIAL_MISSING", trust.zone, missing, ede));
 }
 
 /** min(SOA TTL, SOA MINIMUM), not longer than the proof (RFC 2308 §5, RFC 9077 §3); a secure absence needs a secure SOA. */

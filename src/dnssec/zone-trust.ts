@@ -88,7 +88,7 @@ function onwards(
 
 /** What a message that did not come means for a zone. */
 export function silence(zone: DomainName, what: string, problem: Fault): Reason {
-  const answered = problem.code === "DNS_RCODE" ? EDE.NO_REACHABLE_AUTHORITY : EDE.NETWORK_ERROR;
+  const answered = problem.code === "DNS_RCODE" ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
   const ede = problem.code === "DNSSEC_LIMIT" ? EDE.BOGUS : answered;
   return { ...problem, message: `${what}: ${problem.message}`, zone, ede };
 }
@@ -205,7 +205,8 @@ function* keysOf(step: KeyStep, ground: Ground): Walk<ZoneTrust> {
   const where = displayName(zone);
   const reply = yield* messageFor(zone, TYPE.DNSKEY);
   if (!reply.ok) {
-    const reason = silence(zone, `the keys of ${where} could not be had`, reply.fault);
+    const unheard = silence(zone, `the keys of ${where} could not be had`, reply.fault);
+    const reason = reply.fault.code === "DNS_RCODE" ? { ...unheard, ede: EDE.DNSKEY_MISSING } : unheard;
     const status = silenceStatus(reply.fault);
     const link = keyLink(step, [], { status, message: reason.message });
     return onwards(step.above, zone, status, [...step.links, link], reason, ground);
