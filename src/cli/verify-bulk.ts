@@ -10,7 +10,7 @@ import { open, rename, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import type { TargetResult } from "../report/verify-result.ts";
-import type { Protocol } from "../verifier/endpoint.ts";
+import type { ServiceProtocol } from "../base/service-protocol.ts";
 import { parseTarget } from "../verifier/target.ts";
 import { worseExit } from "../verifier/verdict.ts";
 import type { VerifyExit } from "../verifier/verdict.ts";
@@ -134,7 +134,7 @@ type Work = (line: TargetLine) => Promise<boolean>;
 
 function workOn(
   verify: Verifier,
-  starttls: Protocol | null,
+  starttls: ServiceProtocol | null,
   signal: AbortSignal,
   take: (result: TargetResult) => void,
 ): Work {

@@ -8,13 +8,13 @@ import type { Fault } from "../base/errors.ts";
 import type { Result } from "../base/result.ts";
 import { readCredentials } from "../pki/certificate.ts";
 import { parsePem } from "../pki/pem.ts";
-import { createTrustedStub } from "../resolver/trusted-stub.ts";
-import type { Protocol } from "../verifier/endpoint.ts";
+import { SERVICE_PROTOCOLS } from "../base/service-protocol.ts";
+import type { ServiceProtocol } from "../base/service-protocol.ts";
 import type { Profile } from "../verifier/evidence.ts";
-import { isProtocol, PROTOCOLS } from "../verifier/target.ts";
+import { isProtocol } from "../verifier/target.ts";
 import type { VerifyOptions } from "../verifier/verify.ts";
 import type { Io } from "./io.ts";
-import { parseResolverFlag } from "./resolver-flag.ts";
+import { openValidation } from "./validation-flags.ts";
 import { parseAt, parseTimeout } from "./time-flags.ts";
 
 export interface VerifyCommandOptions {
@@ -24,7 +24,7 @@ export interface VerifyCommandOptions {
   readonly deadline?: string;
   readonly days?: string;
   readonly starttls?: string;
-  readonly resolver?: string;
+  readonly resolver?: readonly string[];
   readonly trust?: string;
   readonly trustAnchor?: string;
   readonly address?: readonly string[];
@@ -91,9 +91,10 @@ export function parseProfile(text: string | undefined): Profile | null {
 }
 
 /** The protocol of targets that name none; null: the port tells. */
-export function parseStarttls(text: string | undefined): Protocol | null {
+export function parseStarttls(text: string | undefined): ServiceProtocol | null {
   if (text === undefined) return null;
-  if (!isProtocol(text)) throw usage(`--starttls: "${text}" is not known`, `use one of ${PROTOCOLS.join(", ")}`);
+  if (!isProtocol(text))
+    throw usage(`--starttls: "${text}" is not known`, `use one of ${SERVICE_PROTOCOLS.join(", ")}`);
   return text;
 }
 
@@ -114,21 +115,14 @@ export async function openVerification(
   io: Io,
 ): Promise<VerifyOptions> {
   refuse(options, ["name", "alsoName"], "only with --chain and --tlsa");
-  const { address = [], trust = "ad" } = options;
-  if (trust === "local") {
-    throw usage(
-      "--trust local is not supported yet: it comes with the built-in DNSSEC validator",
-      "use --trust ad with a validating resolver on this host",
-    );
-  }
-  if (trust !== "ad") throw usage(`--trust: "${trust}" is not known`, "use ad");
+  const { address = [] } = options;
   const wrong = address.find((text) => isIP(text) === 0);
   if (wrong !== undefined) throw usage(`--address: "${wrong}" is not an IP address`, "write --address 192.0.2.1");
   const timeoutMs = parseTimeout(options.timeout ?? DEFAULT_TIMEOUT);
   const ending = options.deadline ?? deadline;
   const roots = options.store === undefined ? null : await readCertificates(options.store, io);
   return {
-    resolve: createTrustedStub({ server: parseResolverFlag(options.resolver), timeoutMs, signal: io.signal }),
+    resolve: await openValidation(options, timeoutMs, io),
     at: parseAt(options.at, io),
     timeoutMs,
     deadlineMs: ending === null ? null : parseTimeout(ending, "--deadline"),

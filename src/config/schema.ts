@@ -8,6 +8,7 @@
  * Not in this release, and refused rather than ignored: publishers other than `rfc2136`, `trust = "local"`, and
  * `next = "prepublish"`.
  */
+import type { ServiceProtocol } from "../base/service-protocol.ts";
 import type { Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { ResolverServer } from "../dns/resolver-server.ts";
@@ -57,9 +58,6 @@ export interface PublisherConfig {
 export type SourceConfig =
   | { readonly kind: "directory"; readonly path: string }
   | { readonly kind: "files"; readonly cert: string; readonly key: string; readonly chain: string | null };
-
-/** How TLS starts on a port: `tls` at once, the others after the STARTTLS dialogue of that protocol. */
-export type ServiceProtocol = "tls" | "smtp" | "lmtp" | "imap" | "pop3";
 
 /** A TLS service by name, as written `host:port/protocol`. */
 export interface ServiceConfig {

@@ -1,6 +1,8 @@
 /** Decoders of single configuration values. Each notes what is wrong and returns null; none throws. */
 import { isIP, isIPv6 } from "node:net";
 import { dirname, resolve } from "node:path";
+import { protocolOfPort, SERVICE_PROTOCOLS } from "../base/service-protocol.ts";
+import type { ServiceProtocol } from "../base/service-protocol.ts";
 import { parseDuration, seconds } from "../base/time.ts";
 import type { Seconds } from "../base/time.ts";
 import { displayName, parseName } from "../dns/name.ts";
@@ -11,7 +13,6 @@ import { parseParameters } from "../tlsa/params.ts";
 import type { TlsaParameters } from "../tlsa/params.ts";
 import { suggestion } from "./nearest.ts";
 import { RELOAD_PRESETS } from "./reload-presets.ts";
-import type { ServiceProtocol } from "./schema.ts";
 import { kindOf, listOf, refuse } from "./table.ts";
 import type { Decode } from "./table.ts";
 
@@ -116,22 +117,6 @@ export const hostAndPort: Decode<{ readonly host: string; readonly port: number 
   return number === null ? null : { host: named, port: number };
 };
 
-const PROTOCOLS: readonly ServiceProtocol[] = ["tls", "smtp", "lmtp", "imap", "pop3"];
-
-/** Ports whose protocol needs no saying (IANA service names; 587 RFC 6409; 465, 993 and 995 RFC 8314 §7). */
-const PROTOCOL_OF_PORT: Readonly<Record<number, ServiceProtocol>> = {
-  24: "lmtp",
-  25: "smtp",
-  110: "pop3",
-  143: "imap",
-  443: "tls",
-  465: "tls",
-  587: "smtp",
-  853: "tls",
-  993: "tls",
-  995: "tls",
-};
-
 export interface WrittenService {
   readonly host: DomainName;
   readonly port: number;
@@ -144,7 +129,7 @@ export interface WrittenService {
 export const service: Decode<WrittenService> = (item, problems) => {
   const written = text(item, problems);
   if (written === null) return null;
-  const found = /^([^:/\s]+):(\d{1,5})(?:\/([A-Za-z0-9]+))?$/.exec(written.trim());
+  const found = /^([^:/\s]+):(\d{1,5})(?:\/([A-Za-z0-9-]+))?$/.exec(written.trim());
   if (found === null) {
     return refuse(problems, item, `"${written}" is not host:port[/protocol]`, "write mx.example.org:25");
   }
@@ -162,15 +147,15 @@ export const service: Decode<WrittenService> = (item, problems) => {
   if (hostName === null || number === null) return null;
   const label = `${displayName(hostName)}:${String(number)}`;
   if (protocolText === undefined) {
-    const protocol = PROTOCOL_OF_PORT[number];
-    if (protocol !== undefined) return { host: hostName, port: number, protocol, label };
-    const hint = `add it: ${label}/tls (or /${PROTOCOLS.slice(1).join(", /")})`;
+    const protocol = protocolOfPort(number);
+    if (protocol !== null) return { host: hostName, port: number, protocol, label };
+    const hint = `add it: ${label}/tls (or /${SERVICE_PROTOCOLS.slice(1).join(", /")})`;
     return refuse(problems, item, `the protocol of port ${String(number)} is not known`, hint);
   }
-  const protocol = PROTOCOLS.find((known) => known === protocolText.toLowerCase());
+  const protocol = SERVICE_PROTOCOLS.find((known) => known === protocolText.toLowerCase());
   if (protocol !== undefined) return { host: hostName, port: number, protocol, label };
-  const near = suggestion(protocolText, PROTOCOLS);
-  return refuse(problems, item, `unknown protocol "${protocolText}"${near}`, `known: ${PROTOCOLS.join(", ")}`);
+  const near = suggestion(protocolText, SERVICE_PROTOCOLS);
+  return refuse(problems, item, `unknown protocol "${protocolText}"${near}`, `known: ${SERVICE_PROTOCOLS.join(", ")}`);
 };
 
 /** `"3 1 1"`. */

@@ -16,16 +16,17 @@ import type { AddressPlan, HostEvidence, TlsaError, TlsaEvidence } from "./evide
 
 /**
  * Finds the addresses and TLSA records of an endpoint. With `only`, these addresses are judged instead of those in
- * DNS, whose security still decides whether DANE applies.
+ * DNS, whose security still decides whether DANE applies. `srv` is the security of the SRV records that led here.
  */
 export async function discoverHost(
   endpoint: Endpoint,
   resolve: Resolve,
   only: readonly string[],
+  srv: DnsAnswer["status"] | null = null,
 ): Promise<HostEvidence> {
   const { host } = endpoint;
   const [a, aaaa] = await Promise.all([resolve(host, TYPE.A), resolve(host, TYPE.AAAA)]);
-  const tlsaFor = memoize((answer: UsableAnswer) => findTlsa(endpoint, answer, resolve), candidateKey);
+  const tlsaFor = memoize((answer: UsableAnswer) => findTlsa(endpoint, answer, resolve, srv), candidateKey);
   const families: Family[] = [];
   for (const [answer, v6] of [
     [a, false],
@@ -74,16 +75,20 @@ function candidateKey(answer: UsableAnswer): string {
   return `${answer.status} ${String(answer.aliases.length > 0)} ${answer.finalName}`;
 }
 
-async function findTlsa(endpoint: Endpoint, addresses: UsableAnswer, resolve: Resolve): Promise<TlsaEvidence> {
+async function findTlsa(
+  endpoint: Endpoint,
+  addresses: UsableAnswer,
+  resolve: Resolve,
+  srv: DnsAnswer["status"] | null,
+): Promise<TlsaEvidence> {
+  const unasked = { kind: "none", baseDomain: endpoint.host, owner: null, status: null } as const;
+  // RFC 7673 §3.1: the name of the host comes from the SRV records, and is worth what they are worth.
+  if (srv !== null && srv !== "secure") return { ...unasked, why: "insecure-srv" };
+  // RFC 7673 §3.2: behind SRV records insecure addresses end it, aliases or not.
+  if (srv === "secure" && addresses.status === "insecure") return { ...unasked, why: "insecure-address" };
   const candidates = await baseDomains(endpoint, addresses, resolve);
   if ("kind" in candidates) return candidates;
-  let last: TlsaEvidence = {
-    kind: "none",
-    why: "insecure-address",
-    baseDomain: endpoint.host,
-    owner: null,
-    status: null,
-  };
+  let last: TlsaEvidence = { ...unasked, why: "insecure-address" };
   for (const baseDomain of candidates) {
     const owner = tlsaOwner(baseDomain, endpoint.port);
     const answer = await resolve(owner, TYPE.TLSA);

@@ -1,14 +1,12 @@
 import type { Fault } from "../base/errors.ts";
+import type { ServiceProtocol } from "../base/service-protocol.ts";
 import type { DomainName } from "../dns/name.ts";
-
-/** How TLS starts on a port: `tls` at once, the others after the STARTTLS dialogue of that protocol. */
-export type Protocol = "tls" | "smtp" | "lmtp" | "imap" | "pop3";
 
 /** A TLS service by name. Transport protocol is always TCP here: TLSA owner names are `_port._tcp.host`. */
 export interface Endpoint {
   readonly host: DomainName;
   readonly port: number;
-  readonly protocol: Protocol;
+  readonly protocol: ServiceProtocol;
 }
 
 /** What one address presented. */

@@ -23,10 +23,11 @@ interface TlsaRecords {
 export interface NoTlsa {
   readonly kind: "none";
   /**
-   * `insecure-address`: not asked, because the address is not secure (RFC 7672 §2.2.2); `insecure`: there is an
-   * answer, but in an unsigned zone; `absent`: there is none, which need not be proven (RFC 7672 §2.1.1).
+   * `insecure-address`: not asked, because the address is not secure (RFC 7672 §2.2.2); `insecure-srv`: not asked,
+   * because the SRV records are not (RFC 7673 §3.1); `insecure`: there is an answer, but in an unsigned zone; `absent`:
+   * there is none, which need not be proven (RFC 7672 §2.1.1).
    */
-  readonly why: "insecure-address" | "insecure" | "absent";
+  readonly why: "insecure-address" | "insecure-srv" | "insecure" | "absent";
   readonly baseDomain: DomainName;
   /** The owner name that was asked last, and the security of the answer; null when none was asked. */
   readonly owner: DomainName | null;

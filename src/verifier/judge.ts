@@ -97,7 +97,10 @@ const UNUSABLE = {
 };
 
 function whyNoDane({ why, owner }: NoTlsa): string {
-  if (owner === null) return "the addresses are not DNSSEC-secure, so TLSA records are not asked for";
+  if (owner === null) {
+    const what = why === "insecure-srv" ? "SRV records" : "addresses";
+    return `the ${what} are not DNSSEC-secure, so TLSA records are not asked for`;
+  }
   const name = displayName(owner);
   return why === "insecure" ? `the TLSA records at ${name} are not signed` : `there are no TLSA records at ${name}`;
 }

@@ -148,6 +148,8 @@ export interface Expiry {
 /** DNS as it was found for one host; null parts were not asked. */
 interface DnsReport {
   readonly mx: DnsAnswer | null;
+  /** Absent where no SRV records led to the host. */
+  readonly srv?: DnsAnswer;
   readonly a: DnsAnswer | null;
   readonly aaaa: DnsAnswer | null;
   readonly tlsa: TlsaEvidence | null;

@@ -14,6 +14,7 @@ import type { Instant } from "../base/time.ts";
 import { TYPE } from "../dns/iana.ts";
 import { displayName } from "../dns/name.ts";
 import type { DnsAnswer, Resolve } from "../resolver/resolver.ts";
+import type { CertificateKind } from "../transport/tls.ts";
 import { startDeadline } from "./deadline.ts";
 import type { Deadline } from "./deadline.ts";
 import { discoverHost } from "./discover.ts";
@@ -24,11 +25,11 @@ import { judge } from "./judge.ts";
 import { createLimiter } from "./limiter.ts";
 import type { Limiter } from "./limiter.ts";
 import { lookAhead } from "./look-ahead.ts";
-import { probeAddress } from "./probe.ts";
+import { probeAddress, probeEveryKind } from "./probe.ts";
 import { referenceNames } from "./reference-names.ts";
-import { routesOf } from "./routes.ts";
+import { routesOf, srvRoutesOf } from "./routes.ts";
 import type { NoRoute, Route } from "./routes.ts";
-import type { Target } from "./target.ts";
+import type { MailTarget, ServiceTarget, Target } from "./target.ts";
 import { exitOfHosts, worstVerdict } from "./verdict.ts";
 import type { AddressReport, HostReport, VerifyReport } from "./verdict.ts";
 
@@ -95,7 +96,10 @@ async function verifyTarget(target: Target, job: Job): Promise<readonly HostRepo
     const { text, endpoint } = target;
     return [await verifyHost({ target: text, endpoint, mx: null, nextHops: [] }, job)];
   }
-  const { text, domain } = target;
+  return target.kind === "mx" ? verifyMailDomain(target, job) : verifyService(target, job);
+}
+
+async function verifyMailDomain({ text, domain }: MailTarget, job: Job): Promise<readonly HostReport[]> {
   const route: Route = { target: text, endpoint: { host: domain, port: 25, protocol: "smtp" }, mx: null, nextHops: [] };
   let mx: DnsAnswer;
   try {
@@ -108,11 +112,35 @@ async function verifyTarget(target: Target, job: Job): Promise<readonly HostRepo
   return Promise.all(routes.value.map((each) => verifyHost(each, job)));
 }
 
+async function verifyService(target: ServiceTarget, job: Job): Promise<readonly HostReport[]> {
+  const { text, domain, port, protocol } = target;
+  const route: Route = { target: text, endpoint: { host: domain, port, protocol }, mx: null, nextHops: [] };
+  let answer: DnsAnswer;
+  try {
+    answer = await job.resolve(target.owner, TYPE.SRV);
+  } catch (error) {
+    return [nothing(route, { verdict: "dns-error", ...whyLate(error) })];
+  }
+  const routes = srvRoutesOf(target, answer);
+  if (!routes.ok) return [nothing({ ...route, srv: { answer, domain } }, routes.fault)];
+  return Promise.all(routes.value.map((each) => verifyHost(each, job)));
+}
+
 /** A host about which nothing can be said but why. */
-function nothing({ target, endpoint, mx }: Route, { verdict, reason, hint }: NoRoute): HostReport {
-  const dns = { mx, a: null, aaaa: null, tlsa: null };
-  const profile = endpoint.protocol === "smtp" ? "smtp" : "generic";
+function nothing(route: Route, { verdict, reason, hint }: NoRoute): HostReport {
+  const { target, endpoint } = route;
+  const dns = { ...leadingHere(route), a: null, aaaa: null, tlsa: null };
+  const profile = profileOf(route);
   return { target, endpoint, profile, baseDomain: endpoint.host, verdict, reason, hint, dns, addresses: [] };
+}
+
+function leadingHere({ mx, srv }: Route): Pick<HostReport["dns"], "mx" | "srv"> {
+  return srv === undefined ? { mx } : { mx, srv: srv.answer };
+}
+
+/** RFC 7672 is about mail between servers; a submission service behind SRV records is RFC 7673's. */
+function profileOf({ endpoint, srv }: Route): Profile {
+  return endpoint.protocol === "smtp" && srv === undefined ? "smtp" : "generic";
 }
 
 /** Only lateness is an outcome; everything else that is thrown goes on. */
@@ -122,11 +150,11 @@ function whyLate(error: unknown): { readonly reason: string; readonly hint: stri
 }
 
 async function verifyHost(route: Route, job: Job): Promise<HostReport> {
-  const { endpoint, mx } = route;
-  const profile = job.options.profile ?? (endpoint.protocol === "smtp" ? "smtp" : "generic");
+  const { endpoint, srv } = route;
+  const profile = job.options.profile ?? profileOf(route);
   let host: HostEvidence;
   try {
-    host = await discoverHost(endpoint, job.resolve, job.options.addresses);
+    host = await discoverHost(endpoint, job.resolve, job.options.addresses, srv?.answer.status ?? null);
   } catch (error) {
     return { ...nothing(route, { verdict: "unreachable", ...whyLate(error) }), profile };
   }
@@ -136,47 +164,75 @@ async function verifyHost(route: Route, job: Job): Promise<HostReport> {
     endpoint,
     profile,
     baseDomain: tlsa?.baseDomain ?? endpoint.host,
-    dns: { mx, a: host.a, aaaa: host.aaaa, tlsa },
+    dns: { ...leadingHere(route), a: host.a, aaaa: host.aaaa, tlsa },
   };
   if (host.addresses.length === 0) {
     const { reason, hint } = whyNoAddress(host);
     return { ...common, verdict: "unreachable", reason, hint, addresses: [] };
   }
-  const addresses = await Promise.all(host.addresses.map((plan) => verifyAddress(plan, { ...route, profile }, job)));
+  const looks = await Promise.all(host.addresses.map((plan) => verifyAddress(plan, { ...route, profile }, job)));
+  const addresses = looks.flat();
   const verdict = worstVerdict(addresses.map((each) => each.verdict)) ?? "unreachable";
   const report: HostReport = { ...common, verdict, reason: null, hint: null, addresses };
   const { at, aheadDays } = job.options;
   return aheadDays === null ? report : { ...report, expiring: lookAhead(report, at, aheadDays) };
 }
 
+/** One report for each chain that the address presents, and for each look that failed. */
 async function verifyAddress(
-  { address, tlsa }: AddressPlan,
+  plan: AddressPlan,
   route: Route & { readonly profile: Profile },
   job: Job,
-): Promise<AddressReport> {
+): Promise<readonly AddressReport[]> {
+  const { address, tlsa } = plan;
   const { endpoint, mx, nextHops, profile } = route;
-  const { options, limit, deadline } = job;
-  const { timeoutMs, signal, at, eeNames } = options;
-  const serverName = tlsa.baseDomain;
-  // A sender does not even connect after a failed TLSA lookup.
-  const probe: ProbeOutcome | null =
-    tlsa.kind === "error"
-      ? null
-      : await limit(() =>
-          deadline.probe(timeoutMs, (rest) => probeAddress(endpoint, address, { serverName, timeoutMs: rest, signal })),
-        );
+  const { options } = job;
+  const looks = await lookAt(plan, route, job);
   const needsRoots = profile === "generic" && tlsa.kind === "records" && tlsa.records.some(({ usage }) => usage < 2);
-  const judgement = judge({
-    tlsa,
-    probe,
-    profile,
-    referenceNames: referenceNames({ profile, baseDomain: tlsa.baseDomain, host: endpoint.host, mx, nextHops }),
-    eeNames,
-    trustStore: needsRoots ? options.loadTrustStore() : [],
-    mailExchangerSecure: mx === null || mx.status === "secure",
-    at,
+  return looks.map(({ kind, outcome }) => {
+    const judgement = judge({
+      tlsa,
+      probe: outcome,
+      profile,
+      referenceNames: referenceNames({ profile, baseDomain: tlsa.baseDomain, host: endpoint.host, mx, nextHops }),
+      eeNames: options.eeNames,
+      trustStore: needsRoots ? options.loadTrustStore() : [],
+      mailExchangerSecure: mx === null || mx.status === "secure",
+      at: options.at,
+    });
+    return { address, algorithm: looks.length > 1 && kind !== null ? KIND_NAMES[kind] : null, ...judgement };
   });
-  return { address, algorithm: null, ...judgement };
+}
+
+const KIND_NAMES: Readonly<Record<CertificateKind, string>> = { rsa: "RSA", ecdsa: "ECDSA", eddsa: "EdDSA" };
+
+/** As often as the answer can matter: not at all after a failed lookup, once where there are no records to compare. */
+async function lookAt({ address, tlsa }: AddressPlan, route: Route, job: Job): Promise<readonly Look[]> {
+  // A sender does not even connect after a failed TLSA lookup.
+  if (tlsa.kind === "error") return [{ kind: null, outcome: null }];
+  const { endpoint, srv } = route;
+  const { options, limit, deadline } = job;
+  const { timeoutMs, signal } = options;
+  // RFC 7673 §4.1: without secure SRV records only the domain is known to be meant.
+  const isDomainOnly = srv !== undefined && tlsa.kind === "none" && tlsa.why === "insecure-srv";
+  const serverName = isDomainOnly ? srv.domain : tlsa.baseDomain;
+  const probe = (kind?: CertificateKind): Promise<ProbeOutcome> =>
+    limit(() =>
+      deadline.probe(timeoutMs, (rest) => {
+        return probeAddress(
+          endpoint,
+          address,
+          { serverName, serviceDomain: srv?.domain, timeoutMs: rest, signal },
+          kind,
+        );
+      }),
+    );
+  return tlsa.kind === "records" ? probeEveryKind(probe) : [{ kind: null, outcome: await probe() }];
+}
+
+interface Look {
+  readonly kind: CertificateKind | null;
+  readonly outcome: ProbeOutcome | null;
 }
 
 function whyNoAddress({ endpoint, a, aaaa }: HostEvidence): { readonly reason: string; readonly hint: string | null } {

@@ -60,7 +60,7 @@ describe("daneward check-config", () => {
 daneward.toml:5:1: error: publish.local.sever: unknown key (did you mean "server"?)
   hint: remove it, or correct it to the nearest known key
 daneward.toml:9:13: error: certificate.mx.services[0]: the protocol of port 8025 is not known
-  hint: add it: mx.example.org:8025/tls (or /smtp, /lmtp, /imap, /pop3)
+  hint: add it: mx.example.org:8025/tls (or /smtp, /lmtp, /imap, /pop3, /sieve, /xmpp-client, /xmpp-server, /ldap, /ftp, /nntp, /postgres, /mysql)
 read daneward.toml
 3 faults, 0 warnings
 `);
