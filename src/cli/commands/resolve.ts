@@ -11,7 +11,7 @@ import type { Instant } from "../../base/time.ts";
 import { TYPE, typeFromName, typeName } from "../../dns/iana.ts";
 import { parseName } from "../../dns/name.ts";
 import type { DomainName } from "../../dns/name.ts";
-import { formatResolver, parseResolver } from "../../dns/resolver-server.ts";
+import { formatResolver } from "../../dns/resolver-server.ts";
 import { rootAnchors } from "../../dnssec/anchors.ts";
 import type { TrustAnchors } from "../../dnssec/anchors.ts";
 import { exitOf } from "../../report/resolve-model.ts";
@@ -19,6 +19,7 @@ import { openResolver } from "../../resolver/open.ts";
 import { styleOf } from "../demo/style.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
+import { parseResolverFlag } from "../resolver-flag.ts";
 import { parseAt, parseTimeout } from "../time-flags.ts";
 
 /** Flags of `daneward resolve` as they are typed. */
@@ -34,12 +35,11 @@ export interface ResolveOptions {
 }
 
 const DEFAULT_TIMEOUT = "10s";
-const DEFAULT_RESOLVER = "127.0.0.1";
 
 /** Throws OperationalError for bad usage and unreadable files; what it finds out is in the exit code. */
 export async function run(args: readonly string[], options: ResolveOptions, io: Io): Promise<ExitCode> {
   const { name, type } = parseQuestion(args);
-  const servers = (options.resolver ?? [DEFAULT_RESOLVER]).map((text) => unwrap(parseResolver(text), "--resolver: "));
+  const servers = (options.resolver ?? [undefined]).map(parseResolverFlag);
   const trust = parseTrust(options);
   const at = parseAt(options.at, io);
   const resolve = openResolver({
@@ -68,11 +68,9 @@ function usage(message: string, hint = "see daneward resolve --help"): Operation
   return OperationalError.of(fault("USAGE", message, hint));
 }
 
-/** `context` says which word of the command line it was. */
-function unwrap<T>(result: Result<T, Fault>, context = ""): T {
+function unwrap<T>(result: Result<T, Fault>): T {
   if (result.ok) return result.value;
-  const { code, message, hint } = result.fault;
-  throw OperationalError.of(fault(code, `${context}${message}`, hint));
+  throw OperationalError.of(result.fault);
 }
 
 interface Question {
