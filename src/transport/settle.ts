@@ -110,7 +110,7 @@ export function settleOnce(attempt: Attempt, start: (settle: Settle) => () => vo
  * The signal for many exchanges at once: however many listen, the signal itself has one listener, and none while nobody
  * listens. (Node warns of a leak from the eleventh listener on, and walks the list of them at each new one.)
  */
-export function relayInterruption(signal: AbortSignal): Interruption {
+export function relayInterruption(signal: Interruption): Interruption {
   const listeners = new Set<() => void>();
   const pass = (): void => {
     for (const listener of [...listeners]) listener();

@@ -41,6 +41,8 @@ export async function startDotServer(
     counts.open += 1;
     if (socket.isSessionReused()) counts.resumed += 1;
     sockets.add(socket);
+    // So that a test can see whether the client's end holds the process.
+    socket.unref();
     socket.on("error", () => socket.destroy());
     socket.on("close", () => {
       counts.open -= 1;

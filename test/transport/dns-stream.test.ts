@@ -126,6 +126,16 @@ describe("DNS over TLS", () => {
     expect(server.counts).toMatchObject({ connections: 2, resumed: 1 });
   });
 
+  test("keeps the connection, but not the process", async () => {
+    const server = await startDot();
+    const kinds = new Set(["TCPSocketWrap", "TLSWrap", "Timeout"]);
+    const holding = (): readonly string[] => process.getActiveResourcesInfo().filter((kind) => kinds.has(kind));
+    const before = holding();
+    await ask(overTls(server));
+    expect(server.counts.open).toBe(1);
+    expect(holding()).toEqual(before);
+  });
+
   test("asks once more when the connection closes in the middle of an answer", async () => {
     const server = await startDot((request, connection) => {
       if (connection.index > 0) {
