@@ -42,6 +42,19 @@ const TSIG = [
   DRY_RUN,
 ] as const;
 
+const VALIDATION: readonly Flag[] = [
+  [
+    "--resolver <address>",
+    "recursive resolver to ask: IP, IP:PORT or tls://IP#NAME (default 127.0.0.1; repeatable)",
+    "list",
+  ],
+  [
+    "--trust <mode>",
+    "local: validate here, whatever the resolver says (default); ad: believe the AD bit of a loopback resolver",
+  ],
+  ["--trust-anchor <file>", "trust anchors to use in place of those of the root that are built in"],
+];
+
 /** Every command, in the order in which the help lists them. */
 export const VERBS: readonly Verb[] = [
   {
@@ -71,11 +84,10 @@ export const VERBS: readonly Verb[] = [
         "--starttls <protocol>",
         "where the port does not tell: smtp, lmtp, imap, pop3, sieve, xmpp-client, xmpp-server, ldap, ftp, nntp, postgres, mysql, or tls",
       ],
-      RESOLVER,
-      ["--trust <mode>", 'how answers are validated: "ad" trusts the AD bit of a loopback resolver'],
+      ...VALIDATION,
       ["--address <ip>", "probe this address instead of those in DNS (repeatable)", "list"],
       ["--profile <profile>", "smtp or generic; default by protocol"],
-      ["--at <time>", "judge certificate dates at this time"],
+      ["--at <time>", "judge certificate dates at this time; DNSSEC signatures always at the present"],
       ["--days <number>", "look ahead: name certificates and signatures that end within so many days"],
       ["--timeout <duration>", "for one DNS question, and for one address: such as 10s"],
       ["--deadline <duration>", "for everything about one target (default: none, 1m with --targets)"],
@@ -107,16 +119,7 @@ export const VERBS: readonly Verb[] = [
       "daneward resolve example.org MX --resolver tls://192.0.2.1#dns.example",
     ],
     flags: [
-      [
-        "--resolver <address>",
-        "recursive resolver to ask: IP, IP:PORT or tls://IP#NAME (default 127.0.0.1; repeatable)",
-        "list",
-      ],
-      [
-        "--trust <mode>",
-        "local: validate here, whatever the resolver says (default); ad: believe the AD bit of a loopback resolver",
-      ],
-      ["--trust-anchor <file>", "trust anchors to use in place of those of the root that are built in"],
+      ...VALIDATION,
       ["--at <time>", "judge signatures at this time"],
       ["--timeout <duration>", "for each question to the resolvers, such as 5s (default 10s)"],
     ],

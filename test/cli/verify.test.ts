@@ -75,6 +75,8 @@ const live = (host: string, ...more: readonly string[]): Promise<{ exit: number;
     `${host}:${String(mail.port)}/smtp`,
     "--resolver",
     `127.0.0.1:${String(dns.port)}`,
+    "--trust",
+    "ad",
     "--timeout",
     "2s",
     ...more,
@@ -112,11 +114,28 @@ mx.example.org:PORT (smtp)  verified
     const server = `127.0.0.1:${String(dns.port)}`;
     const port = String(mail.port);
     const targets = [`plain.example.org:${port}/smtp`, `${HOST}:${port}/smtp`, `broken.example.org:${port}/smtp`];
-    const { exit, out } = await daneward(...targets, "--resolver", server);
+    const { exit, out } = await daneward(...targets, "--resolver", server, "--trust", "ad");
     expect(exit).toBe(3);
     expect(out).toMatch(
       /plain\.example\.org.* no-dane\n[^]*mx\.example\.org.* verified\n[^]*broken\.example\.org.* unreachable\n/,
     );
+  });
+
+  test("for monitoring: one line for Nagios, an exposition for Prometheus", async () => {
+    const nagios = await live(HOST, "--format", "nagios");
+    expect(nagios).toMatchObject({ exit: 0, err: "" });
+    expect(nagios.out).toMatch(/^DANE OK - mx\.example\.org:\d+ verified on 1 of 1 address \| /);
+    const prometheus = await live("stale.example.org", "--format", "prometheus");
+    expect(prometheus.exit).toBe(2);
+    expect(prometheus.out).toMatch(/^daneward_dane_match\{.*\} 0$/m);
+  });
+
+  test("--days: a certificate that ends soon makes 1 of 0, and the verdict stays", async () => {
+    // The clock of the test stands at 2026-09-21, the certificate ends on 2027-01-01.
+    expect((await live(HOST, "--days", "30")).exit).toBe(0);
+    const { exit, out } = await live(HOST, "--days", "120", "--json");
+    expect(exit).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ exit: 1, targets: [{ verdict: "verified" }] });
   });
 
   test("JSON", async () => {
@@ -228,10 +247,24 @@ const refused: readonly (readonly [what: string, argv: readonly string[], says: 
   ["no target at all", [], /no target/],
   ["a target without a port", [HOST], /not a target/],
   ["an address as target", ["192.0.2.1:25"], /DANE needs a name/],
-  ["srv:", ["srv:_xmpp-client._tcp.example.org"], /not supported yet/],
-  ["--trust local", [`${HOST}:25`, "--trust", "local"], /built-in DNSSEC validator/],
-  ["--format nagios", [`${HOST}:25`, "--format", "nagios"], /not supported yet/],
+  ["--trust blind", [`${HOST}:25`, "--trust", "blind"], /use local or ad/],
+  [
+    "--trust-anchor with --trust ad",
+    [`${HOST}:25`, "--trust", "ad", "--trust-anchor", "chain.pem"],
+    /only with --trust local/,
+  ],
+  ["a trust anchor file that is missing", [`${HOST}:25`, "--trust-anchor", "nowhere"], /nowhere is missing/],
   ["--format xml", [`${HOST}:25`, "--format", "xml"], /not known/],
+  ["--json with --format nagios", [`${HOST}:25`, "--json", "--format", "nagios"], /contradict/],
+  ["--days 0", [`${HOST}:25`, "--days", "0"], /--days: "0" is not a number from 1 to 3650/],
+  ["--days with --chain", [...offline, "--days", "7"], /--days makes sense without --chain/],
+  ["--concurrency 65", [`${HOST}:25`, "--concurrency", "65"], /from 1 to 64/],
+  ["--deadline 0", [`${HOST}:25`, "--deadline", "0"], /--deadline: write 1s to 1h/],
+  ["--left with one target", [`${HOST}:25`, "--left", "rest"], /--left makes sense only with --targets/],
+  ["--targets beside a target", [`${HOST}:25`, "--targets", "list"], /exclude each other/],
+  ["--targets with --address", ["--targets", "list", "--address", "192.0.2.1"], /--address makes sense only without/],
+  ["--targets with --chain", ["--targets", "list", "--chain", "chain.pem"], /--chain makes sense only without/],
+  ["a list that is missing", ["--targets", "nowhere"], /nowhere cannot be read/],
   ["--json with --format text", [`${HOST}:25`, "--json", "--format", "text"], /contradict/],
   ["--starttls gopher", [`${HOST}:25`, "--starttls", "gopher"], /tls, smtp, lmtp/],
   ["--profile xmpp", [`${HOST}:25`, "--profile", "xmpp"], /smtp or generic/],
@@ -239,7 +272,7 @@ const refused: readonly (readonly [what: string, argv: readonly string[], says: 
   ["--at noon", [`${HOST}:25`, "--at", "noon"], /--at/],
   ["--address of a name", [`${HOST}:25`, "--address", HOST], /not an IP address/],
   ["--resolver by name", [`${HOST}:25`, "--resolver", "dns.example"], /--resolver/],
-  ["a resolver elsewhere", [`${HOST}:25`, "--resolver", "192.0.2.53"], /not on this host/],
+  ["a resolver elsewhere", [`${HOST}:25`, "--trust", "ad", "--resolver", "192.0.2.53"], /not on this host/],
   ["--name with a live target", [`${HOST}:25`, "--name", HOST], /--name makes sense only with --chain/],
   ["a target with --chain", [`${HOST}:25`, ...offline], /exclude each other/],
   ["--resolver with --chain", [...offline, "--resolver", "127.0.0.1"], /--resolver makes sense/],

@@ -110,13 +110,23 @@ serverSuite("daneward verify against Postfix and nginx", WORLD_PROGRAMS, () => {
 
   test("a resolver that does not validate is not believed: its answers are insecure", async () => {
     const plain = hostPort(await lab().startPlainResolver());
-    const ended = await daneward(["verify", MAIL, "--resolver", plain, "--timeout", "3s", "--json"]);
+    const ended = await daneward(["verify", MAIL, "--trust", "ad", "--resolver", plain, "--timeout", "3s", "--json"]);
     expect(ended.code).toBe(1);
     expect(verdicts(ended).targets[0]?.verdict).toBe("no-dane");
   });
 
   test("a name server that does not recurse is no resolver: unknown", async () => {
-    const ended = await daneward(["verify", MAIL, "--resolver", hostPort(lab().primary), "--timeout", "3s", "--json"]);
+    const ended = await daneward([
+      "verify",
+      MAIL,
+      "--trust",
+      "ad",
+      "--resolver",
+      hostPort(lab().primary),
+      "--timeout",
+      "3s",
+      "--json",
+    ]);
     expect(ended.code).toBe(3);
     expect(ended.stdout).toContain("offers no recursion");
   });
