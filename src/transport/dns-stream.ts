@@ -8,9 +8,9 @@
  * which a question went unanswered while nothing else came is not used for new questions.
  *
  * TLS is the strict profile of RFC 8310 §5: the certificate must chain to a root that is trusted here and carry the name
- * of the resolver, or its address when no name is known; not one octet of a question leaves before that is checked, and
- * clear text is never used instead. The session is kept in the process to make the next handshake shorter. A certificate
- * without subjectAltName is refused: RFC 8310 §8.1 knows no common names.
+ * of the resolver, or its address when no name is known, as subjectAltName (the subject is not looked at, RFC 8310 §8.1);
+ * not one octet of a question leaves before that is checked, and clear text is never used instead. The session is kept in
+ * the process to make the next handshake shorter.
  *
  * Not done: raw public key pins, TLSA for the resolver itself, EDNS padding and keepalive.
  */
@@ -60,9 +60,10 @@ interface Connection {
 
 function identityProblem(server: TlsResolver, certificate: PeerCertificate): Error | undefined {
   const wanted = server.name ?? server.address;
-  // `subjectaltname` is absent, whatever the type says, when the certificate has none.
+  // Absent, whatever the type says, when the certificate has none. Node would then look at the common name.
   const { subjectaltname }: Partial<PeerCertificate> = certificate;
-  if (subjectaltname === undefined) return new Error(`its certificate carries no name that could be ${wanted}`);
+  if (!/(?:^|, )(?:DNS|IP Address):/.test(subjectaltname ?? ""))
+    return new Error(`its certificate carries no name that could be ${wanted}`);
   return checkServerIdentity(wanted, certificate);
 }
 
@@ -197,7 +198,7 @@ function openConnection(server: ResolverServer, tls: TlsState): Connection {
   return connection;
 }
 
-/** A copy of the request under an ID that is free on the connection. */
+/** A copy of the request under an ID that is not in flight on the connection (RFC 7766 §6.2.1). */
 function withFreeId(request: Uint8Array, connection: Connection): Uint8Array {
   let id = readUint16(request, 0);
   while (connection.errands.has(id)) id = randomMessageId();
