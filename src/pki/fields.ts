@@ -175,6 +175,9 @@ export interface CertificateExtensions {
   readonly keyUsage: readonly boolean[] | null;
   readonly extendedKeyUsage: readonly string[] | null;
   readonly nameConstraints: NameConstraints | null;
+  /** Hex of subjectKeyIdentifier. */
+  readonly subjectKeyId: string | null;
+  readonly authorityKeyId: AuthorityKeyId | null;
   /** Critical extensions that we do not evaluate: a path through them cannot be accepted (RFC 5280 §4.2). */
   readonly unknownCritical: readonly string[];
 }
@@ -196,6 +199,12 @@ export interface NameConstraints {
   readonly excludedOthers: readonly GeneralName[];
 }
 
+/** What a certificate says of its issuer's certificate (RFC 5280 §4.2.1.1), in lower-case hex; null where it does not. */
+export interface AuthorityKeyId {
+  readonly keyId: string | null;
+  readonly serial: string | null;
+}
+
 export const NO_EXTENSIONS: CertificateExtensions = {
   dnsNames: null,
   otherNames: [],
@@ -203,11 +212,13 @@ export const NO_EXTENSIONS: CertificateExtensions = {
   keyUsage: null,
   extendedKeyUsage: null,
   nameConstraints: null,
+  subjectKeyId: null,
+  authorityKeyId: null,
   unknownCritical: [],
 };
 
 /** Policies and identifiers bear on no decision of ours and may be critical without harm. */
-const HARMLESS = new Set(["2.5.29.14", "2.5.29.31", "2.5.29.32", "2.5.29.33", "2.5.29.35", "2.5.29.36", "2.5.29.54"]);
+const HARMLESS = new Set(["2.5.29.31", "2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"]);
 const EXPLICIT_EXTENSIONS = 0xa3;
 
 /** The extensions among the fields that follow subjectPublicKeyInfo; null when malformed or when one occurs twice. */
@@ -256,9 +267,13 @@ function decodeExtension(oid: string, body: Uint8Array): Partial<CertificateExte
     case "2.5.29.15":
       if (typeof outer === "string" || outer.tag !== DER_TAG.bitString) return "damaged";
       return { keyUsage: decodeBits(elementBody(body, outer)) };
+    case "2.5.29.14":
+      if (typeof outer === "string" || outer.tag !== DER_TAG.octetString) return "damaged";
+      return { subjectKeyId: formatHex(elementBody(body, outer)) };
     case "2.5.29.17":
     case "2.5.29.19":
     case "2.5.29.30":
+    case "2.5.29.35":
     case "2.5.29.37":
       break;
     default:
@@ -276,6 +291,13 @@ function decodeExtension(oid: string, body: Uint8Array): Partial<CertificateExte
   }
   if (oid === "2.5.29.37") return { extendedKeyUsage: children.map((each) => decodeOid(elementBody(body, each))) };
   if (oid === "2.5.29.30") return decodeNameConstraints(body, children);
+  if (oid === "2.5.29.35") {
+    const hexOf = (wanted: number): string | null => {
+      const field = children.find(({ tag }) => tag === wanted);
+      return field === undefined ? null : formatHex(elementBody(body, field));
+    };
+    return { authorityKeyId: { keyId: hexOf(0x80), serial: hexOf(0x82) } };
+  }
   const flag = children.find(({ tag }) => tag === DER_TAG.boolean);
   const limit = children.find(({ tag }) => tag === DER_TAG.integer);
   const pathLength = limit === undefined ? null : elementBody(body, limit).reduce((sum, octet) => sum * 256 + octet, 0);

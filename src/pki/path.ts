@@ -17,7 +17,7 @@
  * SHOULD apply (RFC 7671 §5.2.1) and OpenSSL does. The RFCs do not ask for the anchor's own dates: they make a warning.
  * Not evaluated: revocation and policies. Local trust stores play no part unless the caller's `isAnchor` consults one.
  */
-import { equalBytes } from "../base/bytes.ts";
+import { equalBytes, formatHex } from "../base/bytes.ts";
 import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
 import { failure, success } from "../base/result.ts";
@@ -66,14 +66,15 @@ interface Search {
   readonly isAnchor: (certificate: Certificate) => boolean;
   readonly options: PathOptions;
   /** Signatures checked so far: a certificate comes by on many paths when authorities signed each other. */
-  readonly signatures: Map<Certificate, Map<Uint8Array, SignatureOutcome>>;
+  readonly signatures: Map<Certificate, Map<string, SignatureOutcome>>;
   signaturesLeft: number;
   stepsLeft: number;
   /** The fault of the most promising path so far. */
   best: PathFault | null;
 }
 
-type SignatureOutcome = "good" | "bad" | "unknown";
+/** `not-checked`: there were too many. */
+type SignatureOutcome = "good" | "bad" | "unknown" | "not-checked";
 
 /**
  * Finds a path from `leaf` over `others` (any order, duplicates and strangers welcome) to the first issuer that
@@ -114,10 +115,7 @@ function bySubject(others: readonly Certificate[], leaf: Certificate): ReadonlyM
   return pool;
 }
 
-/**
- * Depth first. Names alone make a candidate: key identifiers (RFC 5280 §4.2.1.1) are hints that a signature confirms
- * or refutes, and where they are wrong or missing the signature still counts.
- */
+/** Depth first, the likeliest issuers first. */
 function extend(path: readonly Certificate[], search: Search): Path | null {
   const tip = path[path.length - 1];
   search.stepsLeft -= 1;
@@ -128,9 +126,10 @@ function extend(path: readonly Certificate[], search: Search): Path | null {
     const found = accept({ certificates: path, anchor: "certificate" }, search);
     if (found !== null) return found;
   }
-  for (const candidate of search.pool.get(tip.issuerKey) ?? []) {
+  for (const candidate of candidatesFor(tip, search)) {
     if (path.includes(candidate)) continue;
     const signature = signatureBy(tip, candidate.spki, search);
+    if (signature === "not-checked") return null;
     if (signature !== "good") {
       noteFault(search, signatureFault(tip, candidate, signature), null);
       continue;
@@ -147,15 +146,40 @@ function extend(path: readonly Certificate[], search: Search): Path | null {
   return null;
 }
 
+/**
+ * Names make a candidate. Key identifiers (RFC 5280 §4.2.1.1) are hints that a signature confirms or refutes: those that
+ * agree come first, those that contradict last, because where they are wrong the signature still counts.
+ */
+function candidatesFor(subject: Certificate, { pool }: Search): readonly Certificate[] {
+  const namesakes = pool.get(subject.issuerKey) ?? [];
+  if (namesakes.length < 2) return namesakes;
+  const ranked = namesakes.map((issuer) => ({ issuer, rank: rankOf(subject, issuer) }));
+  return ranked.sort((left, right) => left.rank - right.rank).map(({ issuer }) => issuer);
+}
+
+function rankOf(subject: Certificate, issuer: Certificate): number {
+  if (contradicts(subject, issuer)) return 2;
+  const keyId = subject.extensions.authorityKeyId?.keyId ?? null;
+  return keyId !== null && keyId === issuer.extensions.subjectKeyId ? 0 : 1;
+}
+
+/** Whether the certificate names another key or certificate than this one as its issuer's. */
+function contradicts(subject: Certificate, issuer: Certificate): boolean {
+  const { keyId = null, serial = null } = subject.extensions.authorityKeyId ?? {};
+  const own = issuer.extensions.subjectKeyId;
+  return (keyId !== null && own !== null && keyId !== own) || (serial !== null && serial !== issuer.serial);
+}
+
 function signatureBy(certificate: Certificate, spki: Uint8Array, search: Search): SignatureOutcome {
-  const known = search.signatures.get(certificate) ?? new Map<Uint8Array, SignatureOutcome>();
+  const known = search.signatures.get(certificate) ?? new Map<string, SignatureOutcome>();
   search.signatures.set(certificate, known);
-  const before = known.get(spki);
+  const key = formatHex(spki);
+  const before = known.get(key);
   if (before !== undefined) return before;
-  if (search.signaturesLeft <= 0) return "unknown";
+  if (search.signaturesLeft <= 0) return "not-checked";
   search.signaturesLeft -= 1;
   const outcome = verifySignature(certificate, spki);
-  known.set(spki, outcome);
+  known.set(key, outcome);
   return outcome;
 }
 
@@ -259,7 +283,14 @@ function pathWarnings({ certificates, anchor }: Pick<Path, "certificates" | "anc
   const isAnchored = anchor === "certificate" && certificates.length > 1;
   const dates = isAnchored && top !== undefined ? checkDates(top, at) : null;
   if (dates !== null) warnings.push(`${dates.message}; some clients refuse an anchor outside of its dates`);
-  for (const certificate of certificates) {
+  for (const [depth, certificate] of certificates.entries()) {
+    const issuer = certificates[depth + 1];
+    if (issuer !== undefined && contradicts(certificate, issuer)) {
+      const [who, whose] = [nameOf(certificate), nameOf(issuer)];
+      warnings.push(
+        `${who} has another authority key identifier than ${whose}, its issuer; OpenSSL does not accept that`,
+      );
+    }
     const purposes = certificate.extensions.extendedKeyUsage;
     if (purposes !== null && !purposes.includes(SERVER_AUTH)) {
       warnings.push(`${nameOf(certificate)} allows any purpose instead of TLS servers; OpenSSL does not accept that`);
