@@ -86,6 +86,10 @@ export const VERBS: readonly Verb[] = [
       ],
       ...VALIDATION,
       ["--address <ip>", "probe this address instead of those in DNS (repeatable)", "list"],
+      [
+        "--one-certificate",
+        "one handshake an address, instead of one for each kind of certificate (RSA, ECDSA, EdDSA)",
+      ],
       ["--profile <profile>", "smtp or generic; default by protocol"],
       ["--at <time>", "judge certificate dates at this time; DNSSEC signatures always at the present"],
       ["--days <number>", "look ahead: name certificates and signatures that end within so many days"],

@@ -19,7 +19,19 @@ export async function judgeFiles(
   if (args.length > 0) throw usage(`a target ("${args[0] ?? ""}") and --chain or --tlsa exclude each other`);
   refuse(
     options,
-    ["starttls", "resolver", "trust", "trustAnchor", "address", "timeout", "deadline", "days", "concurrency", "left"],
+    [
+      "starttls",
+      "resolver",
+      "trust",
+      "trustAnchor",
+      "address",
+      "timeout",
+      "deadline",
+      "days",
+      "oneCertificate",
+      "concurrency",
+      "left",
+    ],
     "without --chain and --tlsa",
   );
   if (chain === undefined) throw usage("--chain FILE is missing");

@@ -28,6 +28,7 @@ export interface VerifyCommandOptions {
   readonly trust?: string;
   readonly trustAnchor?: string;
   readonly address?: readonly string[];
+  readonly oneCertificate?: boolean;
   readonly profile?: string;
   readonly at?: string;
   readonly timeout?: string;
@@ -130,6 +131,7 @@ export async function openVerification(
     addresses: address,
     profile: parseProfile(options.profile),
     eeNames: options.eeNames ?? false,
+    everyKind: options.oneCertificate !== true,
     aheadDays: options.days === undefined ? null : parseCount("--days", options.days, MAX_DAYS),
     loadTrustStore: () => roots ?? bundledRoots(),
     signal: io.signal,

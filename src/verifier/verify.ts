@@ -48,6 +48,8 @@ export interface VerifyOptions {
   /** Null: `smtp` for SMTP, `generic` for the rest. */
   readonly profile: Profile | null;
   readonly eeNames: boolean;
+  /** Ask each address for its RSA, ECDSA and EdDSA certificates; else look at what it presents first alone. */
+  readonly everyKind: boolean;
   /** Days to look ahead for certificates and signatures that end; null: nobody asked. */
   readonly aheadDays: number | null;
   /** Called when records of usage 0 or 1 have to be judged: the roots that they may rely on, as DER. */
@@ -227,7 +229,8 @@ async function lookAt({ address, tlsa }: AddressPlan, route: Route, job: Job): P
         );
       }),
     );
-  return tlsa.kind === "records" ? probeEveryKind(probe) : [{ kind: null, outcome: await probe() }];
+  const once = tlsa.kind === "none" || !options.everyKind;
+  return once ? [{ kind: null, outcome: await probe() }] : probeEveryKind(probe);
 }
 
 interface Look {

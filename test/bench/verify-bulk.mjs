@@ -190,6 +190,7 @@ async function verifyAll(ours, count, concurrency, { tls, tlsa }) {
     addresses: [],
     profile: null,
     eeNames: false,
+    everyKind: false,
     aheadDays: null,
     loadTrustStore: () => [],
   });
@@ -213,6 +214,7 @@ async function wholeProgram(folder, ports, targets) {
       "--targets",
       list,
       "--json",
+      "--one-certificate",
       "--concurrency",
       "64",
       ...resolver,

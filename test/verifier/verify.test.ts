@@ -87,6 +87,7 @@ const defaults: Omit<VerifyOptions, "resolve"> = {
   addresses: [],
   profile: null,
   eeNames: false,
+  everyKind: true,
   aheadDays: null,
   loadTrustStore: () => [],
 };
