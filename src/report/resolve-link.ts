@@ -45,7 +45,10 @@ function targetText(link: ChainLink, answer: DnsAnswer): string | null {
   if ("reasons" in answer) return null;
   const order = (answer.validation?.chain ?? []).filter(({ kind }) => kind === "alias").indexOf(link);
   const alias = answer.aliases[order];
-  return alias === undefined ? null : `-> ${displayName(alias.target)}`;
+  if (alias === undefined) return null;
+  // A DNAME stands above the name that it redirects.
+  const from = alias.alias === link.name ? "" : `${displayName(alias.alias)} `;
+  return `${from}-> ${displayName(alias.target)}`;
 }
 
 /** The wildcard that the answer was made from, told by the label count of its signature (RFC 4034 §3.1.3). */
@@ -71,8 +74,16 @@ function keysText({ keys }: ChainLink, verbose: boolean): string | null {
 
 function keyText({ keyTag, algorithm, digestType, flags, used }: LinkKey, verbose: boolean): string {
   const digest = digestType === null ? "" : `/${digestTypeName(digestType)}`;
-  const role = verbose && flags !== null ? ` flags ${String(flags)}` : "";
-  return `${String(keyTag)} ${algorithmName(algorithm)}${digest}${role}${verbose && !used ? " (not used)" : ""}`;
+  const name = `${String(keyTag)} ${algorithmName(algorithm)}${digest}`;
+  if (!verbose) return name;
+  // A key without the SEP flag is no entry, but signs what hangs on the link.
+  return flags === null ? `${name}${used ? "" : " (not used)"}` : `${name} ${roleOf(flags)}`;
+}
+
+/** The words of RFC 4033 §2 for what the flags say (RFC 4034 §2.1.1; REVOKE came later). */
+function roleOf(flags: number): string {
+  if ((flags & 0x0080) !== 0) return "(revoked)";
+  return (flags & 0x0001) === 0 ? "ZSK" : "KSK";
 }
 
 /** The signature that proved the link, or the one that did not, and how long that lasts. */

@@ -14,8 +14,8 @@ export function meaningOf(report: ResolveReport): string {
   switch (answer.status) {
     case "secure":
       return trust === "ad"
-        ? `secure, says ${resolvers.join(" or ")} (AD bit): ${foundText(answer)}; nothing was validated here`
-        : `secure: ${foundText(answer)}; every link from the trust anchor down is proved`;
+        ? `secure, says ${resolvers.join(" or ")} (AD bit): ${foundText(answer)}${withoutDane(answer)}; nothing was validated here`
+        : `secure: ${foundText(answer)}${withoutDane(answer)}; every link from the trust anchor down is proved`;
     case "insecure":
       return trust === "ad"
         ? `insecure: ${foundText(answer)}, and ${resolvers.join(" or ")} did not set the AD bit: the zone is not signed, ` +
@@ -37,15 +37,18 @@ function foundText(answer: UsableAnswer): string {
     const count = rrset.rdatas.length;
     return `${name} has ${String(count)} ${typeName(type)} record${count === 1 ? "" : "s"}`;
   }
-  const without = type === TYPE.TLSA ? ", so clients connect without DANE" : "";
-  if (rcode === RCODE.NXDOMAIN) return `${name} does not exist${without}`;
-  return `${name} has no ${typeName(type)} record${without}`;
+  return rcode === RCODE.NXDOMAIN ? `${name} does not exist` : `${name} has no ${typeName(type)} record`;
+}
+
+/** What a proof that there is no TLSA record means (RFC 7672 §2.2). */
+function withoutDane({ rrset, type }: UsableAnswer): string {
+  return rrset === null && type === TYPE.TLSA ? ", so clients connect without DANE" : "";
 }
 
 /** Where trust ends. */
 function unsignedText(answer: UsableAnswer): string {
   const end = answer.validation?.chain.find((link) => link.status === "insecure" || link.kind === "insecure");
-  return end === undefined ? "nothing proves it" : `from ${displayName(end.name)} down nothing can be proved`;
+  return end === undefined ? "nothing proves it" : `nothing from ${displayName(end.name)} down can be proved`;
 }
 
 /** A signature that ends within a day was not renewed in time, or the zone is signed for very short periods. */

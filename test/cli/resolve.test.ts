@@ -16,6 +16,7 @@ import { a, fakeResolver } from "../fakes/resolver.ts";
 import { startFakeDnsServer } from "../fakes/dns-server.ts";
 import { record, reply, startDnsServer } from "../fakes/scripted-dns.ts";
 import type { Script } from "../fakes/scripted-dns.ts";
+import { query } from "../../src/transport/dns-exchange.ts";
 import { recordingIo } from "./recording-io.ts";
 
 const NOW = instant(Date.parse("2026-11-22T12:00:00Z"));
@@ -212,16 +213,19 @@ describe("resolvers that do it wrong", () => {
     expect(out).toContain("SERVFAIL");
   });
 
-  test("one that strips signatures and claims AD: 3, and its name", async () => {
+  test("one that strips signatures and claims AD: 3, named as what it is, and no data", async () => {
+    const server = { address: resolver.address, port: resolver.port };
+    const ask = { server, name: nameOf("."), type: TYPE.DNSKEY, rd: true, timeoutMs: 2000 };
+    const { answer: keys } = await query(ask);
     const script: Script = (request) => {
-      const [question] = request.message.question;
-      const dnskey = record(".", TYPE.DNSKEY, 60, Uint8Array.of(1, 1, 3, 13, ...new Uint8Array(64)));
-      const tlsa = record(OWNER, TYPE.TLSA, 60, tlsaRdata());
-      const answer = question?.type === TYPE.DNSKEY ? [dnskey] : question?.type === TYPE.TLSA ? [tlsa] : [];
-      return reply(request, { ra: true, ad: true, answer });
+      const type = request.message.question[0]?.type;
+      const answer = type === TYPE.DNSKEY ? keys : type === TYPE.TLSA ? [record(OWNER, type, 60, tlsaRdata())] : [];
+      return reply(request, { ra: true, ad: true, answer: answer.filter((each) => each.type !== TYPE.RRSIG) });
     };
-    const { exit, out } = await against(script, OWNER);
-    expect([2, 3]).toContain(exit);
+    const { exit, out } = await against(script, OWNER, "--trust-anchor", "root.conf");
+    expect(exit).toBe(3);
+    expect(out).toContain("code: DNSSEC_RESOLVER_STRIPS, EDE 5 (DNSSEC indeterminate)");
+    expect(out).toMatch(/\n {6}hint: asked 127\.0\.0\.1:\d+; name another resolver/);
     expect(out).not.toContain(" IN TLSA ");
   });
 

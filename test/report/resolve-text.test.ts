@@ -88,9 +88,9 @@ ${RECORD}
     expect(render(SECURE, { quiet: true })).toBe("");
   });
 
-  test("names the keys that were not used when verbose", () => {
+  test("names all keys and their roles when verbose", () => {
     const text = render(SECURE, { verbose: true });
-    expect(text).toContain("DNSKEY  20326 RSASHA256 flags 257 (not used), 38696 RSASHA256 flags 257, 26470");
+    expect(text).toContain("DNSKEY  20326 RSASHA256 KSK, 38696 RSASHA256 KSK, 26470 RSASHA256 ZSK; key set signed by");
   });
 
   test("has signs for marks where the terminal shows them, and colours where it has them", () => {
@@ -139,6 +139,22 @@ ${RECORD}
     );
     expect(text).toContain(`\n\n_25._tcp.mx.example.org. 60 IN CNAME tlsa.example.org.\n${RECORD}\n`);
     expect(text).toContain("=> secure: tlsa.example.org has 1 TLSA record");
+  });
+
+  test("a DNAME names what it redirects", () => {
+    const dname = link({
+      kind: "alias",
+      zone: dn("example.org"),
+      name: dn("mx.example.org"),
+      type: TYPE.DNAME,
+      signature: signatureOf("example.org", 54321, 13),
+    });
+    const given = validation("secure", { chain: [...DOWN_TO_ZONE, dname, answerLink()] });
+    const target = dn("_25._tcp.example.net");
+    const text = render(
+      reportOf(usable(given, { aliases: [{ alias: OWNER, target, ttl: seconds(60) }], finalName: target })),
+    );
+    expect(text).toMatch(/mx\.example\.org +DNAME +_25\._tcp\.mx\.example\.org -> _25\._tcp\.example\.net; signed/);
   });
 
   test("names the wildcard that the answer was made from", () => {
@@ -196,7 +212,7 @@ describe("an insecure answer", () => {
       "      code: DNSSEC_UNSIGNED_DELEGATION",
     ]);
     expect(lines.at(-2)).toBe(
-      "=> insecure: _25._tcp.mx.example.org has 1 TLSA record, but from example.org down nothing can be proved; DANE does not apply",
+      "=> insecure: _25._tcp.mx.example.org has 1 TLSA record, but nothing from example.org down can be proved; DANE does not apply",
     );
   });
 
@@ -212,7 +228,7 @@ describe("an insecure answer", () => {
     const text = render(insecure(end, why));
     expect(text).toMatch(/\n {2}OPEN {2}example\.org {2}DS {6}1 ECC-GOST\/SHA-256; signed by org 1342/);
     expect(text).toContain("EDE 1 (unsupported DNSKEY algorithm)");
-    expect(text).toContain("from example.org down nothing can be proved");
+    expect(text).toContain("nothing from example.org down can be proved");
   });
 });
 
