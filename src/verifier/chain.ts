@@ -96,7 +96,7 @@ function judgeTrustAnchor(
   context: ChainContext,
 ): RecordOutcome {
   const { leaf, others } = chain;
-  const pool = [...others, ...certificatesInDns(usable)];
+  const pool = without(leaf, [...others, ...certificatesInDns(usable)]);
   const isAnchor = (certificate: Certificate): boolean => matchesCertificate(record, certificate);
   const { at } = context;
   let found = findPath(leaf, pool, isAnchor, { at });
@@ -133,7 +133,7 @@ function judgePkix(
   const { trustStore, at } = context;
   const namesLeaf = record.usage === 1;
   if (namesLeaf && !matchesCertificate(record, leaf)) return noMatch(record, chain, context);
-  const pool = [...others, ...certificatesInDns(usable), ...trustStore];
+  const pool = without(leaf, [...others, ...certificatesInDns(usable), ...trustStore]);
   const isRoot = (certificate: Certificate): boolean => trustStore.some(({ der }) => equalBytes(der, certificate.der));
   const matches = (certificate: Certificate): boolean => matchesCertificate(record, certificate);
   // Usage 0 goes on past a root that is not the one named (RFC 7671 §5.4).
@@ -157,6 +157,11 @@ function judgePkix(
 const BARE_KEY =
   "only a key in DNS vouches for the topmost certificate: the server must send the issuer's too (RFC 7671 §5.2.3), " +
   "because not every client checks that signature";
+
+/** The leaf sent twice, or kept in a trust store, is no issuer. */
+function without(leaf: Certificate, pool: readonly Certificate[]): readonly Certificate[] {
+  return pool.filter(({ der }) => !equalBytes(der, leaf.der));
+}
 
 /** Certificates published in full with an issuer usage: they may stand in for what was not sent (RFC 7671 §5.2.2). */
 function certificatesInDns(records: readonly TlsaRdata[]): readonly Certificate[] {
