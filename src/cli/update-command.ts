@@ -129,7 +129,8 @@ interface SoleSetup {
 async function soleSetup(options: UpdateOptions, io: Io): Promise<SoleSetup | null> {
   const file = configurationPath(options.config, io);
   try {
-    const { publishers, resolver } = await loadConfiguration(file);
+    const { publishers, resolvers } = await loadConfiguration(file);
+    const resolver = resolvers[0] ?? parseResolverFlag(undefined);
     const [publisher, ...others] = publishers.values();
     return publisher === undefined || others.length > 0 ? null : { publisher, resolver, file };
   } catch (error) {

@@ -1,23 +1,24 @@
 /** From the tables of all files to a {@link Configuration}: the top level, `[dnssec]`, and how the parts fit together. */
 import { isIPv4 } from "node:net";
+import { formatResolver } from "../dns/resolver-server.ts";
 import type { ResolverServer } from "../dns/resolver-server.ts";
 import { decodeCertificate, decodeDefaults, DEFAULT_KEYS } from "./decode-certificate.ts";
 import type { Located } from "./decode-certificate.ts";
 import { decodePublisher } from "./decode-publisher.ts";
 import { formatPlace } from "./problem.ts";
 import type { CertificateConfig, Configuration, PublisherConfig } from "./schema.ts";
-import { mergeTables, optional, placeOf, readTable, refuse, refuseAs, refuseUnknownKeys } from "./table.ts";
-import type { Item, Problems, Table } from "./table.ts";
+import { mergeTables, optional, placeOf, readTable, refuse, refuseUnknownKeys } from "./table.ts";
+import type { Decode, Item, Problems, Table } from "./table.ts";
 import type { TomlDocument } from "./toml.ts";
-import { flag, path, port, resolverAddress, text } from "./values.ts";
+import { flag, path, port, resolverAddresses, text } from "./values.ts";
 
 const SECTIONS = ["dnssec", "defaults", "publish", "certificate"] as const;
 const TOP_KEYS = ["version", "resolver", "name_server_port", "deploy_root", ...SECTIONS];
-const DNSSEC_KEYS = ["trust", "allow_remote_ad"];
+const DNSSEC_KEYS = ["trust", "trust_anchors", "sha1", "allow_remote_ad"];
 
 /** The folder that server programs confined by AppArmor may read keys from on Debian and Ubuntu. */
 const DEFAULT_DEPLOY_ROOT = "/etc/ssl/daneward";
-const DEFAULT_RESOLVER: ResolverServer = { kind: "plain", address: "127.0.0.1", port: 53 };
+const DEFAULT_RESOLVERS: readonly ResolverServer[] = [{ kind: "plain", address: "127.0.0.1", port: 53 }];
 
 /** What the files say; to be used only if no fault was noted. The first document is the main file. */
 export function decodeConfiguration(
@@ -36,8 +37,8 @@ export function decodeConfiguration(
   );
   const section = (name: (typeof SECTIONS)[number]): Table => sectionOf(tops, name, problems);
 
-  const resolver = optional(top, "resolver", resolverAddress, DEFAULT_RESOLVER, problems);
-  const allowRemoteAd = decodeDnssec(section("dnssec"), top.get("resolver"), resolver, problems);
+  const resolvers = optional(top, "resolver", resolverAddresses, DEFAULT_RESOLVERS, problems);
+  const dnssec = decodeDnssec(section("dnssec"), top.get("resolver"), resolvers, problems);
   const deployRoot = optional(top, "deploy_root", path, DEFAULT_DEPLOY_ROOT, problems);
   const publish = section("publish");
   const publishers = decodePublishers(publish, problems);
@@ -58,9 +59,8 @@ export function decodeConfiguration(
     version: 1,
     files: documents.map((document) => document.file),
     watched,
-    resolver,
-    trust: "ad",
-    allowRemoteAd,
+    resolvers,
+    ...dnssec,
     nameServerPort: optional(top, "name_server_port", port, 53, problems),
     deployRoot,
     publishers,
@@ -97,29 +97,57 @@ function sectionOf(tops: readonly Table[], name: string, problems: Problems): Ta
   return mergeTables(tables, problems);
 }
 
-/** Checks `[dnssec]`; returns whether the AD bit of a remote resolver is to be believed. */
+type DnssecConfig = Pick<Configuration, "trust" | "trustAnchors" | "sha1" | "allowRemoteAd">;
+
+const trustMode: Decode<"local" | "ad"> = (item, problems) => {
+  const mode = text(item, problems);
+  if (mode === null || mode === "local" || mode === "ad") return mode;
+  return refuse(problems, item, `must be "local" or "ad", not "${mode}"`);
+};
+
+/** `[dnssec]`. What only one of the modes looks at is refused beside the other. */
 function decodeDnssec(
   dnssec: Table,
   resolverItem: Item | undefined,
-  resolver: ResolverServer,
+  resolvers: readonly ResolverServer[],
   problems: Problems,
-): boolean {
+): DnssecConfig {
   refuseUnknownKeys(dnssec, DNSSEC_KEYS, problems);
-  const trust = dnssec.get("trust");
-  const mode = trust === undefined ? "ad" : text(trust, problems);
-  if (trust !== undefined && mode === "local") {
-    const hint = 'run a validating resolver on this host and write trust = "ad"';
-    refuseAs("CONFIG_UNSUPPORTED", problems, trust, "validating here is not in this release", hint);
-  } else if (trust !== undefined && mode !== null && mode !== "ad") {
-    refuse(problems, trust, `must be "ad", not "${mode}"`);
+  const trust = optional(dnssec, "trust", trustMode, "local", problems);
+  const idle = trust === "local" ? ["allow_remote_ad"] : ["trust_anchors", "sha1"];
+  for (const key of idle) {
+    const item = dnssec.get(key);
+    const other = trust === "local" ? "ad" : "local";
+    if (item !== undefined) {
+      refuse(problems, item, `means nothing with trust = "${trust}"`, `remove it, or write trust = "${other}"`);
+    }
   }
-  const allowed = optional(dnssec, "allow_remote_ad", flag, false, problems);
-  if (resolverItem !== undefined && !allowed && !isLoopback(resolver.address)) {
-    const hint =
-      "run a validating resolver on this host, or set allow_remote_ad = true in [dnssec] if the path to it is safe";
-    refuse(problems, resolverItem, `the AD bit of ${resolver.address} would be believed over the network`, hint);
+  const allowRemoteAd = optional(dnssec, "allow_remote_ad", flag, false, problems);
+  if (trust === "ad" && resolverItem !== undefined) refuseForAd(resolverItem, resolvers, allowRemoteAd, problems);
+  return {
+    trust,
+    trustAnchors: optional(dnssec, "trust_anchors", path, null, problems),
+    sha1: optional(dnssec, "sha1", flag, true, problems),
+    allowRemoteAd,
+  };
+}
+
+/** An AD bit is believed only on the way that nobody else is on. */
+function refuseForAd(
+  item: Item,
+  resolvers: readonly ResolverServer[],
+  allowRemoteAd: boolean,
+  problems: Problems,
+): void {
+  for (const resolver of resolvers) {
+    if (resolver.kind === "tls") {
+      const hint = 'write trust = "local": answers are validated here, whoever the resolver is';
+      refuse(problems, item, `${formatResolver(resolver)} cannot be asked with trust = "ad"`, hint);
+    } else if (!allowRemoteAd && !isLoopback(resolver.address)) {
+      const hint = 'write trust = "local", or set allow_remote_ad = true in [dnssec] if the path to it is safe';
+      refuse(problems, item, `the AD bit of ${resolver.address} would be believed over the network`, hint);
+    }
   }
-  return allowed;
 }
 
 /** RFC 6890 §2.2.2 and §2.2.3; an IPv4-mapped address is that IPv4 address. */

@@ -5,8 +5,7 @@
  * decoded by hand (`decode.ts`), so that one run names all the faults, each at its line and column. Secrets are never
  * part of it: it names the files that hold them.
  *
- * Not in this release, and refused rather than ignored: publishers other than `rfc2136`, `trust = "local"`, and
- * `next = "prepublish"`.
+ * Not in this release, and refused rather than ignored: publishers other than `rfc2136`, and `next = "prepublish"`.
  */
 import type { ServiceProtocol } from "../base/service-protocol.ts";
 import type { Seconds } from "../base/time.ts";
@@ -21,10 +20,14 @@ export interface Configuration {
   readonly files: readonly string[];
   /** Files and folders whose change means that the configuration must be read again. */
   readonly watched: readonly string[];
-  /** The recursive resolver to ask. */
-  readonly resolver: ResolverServer;
-  /** Where the security status of an answer comes from: the AD bit of {@link resolver}. */
-  readonly trust: "ad";
+  /** The recursive resolvers to ask, in order of preference; at least one. */
+  readonly resolvers: readonly ResolverServer[];
+  /** Where the security status of an answer comes from: validation here, or the AD bit of a resolver on this host. */
+  readonly trust: "local" | "ad";
+  /** File of trust anchors for "local"; null: those of the root that are built in. */
+  readonly trustAnchors: string | null;
+  /** Whether SHA-1 signatures and digests count for "local" (RFC 9905 §4 leaves it to the site). */
+  readonly sha1: boolean;
   /** The operator vouches for the path to a resolver that is not on this host. */
   readonly allowRemoteAd: boolean;
   /** Port of authoritative name servers; other than 53 only in laboratories. */

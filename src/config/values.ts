@@ -96,11 +96,21 @@ function splitPort(written: string): { readonly host: string; readonly port: str
 }
 
 /** `address[:port]` of a recursive resolver, or `tls://address[:port][#name]`; the port is 53, or 853 over TLS, unless said. */
-export const resolverAddress: Decode<ResolverServer> = (item, problems) => {
+const resolverAddress: Decode<ResolverServer> = (item, problems) => {
   const written = text(item, problems);
   if (written === null) return null;
   const server = parseResolver(written);
   return server.ok ? server.value : refuse(problems, item, server.fault.message, server.fault.hint);
+};
+
+/** One resolver, or a list of them in order of preference. */
+export const resolverAddresses: Decode<readonly ResolverServer[]> = (item, problems) => {
+  if (!Array.isArray(item.value)) {
+    const one = resolverAddress(item, problems);
+    return one === null ? null : [one];
+  }
+  const several = listOf(resolverAddress)(item, problems);
+  return several?.length === 0 ? refuse(problems, item, "must name at least one resolver") : several;
 };
 
 /** `host[:port]` of a DNS server; the port is 53 unless said. Names come in canonical form. */

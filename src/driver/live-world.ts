@@ -1,16 +1,19 @@
 /** The world as it is: the configured resolver, the name servers themselves, TLS to live addresses, signed updates. */
 import os from "node:os";
 import { seconds } from "../base/time.ts";
-import type { Clock } from "../base/time.ts";
+import type { Clock, Instant } from "../base/time.ts";
 import { readTsigKeyFile } from "../config/key-file.ts";
 import type { Configuration, PublisherConfig } from "../config/schema.ts";
+import { readTrustAnchorFile } from "../config/trust-anchor-file.ts";
 import { TYPE } from "../dns/iana.ts";
+import { rootAnchors } from "../dnssec/anchors.ts";
+import type { TrustAnchors } from "../dnssec/anchors.ts";
 import type { Publisher } from "../publisher/publisher.ts";
 import { createRfc2136Publisher } from "../publisher/rfc2136.ts";
 import { viewOwner } from "../resolver/authoritative.ts";
+import { openResolver } from "../resolver/open.ts";
 import type { Resolve } from "../resolver/resolver.ts";
-import { createTrustedStub } from "../resolver/trusted-stub.ts";
-import { probeAddress } from "../verifier/probe.ts";
+import { probeAddress, probeEveryKind } from "../verifier/probe.ts";
 import type { World } from "./world.ts";
 
 /** One question, its retry included. No official reference; resolvers give up on a name after some seconds. */
@@ -20,14 +23,17 @@ const SERVER_TIMEOUT_MS = 4_000;
 /** One handshake: a slow STARTTLS greeting (postscreen waits 6 s) must still fit. */
 const PROBE_TIMEOUT_MS = 20_000;
 
-/** Opens nothing yet. Throws RESOLVER_NOT_LOOPBACK when the resolver's AD bit may not be believed. */
+/** Anchors of the configured file, or those of the root that are built in. Throws what reading the file throws. */
+function anchorsOf({ trust, trustAnchors }: Configuration, now: Instant): TrustAnchors {
+  return trust === "ad" || trustAnchors === null ? rootAnchors() : readTrustAnchorFile(trustAnchors, now);
+}
+
+/** Opens nothing yet. Throws RESOLVER_NOT_LOOPBACK when the resolver's AD bit may not be believed, TRUST_ANCHOR_INVALID. */
 export function createLiveWorld(configuration: Configuration, clock: Clock, signal: AbortSignal): World {
-  const resolve = createTrustedStub({
-    server: configuration.resolver,
-    timeoutMs: RESOLVER_TIMEOUT_MS,
-    allowRemote: configuration.allowRemoteAd,
-    signal,
-  });
+  const { trust, sha1, allowRemoteAd, resolvers: servers } = configuration;
+  const anchors = anchorsOf(configuration, clock());
+  const timeoutMs = RESOLVER_TIMEOUT_MS;
+  const resolve = openResolver({ trust, sha1, servers, anchors, allowRemoteAd, timeoutMs, clock, signal });
   const { nameServerPort } = configuration;
   const publishers = new Map<string, Publisher>();
   return {
@@ -35,9 +41,10 @@ export function createLiveWorld(configuration: Configuration, clock: Clock, sign
     viewOwner: (owner) => {
       return viewOwner(owner, TYPE.TLSA, { resolve, clock, timeoutMs: SERVER_TIMEOUT_MS, nameServerPort, signal });
     },
-    probe: (endpoint, address, probeSignal) => {
+    probe: async (endpoint, address, probeSignal) => {
       const options = { serverName: endpoint.host, timeoutMs: PROBE_TIMEOUT_MS, signal: probeSignal };
-      return probeAddress(endpoint, address, options);
+      const seen = await probeEveryKind((kind) => probeAddress(endpoint, address, options, kind));
+      return seen.map(({ outcome }) => outcome);
     },
     uptime: () => {
       const known = os.uptime();

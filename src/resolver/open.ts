@@ -8,6 +8,7 @@ import type { Clock } from "../base/time.ts";
 import { formatResolver } from "../dns/resolver-server.ts";
 import type { PlainResolver, ResolverServer } from "../dns/resolver-server.ts";
 import type { TrustAnchors } from "../dnssec/anchors.ts";
+import { DEFAULT_POLICY } from "../dnssec/policy.ts";
 import type { DnsAnswer, Resolve } from "./resolver.ts";
 import { createTrustedStub } from "./trusted-stub.ts";
 import { createUpstream } from "./upstream.ts";
@@ -19,6 +20,8 @@ export interface OpenResolverOptions {
   readonly servers: readonly ResolverServer[];
   /** What "local" starts from; "ad" has no use for them. */
   readonly anchors: TrustAnchors;
+  /** "local": whether SHA-1 signatures and digests count; they do unless told otherwise. */
+  readonly sha1?: boolean;
   /** "ad": believe a resolver that is not on this host. */
   readonly allowRemoteAd?: boolean;
   /** For one question to the resolvers. */
@@ -34,7 +37,8 @@ export interface OpenResolverOptions {
 export function openResolver(options: OpenResolverOptions): Resolve {
   const { trust, servers, anchors, timeoutMs, clock, signal } = options;
   if (trust === "local") {
-    return createValidatingResolver({ ask: createUpstream({ servers, timeoutMs, signal }), anchors, clock });
+    const policy = { ...DEFAULT_POLICY, sha1: options.sha1 ?? DEFAULT_POLICY.sha1 };
+    return createValidatingResolver({ ask: createUpstream({ servers, timeoutMs, signal }), anchors, clock, policy });
   }
   const allowRemote = options.allowRemoteAd === true;
   return inTurn(servers.map((server) => createTrustedStub({ server: plain(server), timeoutMs, allowRemote, signal })));

@@ -53,7 +53,7 @@ const TOP: readonly Case[] = [
     '"2001:db8::53"',
     "resolver: the AD bit of 2001:db8::53 would be believed over the network",
   ),
-  replaced("another trust", 'trust = "ad"', 'trust = "adbit"', 'dnssec.trust: must be "ad", not "adbit"'),
+  replaced("another trust", 'trust = "ad"', 'trust = "adbit"', 'dnssec.trust: must be "local" or "ad", not "adbit"'),
   replaced("an unknown default", 'ttl = "1h"', "services = []", "defaults.services: unknown key"),
   replaced("a TTL of nothing", 'ttl = "1h"', "ttl = 0", "defaults.ttl: must be 1s or more"),
   replaced("a TTL of years", 'ttl = "1h"', 'ttl = "99w"', "defaults.ttl: must be a year or less"),

@@ -14,8 +14,10 @@ describe("a good configuration", () => {
     expect(configuration).toMatchObject({
       version: 1,
       watched: [path.join(folder, "daneward.toml"), path.join(folder, "conf.d")],
-      resolver: { address: "127.0.0.1", port: 53 },
+      resolvers: [{ kind: "plain", address: "127.0.0.1", port: 53 }],
       trust: "ad",
+      trustAnchors: null,
+      sha1: true,
       allowRemoteAd: false,
       nameServerPort: 53,
       deployRoot: "/etc/ssl/daneward",
@@ -130,10 +132,50 @@ describe("a good configuration", () => {
       'resolver = "[2001:db8::53]:5300"\nname_server_port = 5301',
     ).replace('trust = "ad"', 'trust = "ad"\nallow_remote_ad = true');
     expect(await configurationOf(text)).toMatchObject({
-      resolver: { address: "2001:db8::53", port: 5300 },
+      resolvers: [{ address: "2001:db8::53", port: 5300 }],
       nameServerPort: 5301,
       allowRemoteAd: true,
     });
+  });
+});
+
+describe("validation", () => {
+  const withDnssec = (lines: string, resolver = '"127.0.0.1"'): string =>
+    SAMPLE.replace('trust = "ad"', lines).replace('resolver = "127.0.0.1"', `resolver = ${resolver}`);
+
+  test("happens here unless told otherwise", async () => {
+    expect(await configurationOf(withDnssec(""))).toMatchObject({ trust: "local", trustAnchors: null, sha1: true });
+  });
+
+  test("may begin at anchors of a file, beside the configuration if its path is relative, and refuse SHA-1", async () => {
+    const configuration = await configurationOf(withDnssec('trust_anchors = "/etc/daneward/root.key"\nsha1 = false'));
+    expect(configuration).toMatchObject({ trust: "local", trustAnchors: "/etc/daneward/root.key", sha1: false });
+  });
+
+  test("takes several resolvers, wherever they are", async () => {
+    const list = '["192.0.2.53", "tls://[2001:db8::53]#dns.example"]';
+    expect((await configurationOf(withDnssec("", list))).resolvers).toEqual([
+      { kind: "plain", address: "192.0.2.53", port: 53 },
+      { kind: "tls", address: "2001:db8::53", port: 853, name: "dns.example" },
+    ]);
+  });
+
+  test.each([
+    ["an empty list of resolvers", withDnssec("", "[]"), "resolver: must name at least one resolver"],
+    [
+      "an AD bit over TLS",
+      withDnssec('trust = "ad"', '"tls://192.0.2.1"'),
+      'resolver: tls://192.0.2.1:853 cannot be asked with trust = "ad"',
+    ],
+    [
+      "what only the other mode looks at",
+      withDnssec("allow_remote_ad = true"),
+      'dnssec.allow_remote_ad: means nothing with trust = "local"',
+    ],
+    ["the same the other way", withDnssec('trust = "ad"\nsha1 = true'), 'dnssec.sha1: means nothing with trust = "ad"'],
+  ])("refuses %s", async (_, text, message) => {
+    const { problems } = await readFiles({ "daneward.toml": text });
+    expect(problems.map((problem) => problem.message)).toEqual([message]);
   });
 });
 
@@ -211,12 +253,8 @@ describe("telling all faults at once", () => {
         `  ${file}:7:1: defaults.ttl: must be a duration such as "1h", not true or false\n` +
         `  ${file}:8:1: defaults.retire_safety: must be a duration such as "1h", not an array`,
     });
-    writeFileSync(file, SAMPLE.replace('trust = "ad"', 'trust = "local"'));
-    await expect(loadConfiguration(file)).rejects.toMatchObject({
-      code: "CONFIG_UNSUPPORTED",
-      message: `${file}:4:1: dnssec.trust: validating here is not in this release`,
-      hint: 'run a validating resolver on this host and write trust = "ad"',
-    });
+    writeFileSync(file, SAMPLE.replace('type = "rfc2136"', 'type = "zonefile"'));
+    await expect(loadConfiguration(file)).rejects.toMatchObject({ code: "CONFIG_UNSUPPORTED" });
     writeFileSync(file, SAMPLE);
     expect((await loadConfiguration(file)).certificates).toHaveLength(1);
   });

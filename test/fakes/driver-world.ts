@@ -179,8 +179,10 @@ function configurationOf(root: string, certificate: CertificateConfig): Configur
     version: 1,
     files: [file],
     watched: [file],
-    resolver: { kind: "plain", address: "127.0.0.1", port: 53 },
-    trust: "ad",
+    resolvers: [{ kind: "plain", address: "127.0.0.1", port: 53 }],
+    trust: "local",
+    trustAnchors: null,
+    sha1: true,
     allowRemoteAd: false,
     nameServerPort: 53,
     deployRoot: path.join(root, "deploy"),
@@ -244,9 +246,9 @@ function worldOf(innards: Innards): World {
         const blocks = parsePem(innards.served());
         if (!blocks.ok) throw new Error(blocks.fault.message);
         const certificates = blocks.value.map(({ bytes }) => bytes);
-        return Promise.resolve({ outcome: "served", certificates, tlsVersion: "TLSv1.3" });
+        return Promise.resolve([{ outcome: "served", certificates, tlsVersion: "TLSv1.3" }]);
       } catch {
-        return Promise.resolve({ outcome: "failed", fault: fault("TLS_FAILED", "the service is not up") });
+        return Promise.resolve([{ outcome: "failed", fault: fault("TLS_FAILED", "the service is not up") }]);
       }
     },
     uptime: () => seconds(86_400 + Math.floor((innards.clock() - START) / 1000)),

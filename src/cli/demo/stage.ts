@@ -58,9 +58,10 @@ export async function setStage(clock: Clock, keep: boolean): Promise<Stage> {
     closers.push(reload.close);
     const keyFile = join(directory, "tsig.key");
     await writeFile(keyFile, keyText(sandbox.tree.tsigKey), { mode: 0o600 });
-    await writeFile(join(directory, "root-anchor.conf"), sandbox.tree.anchorText);
+    const anchorFile = join(directory, "root-anchor.conf");
+    await writeFile(anchorFile, sandbox.tree.anchorText);
     const configurationFile = join(directory, "daneward.toml");
-    await writeFile(configurationFile, configurationText({ sandbox, lineage, reload, keyFile, deployed }));
+    await writeFile(configurationFile, configurationText({ sandbox, lineage, reload, keyFile, anchorFile, deployed }));
     const configuration = await loadConfiguration(configurationFile);
     return { directory, stateDirectory, deployed, configuration, configurationFile, sandbox, lineage, reload, close };
   } catch (error) {
@@ -80,10 +81,11 @@ interface ConfigurationParts {
   readonly lineage: Lineage;
   readonly reload: ReloadControl;
   readonly keyFile: string;
+  readonly anchorFile: string;
   readonly deployed: string;
 }
 
-function configurationText({ sandbox, lineage, reload, keyFile, deployed }: ConfigurationParts): string {
+function configurationText({ sandbox, lineage, reload, keyFile, anchorFile, deployed }: ConfigurationParts): string {
   const services = sandbox.targets.map(
     (target) => `${displayName(target.host)}:${String(target.port)}/${target.protocol}`,
   );
@@ -94,7 +96,7 @@ resolver = "${sandbox.resolver.address}:${String(sandbox.resolver.port)}"
 name_server_port = ${String(sandbox.tree.port)}
 
 [dnssec]
-trust = "ad"
+trust_anchors = ${JSON.stringify(anchorFile)}
 
 [defaults]
 tlsa = ["3 1 1"]

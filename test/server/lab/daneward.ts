@@ -71,7 +71,7 @@ function configuration(world: World, deploy: string, settings: Settings): string
 resolver = "${hostPort(world.resolver)}"
 name_server_port = ${String(world.primary.port)}
 [dnssec]
-trust = "ad"
+trust_anchors = "${world.anchorFile}"
 [defaults]
 tlsa = ["3 1 1"]
 ttl = "${String(TTL)}s"

@@ -1,5 +1,5 @@
 /** The whole lab put together: signed tree, primary and secondary, resolver, authority, lineage, mail and web server. */
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeTsigKey, startBindPrimary, startBindSecondary } from "./bind.ts";
@@ -52,8 +52,9 @@ export interface World {
   readonly tsigKey: string;
   /** A key that named does not know. */
   readonly strangerKey: string;
-  /** DS of the root key, in zone-file form. */
+  /** DS of the root key, in zone-file form, and a file that holds it. */
   readonly anchor: string;
+  readonly anchorFile: string;
   readonly authority: Authority;
   readonly lineage: Lineage;
   /** The addresses of the mail and of the web server. */
@@ -154,6 +155,8 @@ async function build(folder: string, kind: SecondaryKind, undo: (() => Promise<v
   );
   undo.push(nginx.stop);
 
+  const anchorFile = join(folder, "root.anchor");
+  writeFileSync(anchorFile, `${tree.anchor}\n`);
   return {
     folder,
     primary,
@@ -163,6 +166,7 @@ async function build(folder: string, kind: SecondaryKind, undo: (() => Promise<v
     tsigKey,
     strangerKey,
     anchor: tree.anchor,
+    anchorFile,
     authority,
     lineage,
     mailAddresses: mail,
