@@ -302,7 +302,8 @@ export function ownerNames(message: Uint8Array): OwnerNames {
   return (offset) => {
     const high = message[offset] ?? 0;
     const low = message[offset + 1];
-    const target = high >= 0xc0 && low !== undefined ? known.get(((high & 0x3f) << 8) | low) : undefined;
+    const place = high >= 0xc0 && low !== undefined ? ((high & 0x3f) << 8) | low : offset;
+    const target = place >= HEADER && place < offset ? known.get(place) : undefined;
     if (target !== undefined && target.pointers < MAX_POINTERS) {
       return remember(offset, { name: target.name, next: offset + 2, pointers: target.pointers + 1 });
     }

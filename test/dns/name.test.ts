@@ -12,6 +12,7 @@ import {
   joinName,
   labelsOf,
   nameFromLabels,
+  ownerNames,
   parentOf,
   parseName,
   ROOT,
@@ -198,5 +199,64 @@ test("parsing names never throws", () => {
       if (parsed.ok) expect(value(parseName(parsed.value))).toBe(parsed.value);
     }),
     { numRuns: 1000 },
+  );
+});
+
+describe("owner names that are remembered", () => {
+  const header = new Uint8Array(12);
+  test("read as if each were read on its own, whatever the octets", () => {
+    const octet = fc.oneof(
+      { weight: 4, arbitrary: fc.constantFrom(0, 1, 2, 0x41, 0x61, 0xc0) },
+      { weight: 4, arbitrary: fc.integer({ min: 12, max: 40 }) },
+      fc.nat({ max: 255 }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(octet, { maxLength: 60 }),
+        fc.array(fc.nat({ max: 75 }), { maxLength: 40 }),
+        (body, order) => {
+          const bytes = Uint8Array.from([...header, ...body]);
+          const ownerAt = ownerNames(bytes);
+          for (const offset of [...order, ...bytes.keys()]) {
+            const plain = decodeName(bytes, offset);
+            const remembered = ownerAt(offset);
+            expect(remembered.ok).toBe(plain.ok);
+            if (plain.ok && remembered.ok) {
+              expect(remembered.value).toMatchObject({ name: plain.value.name, next: plain.value.next });
+            }
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test("follow as many pointers as names that are read on their own, and no more", () => {
+    const pointers = Array.from({ length: 130 }, (_, index) => {
+      const target = index === 0 ? 12 : 15 + (index - 1) * 2;
+      return [0xc0 | (target >>> 8), target & 0xff];
+    });
+    const bytes = Uint8Array.from([...header, 1, 0x61, 0, ...pointers.flat()]);
+    const ownerAt = ownerNames(bytes);
+    const offsets = [12, ...Array.from(pointers, (_, index) => 15 + index * 2)];
+    const outcomes = offsets.map((offset) => ownerAt(offset).ok);
+    expect(outcomes).toEqual(offsets.map((offset) => decodeName(bytes, offset).ok));
+    expect(outcomes.filter((ok) => !ok)).toHaveLength(3);
+  });
+});
+
+test("encoding with and without escapes agrees with the labels", () => {
+  const octets = fc.array(fc.uint8Array({ minLength: 1, maxLength: 20 }), { maxLength: 8 });
+  const plain = fc.array(fc.stringMatching(/^[a-z0-9_*-]{1,20}$/), { maxLength: 8 });
+  const labelLists = fc.oneof(
+    octets,
+    plain.map((list) => list.map((text) => new TextEncoder().encode(text))),
+  );
+  fc.assert(
+    fc.property(labelLists, (list) => {
+      const made = value(nameFromLabels(list));
+      const wire = labelsOf(made).flatMap((one) => [one.length, ...one]);
+      expect([...encodeName(made)]).toEqual([...wire, 0]);
+    }),
   );
 });

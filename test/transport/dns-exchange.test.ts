@@ -226,6 +226,38 @@ describe("plain exchanges", () => {
     expect(isReplyTo(request, bare)).toBe(false);
   });
 
+  test("fold the case of letters in names and of nothing else", () => {
+    const asked = encodeMessage(queryMessage({ id: 1, name: name(String.raw`a\064\091z.example`), type: TYPE.A }));
+    const replied = withOctet(asked, 2, (octet) => octet | 0x80);
+    expect(isReplyTo(asked, replied)).toBe(true);
+    const labelAt = 13;
+    expect(
+      isReplyTo(
+        asked,
+        withOctet(replied, labelAt, () => 0x41),
+      ),
+    ).toBe(true);
+    expect(
+      isReplyTo(
+        asked,
+        withOctet(replied, labelAt + 1, () => 0x60),
+      ),
+    ).toBe(false);
+    expect(
+      isReplyTo(
+        asked,
+        withOctet(replied, labelAt + 2, () => 0x7b),
+      ),
+    ).toBe(false);
+    expect(
+      isReplyTo(
+        asked,
+        withOctet(replied, labelAt + 3, () => 0x5a),
+      ),
+    ).toBe(true);
+    expect(isReplyTo(asked, replied.slice(0, 20))).toBe(false);
+  });
+
   test("use IDs of the whole range", () => {
     const ids = Array.from({ length: 200 }, randomMessageId);
     expect(new Set(ids).size).toBeGreaterThan(190);
