@@ -7,7 +7,7 @@
  * name outside the zone would let one record deny the rest of the world, so such a record says nothing at all.
  */
 import { TYPE } from "../dns/iana.ts";
-import { compareNames, displayName, isAtOrBelow, joinName, parentOf } from "../dns/name.ts";
+import { compareNames, displayName, isAtOrBelow, joinName, parentOf, ROOT } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import { decodeNsec } from "../dns/rdata-denial.ts";
 import type { Rrset } from "../dns/rrset.ts";
@@ -54,15 +54,16 @@ export function isDelegation(types: ReadonlySet<number>): boolean {
 }
 
 /** Whether a record with these types at the very name (or its wildcard) denies the type there (RFC 6840 §4.3, §4.4). */
-export function deniesType(types: ReadonlySet<number>, type: number): boolean {
+export function deniesType(types: ReadonlySet<number>, name: DomainName, type: number): boolean {
   if (types.has(type)) return false;
   if (types.has(TYPE.CNAME) && type !== TYPE.CNAME) return false;
   // A name without any type is what compact denial makes of a missing name; ANY matches whatever is there (RFC 9824 §3.1).
   if (type === TYPE.ANY) {
     return [...types].every((each) => each === TYPE.NSEC || each === TYPE.RRSIG || each === NXNAME);
   }
-  // RFC 4035 §5.2: whether there is a DS only the parent's record can say, and anything else only the child's.
-  return type === TYPE.DS ? !types.has(TYPE.SOA) : !isDelegation(types);
+  // RFC 4035 §5.2: whether there is a DS only the parent's record can say, and anything else only the child's. The root
+  // has no parent.
+  return type === TYPE.DS && name !== ROOT ? !types.has(TYPE.SOA) : !isDelegation(types);
 }
 
 export function kindOf(types: ReadonlySet<number>): DenialProof["kind"] {
@@ -94,7 +95,7 @@ function spanText(nsec: Nsec): string {
 }
 
 function typesAt(nsecs: readonly Nsec[], name: DomainName, type: number): Nsec | undefined {
-  return nsecs.find((nsec) => nsec.owner === name && deniesType(nsec.types, type));
+  return nsecs.find((nsec) => nsec.owner === name && deniesType(nsec.types, name, type));
 }
 
 function nodata(message: string, types: ReadonlySet<number> | null = null): DenialProof {

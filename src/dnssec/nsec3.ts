@@ -147,7 +147,7 @@ function enclosedText({ encloser, nextCloser }: Encloser): string {
 function noTypeByNsec3(find: Search, name: DomainName, type: number, zone: DomainName): DenialProof | null {
   const at = find.match(name);
   if (at !== null) {
-    if (!deniesType(at.types, type)) return null;
+    if (!deniesType(at.types, name, type)) return null;
     const message = `NSEC3 of ${displayName(name)} does not list the type`;
     return { kind: kindOf(at.types), optOut: false, types: at.types, message };
   }
@@ -158,7 +158,7 @@ function noTypeByNsec3(find: Search, name: DomainName, type: number, zone: Domai
   if (enclosed.covering.optOut) return { kind: "nodata", optOut: true, types: null, message: `${message}, opted out` };
   const wildcard = wildcardOf(enclosed.encloser);
   const atWildcard = wildcard === null ? null : find.match(wildcard);
-  if (wildcard === null || atWildcard === null || !deniesType(atWildcard.types, type)) return null;
+  if (wildcard === null || atWildcard === null || !deniesType(atWildcard.types, wildcard, type)) return null;
   const text = `${message}, and ${displayName(wildcard)} does not list the type`;
   return { kind: "nodata", optOut: false, types: null, message: text };
 }
