@@ -1,4 +1,8 @@
-/** Asks every address of every service which chain it presents. */
+/**
+ * Asks every address of every service which chain it presents. A server with certificates of several kinds presents one
+ * to each kind of client; an observation has room for one, and holds the one that is furthest from what is deployed. So
+ * nothing counts as proven before every client is served the deployed chain, and what only some clients meet is seen.
+ */
 import { fault } from "../base/errors.ts";
 import type { FaultCode } from "../base/errors.ts";
 import type { CertificateConfig, ServiceConfig } from "../config/schema.ts";
@@ -9,6 +13,7 @@ import type { DomainName } from "../dns/name.ts";
 import { readCertificate } from "../pki/certificate.ts";
 import { mapLimited } from "../resolver/map-limited.ts";
 import type { UsableAnswer } from "../resolver/resolver.ts";
+import type { ChainId } from "../rollover/chain.ts";
 import type { EndpointObservation } from "../rollover/observation.ts";
 import type { ProbeOutcome } from "../verifier/endpoint.ts";
 import { chainIdOf, digestsOf, subjectOf } from "./facts.ts";
@@ -27,6 +32,7 @@ export async function observeEndpoints(
   certificate: CertificateConfig,
   world: World,
   signal: AbortSignal,
+  deployed: ChainId | null,
 ): Promise<readonly EndpointObservation[]> {
   const hosts = [...new Set(certificate.services.map((service) => service.host))];
   const found = new Map(await mapLimited(hosts, async (host) => [host, await addressesOf(host, world)] as const));
@@ -42,16 +48,18 @@ export async function observeEndpoints(
       owner: service.owner,
       address,
       own: own === null || own.has(address),
-      presents: problem ?? presented(await world.probe(service, address, signal)),
+      presents: problem ?? worstOf((await world.probe(service, address, signal)).map(presented), deployed),
     }),
     PROBES_AT_ONCE,
   );
 }
 
+type Presented = EndpointObservation["presents"];
+
 interface Target {
   readonly service: ServiceConfig;
   readonly address: string;
-  readonly problem: EndpointObservation["presents"] | null;
+  readonly problem: Presented | null;
 }
 
 function targetsOf(service: ServiceConfig, found: Addresses): readonly Target[] {
@@ -89,7 +97,14 @@ function canonicalAddress(text: string): string {
   return octets === null ? text : formatIpv6(octets);
 }
 
-function presented(outcome: ProbeOutcome): EndpointObservation["presents"] {
+/** Another chain than the deployed one, else a look that failed, else the deployed one. */
+function worstOf(seen: readonly Presented[], deployed: ChainId | null): Presented {
+  const other = seen.find((each) => each.outcome === "chain" && each.id !== deployed);
+  const worst = other ?? seen.find((each) => each.outcome === "failed") ?? seen[0];
+  return worst ?? { outcome: "failed", code: "TLS_FAILED", detail: "the address was not looked at" };
+}
+
+function presented(outcome: ProbeOutcome): Presented {
   if (outcome.outcome === "failed")
     return { outcome: "failed", code: outcome.fault.code, detail: outcome.fault.message };
   const certificates = [];

@@ -60,7 +60,7 @@ export async function observe(subject: Subject): Promise<Sight> {
   const [source, owners, endpoints] = await Promise.all([
     readSource(certificate.source, subject.reread),
     mapLimited(certificate.policy.owners, (owner) => observeOwner(subject, owner), OWNERS_AT_ONCE),
-    observeEndpoints(certificate, subject.world, subject.signal),
+    observeEndpoints(certificate, subject.world, subject.signal, store.deployed?.id ?? null),
   ]);
   return {
     observation: {

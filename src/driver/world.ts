@@ -12,8 +12,8 @@ export interface World {
   readonly resolve: Resolve;
   /** What every name server says of a TLSA owner name. Throws OperationalError when zone or servers cannot be found. */
   readonly viewOwner: (owner: DomainName) => Promise<OwnerView>;
-  /** One handshake with one address. */
-  readonly probe: (endpoint: Endpoint, address: string, signal: AbortSignal) => Promise<ProbeOutcome>;
+  /** What one address presents: one outcome for each kind of certificate, at least one. */
+  readonly probe: (endpoint: Endpoint, address: string, signal: AbortSignal) => Promise<readonly ProbeOutcome[]>;
   /** Seconds since the machine booted; null where that cannot be known. */
   readonly uptime: () => Seconds | null;
   /** The publisher of that configuration. Throws OperationalError when its key cannot be read. */

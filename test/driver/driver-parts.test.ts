@@ -16,6 +16,8 @@ import { runSchedule } from "../../src/driver/schedule.ts";
 import { steer } from "../../src/driver/steer.ts";
 import { tick } from "../../src/driver/tick.ts";
 import type { World } from "../../src/driver/world.ts";
+import type { ChainId } from "../../src/rollover/chain.ts";
+import type { ProbeOutcome } from "../../src/verifier/endpoint.ts";
 import { readJournal } from "../../src/store/journal.ts";
 import { readDueIndex } from "../../src/store/due-index.ts";
 import { loadState } from "../../src/store/store.ts";
@@ -216,7 +218,7 @@ describe("probing", () => {
         ),
     };
     const certificate = { ...world.certificate, verify: ["2001:0DB8:0:0::10"] };
-    const seen = await observeEndpoints(certificate, both, signal);
+    const seen = await observeEndpoints(certificate, both, signal, null);
     expect(seen.map(({ address, own }) => [address, own])).toEqual([
       ["192.0.2.10", false],
       ["2001:db8::10", true],
@@ -225,16 +227,41 @@ describe("probing", () => {
     expect(seen.every(({ presents }) => presents.outcome === "chain")).toBe(true);
   });
 
+  test("sees the chain that is not the deployed one, whichever kind of client gets it", async () => {
+    const [service] = world.certificate.services;
+    if (service === undefined) throw new Error("the fake configuration has a service");
+    const served = async (): ReturnType<World["probe"]> => {
+      world.serve(await world.issue());
+      return theWorld().probe(service, "192.0.2.10", signal);
+    };
+    const own = await served();
+    const other = await served();
+    const silent = { outcome: "failed", fault: fault("CONNECT_TIMEOUT", "no answer") } as const;
+    const idSeen = async (outcomes: readonly ProbeOutcome[], deployed: ChainId | null): Promise<ChainId | null> => {
+      const dual: World = { ...theWorld(), probe: () => Promise.resolve(outcomes) };
+      const [seen] = await observeEndpoints(world.certificate, dual, signal, deployed);
+      return seen?.presents.outcome === "chain" ? seen.presents.id : null;
+    };
+    const ownId = await idSeen(own, null);
+    const otherId = await idSeen(other, null);
+    expect(ownId).not.toBe(otherId);
+    expect(await idSeen([...own, ...own], ownId)).toBe(ownId);
+    expect(await idSeen([...own, ...other], ownId)).toBe(otherId);
+    expect(await idSeen([...other, ...own], ownId)).toBe(otherId);
+    expect(await idSeen([...own, silent], ownId)).toBeNull();
+    expect(await idSeen([...own, silent, ...other], ownId)).toBe(otherId);
+  });
+
   test("counts a host whose addresses cannot be found as one that failed", async () => {
     const broken: World = {
       ...theWorld(),
       resolve: (name, type) =>
         Promise.resolve({ status: "indeterminate", name, type, reasons: [fault("DNS_TIMEOUT", "no answer")] }),
     };
-    const [seen] = await observeEndpoints(world.certificate, broken, signal);
+    const [seen] = await observeEndpoints(world.certificate, broken, signal, null);
     expect(seen?.presents).toEqual({ outcome: "failed", code: "DNS_TIMEOUT", detail: "no answer" });
     const empty: World = { ...theWorld(), resolve: (name, type) => Promise.resolve(answer(name, type, [])) };
-    const [none] = await observeEndpoints(world.certificate, empty, signal);
+    const [none] = await observeEndpoints(world.certificate, empty, signal, null);
     expect(none?.presents.outcome === "failed" ? none.presents.code : "").toBe("HOST_WITHOUT_ADDRESS");
   });
 });

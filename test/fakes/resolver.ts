@@ -4,7 +4,7 @@ import { seconds } from "../../src/base/time.ts";
 import { CLASS, TYPE, typeName } from "../../src/dns/iana.ts";
 import { parseName } from "../../src/dns/name.ts";
 import type { DomainName } from "../../src/dns/name.ts";
-import { decodeCname, encodeA, encodeAaaa, encodeCname, encodeMx, encodeTlsa } from "../../src/dns/rdata.ts";
+import { decodeCname, encodeA, encodeAaaa, encodeCname, encodeMx, encodeSrv, encodeTlsa } from "../../src/dns/rdata.ts";
 import type { TlsaRdata } from "../../src/dns/rdata.ts";
 import type { SecurityStatus } from "../../src/dnssec/verdict.ts";
 import type { AliasLink, DnsAnswer, Resolve } from "../../src/resolver/resolver.ts";
@@ -46,6 +46,13 @@ export const cname = (status: SecurityStatus, target: string): FakeAnswer => ({
 export const mx = (status: SecurityStatus, ...exchangers: readonly (readonly [number, string])[]): FakeAnswer => ({
   status,
   rdatas: exchangers.map(([preference, exchange]) => encodeMx({ preference, exchange: dn(exchange) })),
+});
+export const srv = (
+  status: SecurityStatus,
+  ...records: readonly (readonly [number, number, number, string])[]
+): FakeAnswer => ({
+  status,
+  rdatas: records.map(([priority, weight, port, target]) => encodeSrv({ priority, weight, port, target: dn(target) })),
 });
 export const none = (status: SecurityStatus): FakeAnswer => ({ status, rdatas: [] });
 export const failed = (status: "bogus" | "indeterminate" = "indeterminate"): FakeAnswer => ({ status, rdatas: [] });
