@@ -3,101 +3,29 @@
  * and broken in every way that we could think of, asked through one resolver by us, by delv and by Unbound itself.
  * Then the same tree through resolvers that lie.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { formatHex } from "../../src/base/bytes.ts";
-import { instant } from "../../src/base/time.ts";
-import type { Clock } from "../../src/base/time.ts";
-import { decodeDs } from "../../src/dns/rdata.ts";
-import { ROOT } from "../../src/dns/name.ts";
-import type { TrustAnchors } from "../../src/dnssec/anchors.ts";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { DEFAULT_POLICY } from "../../src/dnssec/policy.ts";
 import { mapLimited } from "../../src/resolver/map-limited.ts";
-import type { DnsAnswer, Resolve } from "../../src/resolver/resolver.ts";
-import { createUpstream } from "../../src/resolver/upstream.ts";
-import { createValidatingResolver } from "../../src/resolver/validating.ts";
-import type { Place } from "./lab/bind.ts";
+import { daneward, hostPort } from "./lab/daneward.ts";
+import {
+  AT_ONCE,
+  anchorsFrom,
+  askOurs,
+  compareAll,
+  newValidator,
+  unexplained,
+  verdictCounts,
+} from "./lab/dnssec-compare.ts";
 import { RULES, agrees } from "./lab/dnssec-disagreements.ts";
 import type { Comparison } from "./lab/dnssec-disagreements.ts";
 import { startHostileResolver } from "./lab/dnssec-hostile.ts";
 import { ATTACKS } from "./lab/dnssec-mischief.ts";
-import { createAdBit, createDelv, verdictText, wireQuestion } from "./lab/dnssec-oracles.ts";
+import { verdictText, wireQuestion } from "./lab/dnssec-oracles.ts";
 import type { Verdict } from "./lab/dnssec-oracles.ts";
-import { DNSSEC_PROGRAMS, startDnssecTree } from "./lab/dnssec-tree.ts";
+import { DNSSEC_PROGRAMS, authorityOf, startDnssecTree } from "./lab/dnssec-tree.ts";
 import type { DnssecTree } from "./lab/dnssec-tree.ts";
 import { questions } from "./lab/dnssec-zones.ts";
-import type { Question } from "./lab/dnssec-zones.ts";
 import { serverSuite } from "./lab/programs.ts";
-
-const clock: Clock = () => instant(Date.now());
-
-/** delv is a process a question; the others are one process for all. */
-const AT_ONCE = { delv: 4, ours: 8, unbound: 8 } as const;
-
-function anchorsOf(tree: DnssecTree): TrustAnchors {
-  const [tag = "", algorithm = "", digestType = "", ...digest] = tree.anchor.replace(/^.* DS /, "").split(/\s+/);
-  const head = Buffer.of(Number(tag) >> 8, Number(tag) & 0xff, Number(algorithm), Number(digestType));
-  const ds = decodeDs(new Uint8Array(Buffer.concat([head, Buffer.from(digest.join(""), "hex")])));
-  if (!ds.ok) throw new Error(ds.fault.message);
-  return new Map([[ROOT, { zone: ROOT, ds: [ds.value], dnskeys: [], source: "the laboratory" }]]);
-}
-
-/** A validator that has not seen anything yet. */
-function newValidator(tree: DnssecTree, resolver: Place, timeoutMs = 10_000): Resolve {
-  const ask = createUpstream({ servers: [{ kind: "plain", ...resolver }], timeoutMs });
-  return createValidatingResolver({ ask, anchors: anchorsOf(tree), clock });
-}
-
-function verdictOf(answer: DnsAnswer): Verdict {
-  if (!("rrset" in answer)) {
-    return { status: answer.status, rcode: null, data: [] };
-  }
-  const data = answer.rrset?.rdatas.map((rdata) => formatHex(rdata)) ?? [];
-  return { status: answer.status, rcode: answer.rcode, data: data.sort() };
-}
-
-async function askOurs(resolve: Resolve, question: Question): Promise<Verdict> {
-  const { name, type } = wireQuestion(question);
-  return verdictOf(await resolve(name, type));
-}
-
-async function compareAll(tree: DnssecTree): Promise<readonly Comparison[]> {
-  const asked = questions();
-  const resolve = newValidator(tree, tree.resolver);
-  const ours = await mapLimited(asked, (question) => askOurs(resolve, question), AT_ONCE.ours);
-  const delv = await mapLimited(asked, createDelv(tree.folder, tree.resolver, tree.anchor), AT_ONCE.delv);
-  const unbound = await mapLimited(asked, createAdBit(tree.resolver), AT_ONCE.unbound);
-  return asked.flatMap((question, at) => {
-    const [our, their, its] = [ours[at], delv[at], unbound[at]];
-    return our && their && its ? [{ question, ours: our, delv: their, unbound: its }] : [];
-  });
-}
-
-function comparisonText({ question, ours, delv, unbound }: Comparison): string {
-  const verdicts = Object.entries({ ours, delv, unbound }).map(([who, verdict]) => `${who} ${verdictText(verdict)}`);
-  return `${question.name} ${question.type}: ${verdicts.join(", ")}`;
-}
-
-const ORACLES = ["delv", "unbound"] as const;
-
-/** Differences that no rule explains. */
-function unexplained(all: readonly Comparison[]): readonly string[] {
-  const open = all.filter((comparison) =>
-    ORACLES.some(
-      (oracle) =>
-        !agrees(comparison.ours, comparison[oracle]) &&
-        !RULES.some((rule) => rule.oracle === oracle && rule.explains(comparison)),
-    ),
-  );
-  return open.map(comparisonText);
-}
-
-function verdictCounts(all: readonly Comparison[]): Readonly<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const { ours } of all) {
-    const kind = ours.rcode === null ? "" : ours.data.length > 0 ? " data" : " denial";
-    counts[ours.status + kind] = (counts[ours.status + kind] ?? 0) + 1;
-  }
-  return counts;
-}
 
 /** What we say about the first thing that is wrong, and where. */
 const REASONS: readonly (readonly [string, string, Verdict["status"], string, string])[] = [
@@ -127,6 +55,34 @@ const REASONS: readonly (readonly [string, string, Verdict["status"], string, st
   ["www.bit-flip.test.", "A", "bogus", "DNSSEC_SIGNATURE_INVALID", "bit-flip.test."],
   ["www.forged.test.", "A", "bogus", "DNSSEC_SIGNATURE_INVALID", "forged.test."],
   ["www.forged-key.test.", "A", "bogus", "DNSSEC_SIGNATURE_INVALID", "forged-key.test."],
+];
+
+/** What a site may decide differently, and what follows. */
+const POLICIES: readonly (readonly [string, string, Partial<typeof DEFAULT_POLICY>, Verdict["status"]])[] = [
+  ["algorithm 5 refused", "www.sha1.test.", { sha1: false }, "insecure"],
+  ["algorithm 7 refused", "www.sha1-nsec3.test.", { sha1: false }, "insecure"],
+  ["digest type 1 refused", "www.sha1-ds.test.", { sha1: false }, "insecure"],
+  ["SHA-1 refused where there is none", "www.p256.test.", { sha1: false }, "secure"],
+  [
+    "every algorithm demanded of a zone that signs with one of two",
+    "www.one-of-two.test.",
+    { everyAlgorithm: true },
+    "bogus",
+  ],
+  [
+    "every algorithm demanded of a zone that signs with both",
+    "www.two-algorithms.test.",
+    { everyAlgorithm: true },
+    "secure",
+  ],
+];
+
+const EXITS: readonly (readonly [string, string, number, string])[] = [
+  ["_25._tcp.mx.pdns-narrow.test", "TLSA", 0, "secure"],
+  ["nx.p384.test", "TLSA", 0, "secure"],
+  ["_25._tcp.mx.unsigned.test", "TLSA", 1, "insecure"],
+  ["_25._tcp.mx.expired.test", "TLSA", 2, "bogus"],
+  [String.raw`\255\200.odd.pdns-nsec.test`, "TXT", 3, "indeterminate"],
 ];
 
 serverSuite("validation beside delv and Unbound", DNSSEC_PROGRAMS, () => {
@@ -177,18 +133,62 @@ serverSuite("validation beside delv and Unbound", DNSSEC_PROGRAMS, () => {
 
     test("gets from a validator without a cache what it gets from one with a warm one", async () => {
       const sample = all.filter((_, at) => at % 4 === 0);
-      const cold = await mapLimited(
-        sample,
-        ({ question }) => askOurs(newValidator(tree(), tree().resolver), question),
-        AT_ONCE.ours,
-      );
+      const cold = await mapLimited(sample, ({ question }) => askOurs(newValidator(tree()), question), AT_ONCE.ours);
       expect(cold).toEqual(sample.map(({ ours }) => ours));
     });
   });
 
+  describe("the validator", () => {
+    test("says over what the name servers send what it says over what a resolver makes of it", async () => {
+      // RA set: an upstream has to be a resolver.
+      const relay = await startHostileResolver(
+        (asked) => authorityOf(tree(), asked),
+        ({ reply }) => ({ ...reply, ra: true }),
+      );
+      onTestFinished(relay.stop);
+      const [direct, usual] = [newValidator(tree(), { resolver: relay.place }), newValidator(tree())];
+      const differences = await mapLimited(
+        questions(),
+        async (question) => {
+          const [theirs, ours] = [await askOurs(direct, question), await askOurs(usual, question)];
+          const { name, type } = question;
+          return agrees(theirs, ours) ? [] : [`${name} ${type}: ${verdictText(theirs)}, not ${verdictText(ours)}`];
+        },
+        AT_ONCE.ours,
+      );
+      expect(differences.flat()).toEqual([]);
+    });
+
+    test.each(["bind", "unbound", "key"] as const)("starts from the root as a file for %s has it", async (kind) => {
+      const anchors = anchorsFrom(tree().anchorFiles[kind]);
+      const verdict = await askOurs(newValidator(tree(), { anchors }), { name: "www.p256.test.", type: "A" });
+      expect(verdict.status).toBe("secure");
+    });
+
+    test("starts from an anchor below the root where one stands", async () => {
+      const anchors = anchorsFrom(tree().anchorFiles.island);
+      const island = newValidator(tree(), { anchors });
+      expect((await askOurs(island, { name: "www.island.test.", type: "A" })).status).toBe("secure");
+      expect((await askOurs(island, { name: "nx.island.test.", type: "A" })).status).toBe("secure");
+      expect((await askOurs(island, { name: "www.p256.test.", type: "A" })).status).toBe("indeterminate");
+    });
+
+    test.each(POLICIES)("with %s finds %s as it should", async (_what, name, change, status) => {
+      const resolve = newValidator(tree(), { policy: { ...DEFAULT_POLICY, ...change } });
+      expect((await askOurs(resolve, { name, type: "A" })).status).toBe(status);
+    });
+  });
+
+  test.each(EXITS)("daneward resolve %s %s ends with %i: %s", async (name, type, code, status) => {
+    const flags = ["--resolver", hostPort(tree().resolver), "--trust-anchor", tree().anchorFiles.unbound];
+    const ended = await daneward(["resolve", name, type, ...flags, "--json"]);
+    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code, stderr: "" });
+    expect(JSON.parse(ended.stdout)).toMatchObject({ type, status });
+  });
+
   test.each(REASONS)("%s %s is %s with %s in %s", async (name, type, status, code, zone) => {
     const asked = wireQuestion({ name, type });
-    const { validation } = await newValidator(tree(), tree().resolver)(asked.name, asked.type);
+    const { validation } = await newValidator(tree())(asked.name, asked.type);
     expect(validation?.status).toBe(status);
     const [first] = validation?.reasons ?? [];
     expect({ code: first?.code, zone: first?.zone }).toEqual({ code, zone });
@@ -196,15 +196,18 @@ serverSuite("validation beside delv and Unbound", DNSSEC_PROGRAMS, () => {
 
   describe("a resolver that", () => {
     test.each(ATTACKS.map((attack) => [attack.title, attack] as const))("%s", async (_title, attack) => {
-      const hostile = await startHostileResolver(tree().resolver, attack.mischief);
+      const hostile = await startHostileResolver(() => tree().resolver, attack.mischief);
       try {
         const outcomes = await mapLimited(attack.questions, async (question) => {
-          const verdict = await askOurs(newValidator(tree(), hostile.place, 1_000), question);
+          const verdict = await askOurs(
+            newValidator(tree(), { resolver: hostile.place, timeoutMs: attack.patienceMs ?? 10_000 }),
+            question,
+          );
           return { question, verdict };
         });
         const wrong = outcomes.filter(({ verdict }) => !attack.outcomes.includes(verdict.status));
         expect(wrong.map(({ question, verdict }) => `${question.name}: ${verdictText(verdict)}`)).toEqual([]);
-        const honest = newValidator(tree(), tree().resolver);
+        const honest = newValidator(tree());
         for (const { question, verdict } of outcomes) {
           const truth = await askOurs(honest, question);
           expect(truth.status).toBe("secure");

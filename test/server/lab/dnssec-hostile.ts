@@ -23,6 +23,9 @@ export interface Meddling {
 /** What is sent instead; null: nothing, and a TCP connection is cut. */
 export type Mischief = (meddling: Meddling) => DnsMessage | null | Promise<DnsMessage | null>;
 
+/** Who is asked in truth. */
+export type Honest = (asked: WireQuestion) => Place;
+
 export interface HostileResolver {
   readonly place: Place;
   readonly stop: () => Promise<void>;
@@ -31,14 +34,14 @@ export interface HostileResolver {
 async function answer(
   bytes: Uint8Array,
   transport: "udp" | "tcp",
-  honest: Place,
+  honest: Honest,
   mischief: Mischief,
 ): Promise<Uint8Array | null> {
   const request = decodeMessage(bytes);
   const asked = request.ok ? request.value.question[0] : undefined;
   if (!request.ok || asked === undefined) throw new Error("the hostile resolver got no question");
   const fetch = ({ name, type }: WireQuestion): Promise<DnsMessage> =>
-    query({ server: honest, name, type, rd: true, cd: true, dnssecOk: true, timeoutMs: 5_000 });
+    query({ server: honest({ name, type }), name, type, rd: true, cd: true, dnssecOk: true, timeoutMs: 5_000 });
   const reply = await fetch(asked);
   const meddled = await mischief({
     asked,
@@ -74,22 +77,38 @@ function serveTcp(server: Server, open: Set<Socket>, respond: (bytes: Uint8Array
   });
 }
 
-/** Listens on 127.0.0.1, UDP and TCP on one port. */
-export async function startHostileResolver(honest: Place, mischief: Mischief): Promise<HostileResolver> {
-  const tcp = createServer();
+const ADDRESS = "127.0.0.1";
+
+/** One port for UDP and TCP; the system knows only for each of them which are free. */
+async function bindBoth(
+  attempts: number,
+): Promise<{ readonly udp: UdpSocket; readonly tcp: Server; readonly port: number }> {
   const udp = createSocket("udp4");
+  const tcp = createServer();
+  await new Promise<void>((resolve, reject) => {
+    udp.once("error", reject).bind(0, ADDRESS, resolve);
+  });
+  const { port } = udp.address();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      tcp.once("error", reject).listen(port, ADDRESS, resolve);
+    });
+    return { udp, tcp, port };
+  } catch (error) {
+    udp.close();
+    if (attempts <= 1) throw error;
+    return await bindBoth(attempts - 1);
+  }
+}
+
+/** Listens on 127.0.0.1, UDP and TCP on one port. */
+export async function startHostileResolver(honest: Honest, mischief: Mischief): Promise<HostileResolver> {
   const open = new Set<Socket>();
-  await new Promise<void>((resolve, reject) => {
-    udp.once("error", reject).bind(0, "127.0.0.1", resolve);
-  });
-  const place = { address: "127.0.0.1", port: udp.address().port };
-  await new Promise<void>((resolve, reject) => {
-    tcp.once("error", reject).listen(place.port, place.address, resolve);
-  });
+  const { udp, tcp, port } = await bindBoth(20);
   serveUdp(udp, (bytes) => answer(bytes, "udp", honest, mischief));
   serveTcp(tcp, open, (bytes) => answer(bytes, "tcp", honest, mischief));
   return {
-    place,
+    place: { address: ADDRESS, port },
     stop: () =>
       new Promise((resolve) => {
         for (const socket of open) socket.destroy();

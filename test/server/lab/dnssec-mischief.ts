@@ -17,6 +17,8 @@ export interface Attack {
   readonly questions: readonly Question[];
   /** What it may end in. Only attacks that leave the data whole may end in "secure", and then with the true data. */
   readonly outcomes: readonly SecurityStatus[];
+  /** How long to wait for an answer that never comes; otherwise as long as it takes. */
+  readonly patienceMs?: number;
 }
 
 const TLSA_OWNERS = ["_25._tcp.mx.p256.test.", "_25._tcp.mx.p384.test.", "_25._tcp.mx.signed.optout."];
@@ -192,6 +194,7 @@ const REPLAYS: readonly Attack[] = [
     mischief: onlyTlsa(({ fetch }) => fetch("_443._tcp.www.p256.test.", "TLSA")),
     questions: TLSA,
     outcomes: ["indeterminate"],
+    patienceMs: 1_000,
   },
   {
     title: "replays the denial of another zone",

@@ -2,8 +2,6 @@
  * Two validators by others, asked the same questions: BIND's delv, which validates by itself what the resolver hands
  * on, and Unbound, which shows its verdict in the AD bit and by refusing to answer.
  */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { formatHex } from "../../../src/base/bytes.ts";
 import { RCODE, typeFromName } from "../../../src/dns/iana.ts";
 import type { DnsMessage } from "../../../src/dns/message.ts";
@@ -70,14 +68,11 @@ export function readDelv(said: string, type: number): Verdict {
   };
 }
 
-/** `anchor` is the DS record of the root in zone-file form. */
-export function createDelv(folder: string, resolver: Place, anchor: string): Oracle {
-  const [tag = "", algorithm = "", digestType = "", ...digest] = anchor.replace(/^.* DS /, "").split(/\s+/);
-  const file = join(folder, "delv.anchors");
-  writeFileSync(file, `trust-anchors { . static-ds ${tag} ${algorithm} ${digestType} "${digest.join("")}"; };\n`);
+/** `anchors` is a file in BIND's form. */
+export function createDelv(anchors: string, resolver: Place): Oracle {
   const options = ["+root=.", "+nodnssec", "+nosplit", "+nottl", "+unknownformat"];
   return async (question) => {
-    const server = [`@${resolver.address}`, "-p", String(resolver.port), "-a", file];
+    const server = [`@${resolver.address}`, "-p", String(resolver.port), "-a", anchors];
     const ended = await run(program("delv"), [...server, ...options, "-q", question.name, "-t", question.type]);
     return readDelv(ended.stdout + ended.stderr, wireQuestion(question).type);
   };

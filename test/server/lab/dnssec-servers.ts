@@ -201,16 +201,15 @@ export interface ValidatingResolverOptions {
   readonly folder: string;
   readonly at: Place;
   /** DS of the root, in zone-file form. */
-  readonly anchor: string;
+  readonly anchorFile: string;
   /** Where each zone is served: with a port of our own a referral cannot tell. */
   readonly zones: ReadonlyMap<string, Place>;
 }
 
 /** Unbound, the resolver that everybody asks; with CD=0 it is an oracle as well. */
-export async function startRecursive({ folder, at, anchor, zones }: ValidatingResolverOptions): Promise<Daemon> {
+export async function startRecursive({ folder, at, anchorFile, zones }: ValidatingResolverOptions): Promise<Daemon> {
   const home = join(folder, "unbound");
   mkdirSync(home, { recursive: true });
-  writeFileSync(join(home, "anchor"), `${anchor}\n`);
   const file = join(home, "unbound.conf");
   const stubs = [...zones].map(
     ([zone, server]) => `stub-zone:\n  name: "${zone}"\n  stub-addr: ${server.address}@${String(server.port)}\n`,
@@ -232,7 +231,7 @@ export async function startRecursive({ folder, at, anchor, zones }: ValidatingRe
   do-not-query-localhost: no
   local-zone: "test." nodefault
   module-config: "validator iterator"
-  trust-anchor-file: "${home}/anchor"
+  trust-anchor-file: "${anchorFile}"
   aggressive-nsec: no
   val-log-level: 2
 remote-control:

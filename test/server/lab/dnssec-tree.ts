@@ -5,6 +5,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TYPE } from "../../../src/dns/iana.ts";
+import { ROOT, isAtOrBelow, parseName } from "../../../src/dns/name.ts";
+import type { DomainName } from "../../../src/dns/name.ts";
 import { mapLimited } from "../../../src/resolver/map-limited.ts";
 import type { Place } from "./bind.ts";
 import {
@@ -15,6 +18,7 @@ import {
   startRecursive,
 } from "./dnssec-servers.ts";
 import type { SigningServer } from "./dnssec-servers.ts";
+import type { WireQuestion } from "./dnssec-oracles.ts";
 import { makeBindKeys, signWithBind } from "./dnssec-sign.ts";
 import { LEAVES, PARENTS, childOf, zoneText } from "./dnssec-zones.ts";
 import type { Signer, ZoneSpec } from "./dnssec-zones.ts";
@@ -41,13 +45,16 @@ export const DNSSEC_PROGRAMS = [
 export interface DnssecTree {
   readonly folder: string;
   readonly resolver: Place;
-  /** DS of the root key, in zone-file form. */
-  readonly anchor: string;
+  /** The root's anchor in three forms, and that of a zone that no parent vouches for. */
+  readonly anchorFiles: Readonly<Record<"bind" | "unbound" | "key" | "island", string>>;
   /** Where each zone is served. */
   readonly zones: ReadonlyMap<string, Place>;
   readonly logs: () => string;
   readonly stop: () => Promise<void>;
 }
+
+/** Octets of each server's log in the report of a failure. */
+const LOG_SHOWN = 3_000;
 
 /** Commands that run side by side; they are bound by the processor. */
 const AT_ONCE = 3;
@@ -64,6 +71,18 @@ const ZONES: readonly ZoneSpec[] = [
 function parentZone(zone: string): string {
   const above = ZONES.filter((spec) => zone !== spec.zone && zone.endsWith(`.${spec.zone}`));
   return above.sort((left, right) => right.zone.length - left.zone.length)[0]?.zone ?? ".";
+}
+
+/** Anchors as BIND's and Unbound's configuration, dnssec-keygen and dnssec-signzone have them. */
+function writeAnchors(folder: string, keys: string, anchor: string): DnssecTree["anchorFiles"] {
+  const file = (name: string): string => join(folder, name);
+  const [tag = "", algorithm = "", digestType = "", ...digest] = anchor.replace(/^.* DS /, "").split(/\s+/);
+  const fields = [".", "static-ds", tag, algorithm, digestType, `"${digest.join("")}"`].join(" ");
+  writeFileSync(file("bind.anchors"), `trust-anchors { ${fields}; };\n`);
+  writeFileSync(file("unbound.anchor"), `${anchor}\n`);
+  const key = `K.+${algorithm.padStart(3, "0")}+${tag.padStart(5, "0")}.key`;
+  const island = join(keys, "dsset-island.test.");
+  return { bind: file("bind.anchors"), unbound: file("unbound.anchor"), key: join(keys, key), island };
 }
 
 const isLeaf = (spec: ZoneSpec): boolean => !PARENTS.includes(spec);
@@ -113,6 +132,19 @@ async function makeAllKeys(
     ),
   ]);
   return ds;
+}
+
+/** The name server that has authority over the question: that of the lowest zone, for DS records of the one above (RFC 4035 §3.1.4.1). */
+export function authorityOf(tree: DnssecTree, { name, type }: WireQuestion): Place {
+  let best: readonly [DomainName, Place] | null = null;
+  for (const [zone, place] of tree.zones) {
+    const apex = parseName(zone);
+    if (!apex.ok || !isAtOrBelow(name, apex.value)) continue;
+    if (type === TYPE.DS && name === apex.value && name !== ROOT) continue;
+    if (best === null || isAtOrBelow(apex.value, best[0])) best = [apex.value, place];
+  }
+  if (best === null) throw new Error(`nobody serves ${name}`);
+  return best[1];
 }
 
 export async function startDnssecTree(): Promise<DnssecTree> {
@@ -173,10 +205,11 @@ export async function startDnssecTree(): Promise<DnssecTree> {
     ]);
     for (const outcome of started) if (outcome.status === "rejected") throw outcome.reason;
     const zones = new Map(ZONES.map((spec) => [spec.zone, places[spec.server ?? spec.signer]]));
-    const anchor = ds.get(".")?.join("\n") ?? "";
-    await start(startRecursive({ folder, at: resolver, anchor, zones }));
-    const logs = (): string => daemons.map((daemon) => `--- ${daemon.name}\n${daemon.output()}`).join("\n");
-    return { folder, resolver, anchor, zones, logs, stop };
+    const anchorFiles = writeAnchors(folder, keys, ds.get(".")?.join("\n") ?? "");
+    await start(startRecursive({ folder, at: resolver, anchorFile: anchorFiles.unbound, zones }));
+    const logs = (): string =>
+      daemons.map((daemon) => `--- ${daemon.name}\n${daemon.output().slice(-LOG_SHOWN)}`).join("\n");
+    return { folder, resolver, anchorFiles, zones, logs, stop };
   } catch (error) {
     await stop();
     throw error;
