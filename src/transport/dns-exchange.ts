@@ -20,6 +20,7 @@ import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect, isIPv6 } from "node:net";
 import { OperationalError } from "../base/errors.ts";
+import type { FaultCode } from "../base/errors.ts";
 import { rcodeName, OPCODE, RCODE, typeName } from "../dns/iana.ts";
 import { decodeMessage, encodeMessage, HEADER_LENGTH, queryMessage } from "../dns/message.ts";
 import type { DnsMessage } from "../dns/message.ts";
@@ -185,8 +186,8 @@ export async function exchangeMessage(
   return options.transport === "tcp" ? exchangeTcp(request, server, options) : exchangeUdp(request, server, options);
 }
 
-function isTimeout(error: unknown): boolean {
-  return error instanceof OperationalError && error.code === "DNS_TIMEOUT";
+function codeOf(error: unknown): FaultCode | null {
+  return error instanceof OperationalError ? error.code : null;
 }
 
 /** `the question _25._tcp.mx.example.org TLSA`. */
@@ -211,13 +212,17 @@ async function askByDatagram(
   left: () => number,
   options: ExchangeOptions,
 ): Promise<Uint8Array | null> {
+  const first = Math.max(1, Math.round(options.timeoutMs * FIRST_ATTEMPT));
   let reply: Uint8Array;
   try {
-    const timeoutMs = Math.max(1, Math.round(options.timeoutMs * FIRST_ATTEMPT));
-    reply = await carry(build(), { ...options, timeoutMs });
+    reply = await carry(build(), { ...options, timeoutMs: first }).catch((error: unknown) => {
+      if (codeOf(error) !== "DNS_TIMEOUT") throw error;
+      return carry(build(), { ...options, timeoutMs: left() });
+    });
   } catch (error) {
-    if (!isTimeout(error)) throw error;
-    reply = await carry(build(), { ...options, timeoutMs: left() });
+    // Forged datagrams rain down: a stream cannot be forged from off the path.
+    if (codeOf(error) === "DNS_MESSAGE_MALFORMED") return null;
+    throw error;
   }
   return (readUint16(reply, 2) & FLAG_TC) === 0 ? reply : null;
 }

@@ -94,12 +94,20 @@ export function settleOnce(attempt: Attempt, start: (settle: Settle) => () => vo
       return;
     }
     options.signal?.addEventListener("abort", interrupt, { once: true });
-    const release = start({
-      done: (reply) => {
-        if (finish()) resolve(reply);
-      },
-      fail,
-    });
+    const begin = (): (() => void) => {
+      try {
+        return start({
+          done: (reply) => {
+            if (finish()) resolve(reply);
+          },
+          fail,
+        });
+      } catch (error) {
+        finish();
+        throw error;
+      }
+    };
+    const release = begin();
     // `start` may have settled at once, before there was anything to release.
     if (state.settled) release();
     else state.release = release;

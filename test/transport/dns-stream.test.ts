@@ -267,6 +267,20 @@ describe("questions that are truncated over UDP", () => {
     expect(new Set(streams.map((request) => request.from.port)).size).toBe(1);
   });
 
+  test("share it with questions that are being shot at over UDP", async () => {
+    const server = await startDnsServer((request) => {
+      const good = { do: "reply" as const, bytes: replyTo(request, { answer: [RECORD] }) };
+      if (request.transport === "tcp") return [good];
+      return Array.from({ length: 40 }, (_, index) => ({
+        do: "reply" as const,
+        bytes: replyTo(request, { id: (request.message.id + 1 + index) & 0xffff }),
+      }));
+    });
+    running.push(server);
+    expect((await ask(openResolverChannel({ kind: "plain", ...server }))).answer).toEqual([RECORD]);
+    expect(server.requests.map((request) => request.transport)).toEqual(["udp", "tcp"]);
+  });
+
   test("end in a failure, never in the truncated answer, when TCP is refused", async () => {
     const server = await startDnsServer((request) =>
       request.transport === "udp" ? truncated(request) : [{ do: "close" }],
