@@ -203,6 +203,9 @@ const SMALL = [
   '*.wild IN TXT "anything"',
 ];
 
+/** Labels of 63 octets, nearly as long as a name may be. */
+const LONG = ["l", "m", "n"].map((letter) => letter.repeat(63)).join(".");
+
 const FULL = [
   ...SMALL,
   "www IN A 192.0.2.2",
@@ -235,7 +238,10 @@ const FULL = [
   "case.odd IN MX 10 MX.UPPER.Case",
   "srv IN SRV 1 2 25 MX.Upper",
   "new IN TYPE65280 \\# 5 0102030405",
+  `${LONG} IN TXT "long labels"`,
   "child IN NS ns.child",
+  // An empty non-terminal over nothing but an unsigned delegation: an opted-out zone may leave it out (RFC 5155 §7.1).
+  "kid.hollow IN NS ns.child",
   "ns.child IN A 127.0.0.1",
 ];
 
@@ -271,6 +277,19 @@ const FULL_QUESTIONS: readonly (readonly [string, readonly string[]])[] = [
   ...SMALL_QUESTIONS,
   ["@", ["NS", "MX", "TLSA"]],
   ["zzz", ["TLSA"]],
+  ["@", ["NSEC", "NSEC3PARAM", "CDS"]],
+  // DS where no zone begins: what a walk down the names asks (RFC 4035 §5.2).
+  ["www", ["DS"]],
+  ["nx", ["DS"]],
+  ["alias", ["DS"]],
+  ["any.wild", ["DS"]],
+  ["www.d", ["DS"]],
+  ["hollow", ["A", "DS"]],
+  ["kid.hollow", ["DS"]],
+  [LONG, ["TXT", "TLSA"]],
+  [`x${LONG.slice(1)}`, ["TXT"]],
+  ["WwW", ["A"]],
+  ["ns.child", ["A"]],
   ["_443._tcp.www", ["TLSA", "TXT"]],
   ["_25._tcp.alias", ["TLSA"]],
   ["alias", ["TLSA", "CNAME"]],
