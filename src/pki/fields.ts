@@ -147,21 +147,26 @@ export function decodeValidity(
   return notBefore === null || notAfter === null ? null : { notBefore, notAfter };
 }
 
+/** DER writes seconds, no fractions and Z (RFC 5280 §4.1.2.5); certificates without seconds exist, so they may be missing. */
 function decodeTime(tag: number, body: Uint8Array): Instant | null {
-  const text = String.fromCharCode(...body.subarray(0, 32));
-  const shape = tag === DER_TAG.utcTime ? /^(\d\d)(\d{8})(\d\d)?Z$/ : /^(\d{4})(\d{8})(\d\d)?Z$/;
   if (tag !== DER_TAG.utcTime && tag !== DER_TAG.generalizedTime) return null;
-  const found = shape.exec(text);
-  if (found === null) return null;
-  const [, yearText = "", rest = "", second = "00"] = found;
+  const yearLength = tag === DER_TAG.utcTime ? 2 : 4;
+  const digits = body.subarray(0, -1);
+  const hasSeconds = digits.length === yearLength + 10;
+  if (body[digits.length] !== 0x5a || (!hasSeconds && digits.length !== yearLength + 8)) return null;
+  if (!digits.every((octet) => octet >= 0x30 && octet <= 0x39)) return null;
+  const pair = (at: number): number => ((digits[at] ?? 0) - 0x30) * 10 + (digits[at + 1] ?? 0) - 0x30;
+  const [month, day, hour, minute] = [0, 2, 4, 6].map((at) => pair(yearLength + at));
+  const second = hasSeconds ? pair(yearLength + 8) : 0;
+  if (month === undefined || day === undefined || hour === undefined || minute === undefined) return null;
   // RFC 5280 §4.1.2.5.1: two-digit years from 50 on belong to the last century.
-  const year = tag === DER_TAG.utcTime ? Number(yearText) + (Number(yearText) >= 50 ? 1900 : 2000) : Number(yearText);
-  const [month = "", day = "", hour = "", minute = ""] = rest.match(/\d\d/g) ?? [];
-  const date = `${String(year).padStart(4, "0")}-${month}-${day}`;
-  const milliseconds = Date.parse(`${date}T${hour}:${minute}:${second}Z`);
-  if (Number.isNaN(milliseconds)) return null;
-  // Date.parse takes 31 April for 1 May.
-  return new Date(milliseconds).toISOString().startsWith(date) ? instant(milliseconds) : null;
+  const year = yearLength === 4 ? pair(0) * 100 + pair(2) : pair(0) + (pair(0) >= 50 ? 1900 : 2000);
+  if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59) return null;
+  // Date.UTC alone takes the years 0 to 99 for 1900 to 1999.
+  const date = new Date(Date.UTC(2000, 0, 1, hour, minute, second));
+  date.setUTCFullYear(year, month - 1, day);
+  // There is no 31 April.
+  return date.getUTCDate() === day ? instant(date.getTime()) : null;
 }
 
 /** What the extensions say about names and about what the key may do. `null` means that the extension is absent. */

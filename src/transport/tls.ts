@@ -167,15 +167,17 @@ class Attempt {
         rejectUnauthorized: false,
         ...(serverName === null ? {} : { servername: serverName }),
       });
+      const onClose = (): void => {
+        reject(new Error("the server closed the connection during the handshake"));
+      };
       socket.once("secureConnect", () => {
         socket.off("error", reject);
+        socket.off("close", onClose);
         socket.on("error", () => undefined);
         resolve(socket);
       });
       socket.once("error", reject);
-      socket.once("close", () => {
-        reject(new Error("the server closed the connection during the handshake"));
-      });
+      socket.once("close", onClose);
     });
   }
 

@@ -28,14 +28,14 @@ const NONE: Deadline = {
 export function startDeadline(milliseconds: number | null): Deadline {
   if (milliseconds === null) return NONE;
   const ends = performance.now() + milliseconds;
-  const late = fault("TARGET_DEADLINE", `not finished within ${String(milliseconds / 1000)} s`);
+  const late = (): Fault => fault("TARGET_DEADLINE", `not finished within ${String(milliseconds / 1000)} s`);
   const waiting = new Set<(reason: OperationalError) => void>();
   const timer = setTimeout(() => {
-    for (const giveUp of waiting) giveUp(OperationalError.of(late));
+    for (const giveUp of waiting) giveUp(OperationalError.of(late()));
   }, milliseconds);
   return {
     race: (work) => {
-      if (performance.now() >= ends) return Promise.reject(OperationalError.of(late));
+      if (performance.now() >= ends) return Promise.reject(OperationalError.of(late()));
       return new Promise((resolve, reject) => {
         waiting.add(reject);
         work.then(resolve, reject).finally(() => waiting.delete(reject));
@@ -43,12 +43,12 @@ export function startDeadline(milliseconds: number | null): Deadline {
     },
     probe: async (own, open) => {
       const rest = Math.ceil(ends - performance.now());
-      if (rest <= 0) return cancelled(late);
+      if (rest <= 0) return cancelled(late());
       if (rest >= own) return open(own);
       const outcome = await open(rest);
       // A server that was given less than its time is not known to be at fault.
       const cut = outcome.outcome === "failed" && /_TIMEOUT$/.test(outcome.fault.code);
-      return cut ? cancelled(late) : outcome;
+      return cut ? cancelled(late()) : outcome;
     },
     stop: () => {
       clearTimeout(timer);
