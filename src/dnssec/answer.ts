@@ -5,10 +5,11 @@
 import type { AliasLink } from "../dns/alias.ts";
 import { substituteDname } from "../dns/alias.ts";
 import { CLASS, TYPE } from "../dns/iana.ts";
+import type { DnsMessage } from "../dns/message.ts";
 import { countLabels, isAtOrBelow } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import { decodeCname, decodeDname } from "../dns/rdata.ts";
-import { groupRrsets } from "../dns/rrset.ts";
+import { findRrset, groupRrsets } from "../dns/rrset.ts";
 import type { ResourceRecord, Rrset } from "../dns/rrset.ts";
 
 /** One RRset that the answer rests on. */
@@ -35,6 +36,11 @@ export interface AnswerReading {
 /** The RRsets of class IN of a section. */
 export function rrsetsOf(records: readonly ResourceRecord[]): readonly Rrset[] {
   return groupRrsets(records.filter((record) => record.class === CLASS.IN));
+}
+
+/** The RRset of class IN with this owner and type in the answer section. */
+export function rrsetIn(message: DnsMessage, name: DomainName, type: number): Rrset | null {
+  return findRrset(message.answer, name, type);
 }
 
 function matching(rrsets: readonly Rrset[], name: DomainName, type: number): readonly Rrset[] {

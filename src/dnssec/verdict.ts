@@ -59,6 +59,10 @@ export interface ChainLink {
   readonly signature: LinkSignature | null;
   /** For people: lower case, no full stop. */
   readonly message: string;
+  /** `alias`: the name that was left, and where it leads; a DNAME stands above the name that it redirects. */
+  readonly alias?: { readonly from: DomainName; readonly target: DomainName };
+  /** `answer` and `alias`: the wildcard that the records were expanded from (RFC 4035 §5.3.4). */
+  readonly wildcard?: DomainName;
 }
 
 /** Status with its grounds. */

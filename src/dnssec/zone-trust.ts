@@ -10,33 +10,30 @@
  *
  * A resolver that gives no answer makes it indeterminate; never insecure, or a dropped packet would switch DNSSEC off.
  */
-import { assert } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
 import type { Fault } from "../base/errors.ts";
 import { addSeconds, seconds } from "../base/time.ts";
-import type { Instant, Seconds } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
 import { algorithmName, digestTypeName, TYPE } from "../dns/iana.ts";
 import type { DnsMessage } from "../dns/message.ts";
 import { displayName, parentOf, ROOT } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
-import { decodeDs } from "../dns/rdata.ts";
 import type { DsRdata } from "../dns/rdata.ts";
-import { groupRrsets } from "../dns/rrset.ts";
 import type { Rrset } from "../dns/rrset.ts";
 import { acceptRrset, reasonOf } from "./acceptance.ts";
 import type { Accepted, Bench } from "./acceptance.ts";
 import { isSupportedAlgorithm, isSupportedDigest } from "./algorithms.ts";
 import type { TrustAnchor, TrustAnchors } from "./anchors.ts";
-import { judgeDenial } from "./denial.ts";
-import type { JudgedDenial } from "./denial.ts";
+import { judgeDelegation } from "./delegation.ts";
+import type { Delegation } from "./delegation.ts";
+import { rrsetIn } from "./answer.ts";
 import { EDE } from "./ede.ts";
 import { linkKeyOf, zoneKey } from "./keys.ts";
 import type { ZoneKey, ZoneKeys } from "./keys.ts";
 import { messageFor, trustAt } from "./need.ts";
 import type { Walk } from "./need.ts";
-import { isDelegation } from "./nsec.ts";
 import { dsDigest } from "./signature.ts";
-import type { ChainLink, LinkKey, Reason } from "./verdict.ts";
+import type { ChainLink, LinkKey, LinkSignature, Reason } from "./verdict.ts";
 
 interface TrustCommon {
   /** For a secure status the zone that holds the name; else where the walk ended. */
@@ -157,10 +154,6 @@ function unsupported(zone: DomainName, records: readonly DsRdata[], ground: Grou
     : reasonOf("DNSSEC_ALGORITHM_UNSUPPORTED", zone, message, EDE.UNSUPPORTED_ALGORITHM);
 }
 
-function rrsetIn(message: DnsMessage, name: DomainName, type: number): Rrset | null {
-  return groupRrsets(message.answer).find((rrset) => rrset.name === name && rrset.type === type) ?? null;
-}
-
 interface KeyStep {
   readonly above: SecureZone | null;
   readonly zone: DomainName;
@@ -179,10 +172,16 @@ function keyLink(step: KeyStep, keys: readonly LinkKey[], over: Partial<ChainLin
   return { kind: "dnskey", zone, name: zone, type: TYPE.DNSKEY, status: "bogus", keys, signature: null, ...over };
 }
 
-function keyFailure(step: KeyStep, reason: Reason, ground: Ground, keys: readonly LinkKey[] = []): UnsecuredZone {
+function keyFailure(
+  step: KeyStep,
+  reason: Reason,
+  ground: Ground,
+  keys: readonly LinkKey[] = [],
+  signature: LinkSignature | null = null,
+): UnsecuredZone {
   const isOurs = reason.code === "DNSSEC_RESOLVER_STRIPS" || reason.code === "DNSSEC_CLOCK";
   const status = isOurs ? "indeterminate" : "bogus";
-  const link = keyLink(step, keys, { status, message: reason.message });
+  const link = keyLink(step, keys, { status, signature, message: reason.message });
   return onwards(step.above, step.zone, status, [...step.links, link], reason, ground);
 }
 
@@ -231,8 +230,8 @@ function* keysOf(step: KeyStep, ground: Ground): Walk<ZoneTrust> {
   }
   const accepted = acceptRrset(rrset, { zone, keys: pinned, announced: step.announced }, ground);
   if (!accepted.ok) {
-    const { reason } = accepted.fault;
-    return keyFailure(step, zone === ROOT ? atRoot(rrset, reason) : reason, ground, shown);
+    const { reason, signature } = accepted.fault;
+    return keyFailure(step, zone === ROOT ? atRoot(rrset, reason) : reason, ground, shown, signature);
   }
   return secured(step, keys, shown, accepted.value, ground);
 }
@@ -295,69 +294,6 @@ function* fromAnchor(anchor: TrustAnchor, ground: Ground): Walk<ZoneTrust> {
   return yield* keysOf({ above: null, zone, pins: { ds, dnskeys }, announced, links: [link], voucher, until }, ground);
 }
 
-/** What the parent says about a possible delegation at `child`. */
-type Delegation =
-  | { readonly kind: "signed"; readonly ds: readonly DsRdata[]; readonly rrset: Rrset; readonly accepted: Accepted }
-  | { readonly kind: "unsigned"; readonly denial: JudgedDenial; readonly reason: Reason }
-  | { readonly kind: "none"; readonly ttl: Seconds; readonly message: string }
-  | { readonly kind: "broken"; readonly reason: Reason };
-
-function judgeDelegation(child: DomainName, message: DnsMessage, above: SecureZone, ground: Ground): Delegation {
-  const rrset = rrsetIn(message, child, TYPE.DS);
-  if (rrset === null) return judgeNoDs(child, message, above, ground);
-  const accepted = acceptRrset(rrset, above, ground);
-  if (!accepted.ok) return { kind: "broken", reason: accepted.fault.reason };
-  if (accepted.value.wildcard !== null) {
-    const text = `the DS records of ${displayName(child)} were expanded from a wildcard`;
-    return { kind: "broken", reason: reasonOf("DNSSEC_ANSWER_CONTRADICTORY", above.zone, text, EDE.BOGUS) };
-  }
-  const { delegationSigners } = ground.policy.limits;
-  if (rrset.rdatas.length > delegationSigners) {
-    const text = `${displayName(child)} has ${String(rrset.rdatas.length)} DS records`;
-    return { kind: "broken", reason: reasonOf("DNSSEC_LIMIT", above.zone, text, EDE.BOGUS) };
-  }
-  const ds = rrset.rdatas.flatMap((rdata) => {
-    const decoded = decodeDs(rdata);
-    return decoded.ok ? [decoded.value] : [];
-  });
-  return { kind: "signed", ds, rrset, accepted: accepted.value };
-}
-
-/** An alias is no delegation (RFC 2181 §10.1); anything else must be denied. */
-function judgeNoDs(child: DomainName, message: DnsMessage, above: SecureZone, ground: Ground): Delegation {
-  const where = displayName(child);
-  const alias = groupRrsets(message.answer).find(({ name, type }) => name === child && type === TYPE.CNAME);
-  if (alias !== undefined) {
-    const accepted = acceptRrset(alias, above, ground);
-    if (accepted.ok) return { kind: "none", ttl: accepted.value.ttl, message: `${where} is an alias, no zone` };
-    return { kind: "broken", reason: accepted.fault.reason };
-  }
-  const authority = groupRrsets(message.authority);
-  const denial = judgeDenial(
-    authority,
-    above,
-    {
-      what: `that ${where} has no DS record`,
-      prove: (records) => records.noType(child, TYPE.DS) ?? records.noName(child),
-    },
-    ground,
-  );
-  if (denial.status === "bogus") {
-    assert(denial.reason !== null, "a bogus denial gives no reason");
-    return { kind: "broken", reason: denial.reason };
-  }
-  if (denial.status === "insecure") {
-    assert(denial.reason !== null, "an insecure denial gives no reason");
-    return { kind: "unsigned", denial, reason: denial.reason };
-  }
-  const types = denial.proof?.types ?? null;
-  if (types === null || !isDelegation(types)) {
-    return { kind: "none", ttl: denial.ttl, message: `no zone begins at ${where}: ${denial.proof?.message ?? ""}` };
-  }
-  const text = `${displayName(above.zone)} delegates ${where} without a DS record`;
-  return { kind: "unsigned", denial, reason: reasonOf("DNSSEC_UNSIGNED_DELEGATION", child, text, null) };
-}
-
 function dsLink(child: DomainName, above: SecureZone, over: Partial<ChainLink> & { message: string }): ChainLink {
   const link = { kind: "ds", zone: above.zone, name: child, type: TYPE.DS, status: "bogus", keys: [] } as const;
   return { ...link, signature: null, ...over };
@@ -367,8 +303,9 @@ function* intoDelegation(child: DomainName, above: SecureZone, message: DnsMessa
   const delegation = judgeDelegation(child, message, above, ground);
   switch (delegation.kind) {
     case "broken": {
-      const { reason } = delegation;
-      return onwards(above, child, "bogus", [dsLink(child, above, { message: reason.message })], reason, ground);
+      const { reason, signature } = delegation;
+      const link = dsLink(child, above, { signature, message: reason.message });
+      return onwards(above, child, "bogus", [link], reason, ground);
     }
     case "none": {
       const until = earlier(above.until, addSeconds(ground.now, delegation.ttl));

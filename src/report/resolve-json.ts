@@ -49,6 +49,8 @@ function linkDocument(link: ChainLink): object {
     keys: link.keys.map(keyDocument),
     signature: link.signature === null ? null : signatureDocument(link.signature),
     message: link.message,
+    ...(link.alias === undefined ? {} : { alias: link.alias.from, target: link.alias.target }),
+    ...(link.wildcard === undefined ? {} : { wildcard: link.wildcard }),
   };
 }
 

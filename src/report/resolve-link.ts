@@ -1,11 +1,7 @@
 /** What one link of the ladder says: what it is about, and what proves it. */
 import type { Instant } from "../base/time.ts";
-import { signatureLabels, signedOwner } from "../dns/canonical.ts";
 import { algorithmName, digestTypeName, typeName } from "../dns/iana.ts";
 import { displayName } from "../dns/name.ts";
-import type { DomainName } from "../dns/name.ts";
-import { decodeRrsig } from "../dns/rdata.ts";
-import type { DnsAnswer } from "../resolver/resolver.ts";
 import type { ChainLink, LinkKey, LinkSignature } from "../dnssec/verdict.ts";
 import type { ResolveReport } from "./resolve-model.ts";
 import { formatMoment, onOneLine } from "./words.ts";
@@ -29,10 +25,10 @@ const MOST_KEYS = 4;
 
 /** Keys, target and signature as such where the link has them, else what the validator says. */
 export function describeLink(link: ChainLink, { report, said, verbose }: LinkContext): LinkText {
-  const { answer, at } = report;
+  const { at } = report;
   const keys = link.kind === "anchor" ? null : keysText(link, verbose);
-  const target = link.kind === "alias" ? targetText(link, answer) : null;
-  const wildcard = link.kind === "answer" ? wildcardText(link, answer) : null;
+  const target = targetText(link);
+  const wildcard = link.wildcard === undefined ? null : `from ${displayName(link.wildcard)}`;
   const signature = link.signature === null ? null : signatureText(link, link.signature, at);
   const isPlain = keys !== null || ((link.kind === "alias" || link.kind === "answer") && signature !== null);
   const message = isPlain || said.has(link.message) || link.message === "" ? null : onOneLine(link.message);
@@ -40,27 +36,11 @@ export function describeLink(link: ChainLink, { report, said, verbose }: LinkCon
   return { name: displayName(link.name), label: typeName(link.type), text: parts.join("; ") };
 }
 
-/** Where an alias leads. The links of aliases stand in the order in which they were followed. */
-function targetText(link: ChainLink, answer: DnsAnswer): string | null {
-  if ("reasons" in answer) return null;
-  const order = (answer.validation?.chain ?? []).filter(({ kind }) => kind === "alias").indexOf(link);
-  const alias = answer.aliases[order];
+/** Where an alias leads. A DNAME stands above the name that it redirects. */
+function targetText({ name, alias }: ChainLink): string | null {
   if (alias === undefined) return null;
-  // A DNAME stands above the name that it redirects.
-  const from = alias.alias === link.name ? "" : `${displayName(alias.alias)} `;
+  const from = alias.from === name ? "" : `${displayName(alias.from)} `;
   return `${from}-> ${displayName(alias.target)}`;
-}
-
-/** The wildcard that the answer was made from, told by the label count of its signature (RFC 4034 §3.1.3). */
-function wildcardText({ name, signature }: ChainLink, answer: DnsAnswer): string | null {
-  if ("reasons" in answer || signature === null || answer.rrset?.name !== name) return null;
-  for (const rdata of answer.rrset.signatures) {
-    const rrsig = decodeRrsig(rdata);
-    if (!rrsig.ok || rrsig.value.keyTag !== signature.keyTag || rrsig.value.labels >= signatureLabels(name)) continue;
-    const wildcard: DomainName | null = signedOwner(name, rrsig.value.labels);
-    return wildcard === null ? null : `from ${displayName(wildcard)}`;
-  }
-  return null;
 }
 
 /** The keys that made the link, or all of them where none did. */
