@@ -4,6 +4,8 @@
  * Then the same tree through resolvers that lie.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { seconds } from "../../src/base/time.ts";
+import type { ResourceRecord } from "../../src/dns/rrset.ts";
 import { DEFAULT_POLICY } from "../../src/dnssec/policy.ts";
 import { mapLimited } from "../../src/resolver/map-limited.ts";
 import { daneward, hostPort } from "./lab/daneward.ts";
@@ -192,6 +194,23 @@ serverSuite("validation beside delv and Unbound", DNSSEC_PROGRAMS, () => {
     expect(validation?.status).toBe(status);
     const [first] = validation?.reasons ?? [];
     expect({ code: first?.code, zone: first?.zone }).toEqual({ code, zone });
+  });
+
+  test("a resolver that stretches TTLs gets no more than the signed ones", async () => {
+    const stretch = (records: readonly ResourceRecord[]): readonly ResourceRecord[] =>
+      records.map((record) => ({ ...record, ttl: seconds(0x7fff_ffff) }));
+    const hostile = await startHostileResolver(
+      () => tree().resolver,
+      ({ reply }) => ({ ...reply, answer: stretch(reply.answer), authority: stretch(reply.authority) }),
+    );
+    onTestFinished(hostile.stop);
+    const resolve = newValidator(tree(), { resolver: hostile.place });
+    const [there, absent] = ["_25._tcp.mx.p256.test.", "nx.p384.test."].map((name) =>
+      wireQuestion({ name, type: "TLSA" }),
+    );
+    if (there === undefined || absent === undefined) throw new Error("no questions");
+    expect(await resolve(there.name, there.type)).toMatchObject({ status: "secure", rrset: { ttl: 300 } });
+    expect(await resolve(absent.name, absent.type)).toMatchObject({ status: "secure", negativeTtl: 300 });
   });
 
   describe("a resolver that", () => {

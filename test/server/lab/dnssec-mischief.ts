@@ -4,7 +4,9 @@
  */
 import { RCODE, TYPE } from "../../../src/dns/iana.ts";
 import type { DnsMessage } from "../../../src/dns/message.ts";
-import { encodeCname } from "../../../src/dns/rdata.ts";
+import { decodeRrsig, encodeCname, encodeRrsig } from "../../../src/dns/rdata.ts";
+import { parentOf } from "../../../src/dns/name.ts";
+import type { DomainName } from "../../../src/dns/name.ts";
 import type { ResourceRecord } from "../../../src/dns/rrset.ts";
 import type { SecurityStatus } from "../../../src/dnssec/verdict.ts";
 import type { Meddling, Mischief } from "./dnssec-hostile.ts";
@@ -23,6 +25,7 @@ export interface Attack {
 
 const TLSA_OWNERS = ["_25._tcp.mx.p256.test.", "_25._tcp.mx.p384.test.", "_25._tcp.mx.signed.optout."];
 const TLSA: readonly Question[] = TLSA_OWNERS.map((name) => ({ name, type: "TLSA" }));
+const NODATA: readonly Question[] = ["www.p256.test.", "www.p384.test."].map((name) => ({ name, type: "TLSA" }));
 const NOTHING: readonly Question[] = ["nx.p256.test.", "nx.p384.test."].map((name) => ({ name, type: "TLSA" }));
 const WILD: readonly Question[] = ["any.wild.p256.test.", "any.wild.p384.test."].map((name) => ({ name, type: "TXT" }));
 
@@ -62,6 +65,14 @@ function passOff(other: DnsMessage, { reply }: Meddling): DnsMessage {
 /** The question's own type only, the links of the chain untouched. */
 function onlyTlsa(change: (meddling: Meddling) => DnsMessage | Promise<DnsMessage>): Mischief {
   return (meddling) => (meddling.asked.type === TYPE.TLSA ? change(meddling) : meddling.reply);
+}
+
+const nameOf = (text: string): DomainName => wireQuestion({ name: text, type: "A" }).name;
+
+/** RRSIG RDATA with another signer's name. */
+function signedBy(rdata: Uint8Array, signer: DomainName | null): Uint8Array {
+  const rrsig = decodeRrsig(rdata);
+  return rrsig.ok && signer !== null ? encodeRrsig({ ...rrsig.value, signer }) : rdata;
 }
 
 /** DS questions for these zones only. */
@@ -105,7 +116,7 @@ const FORGERIES: readonly Attack[] = [
   {
     title: "puts an unsigned alias into an unsigned zone in front",
     mischief: onlyTlsa((meddling) => {
-      const target = wireQuestion({ name: "www.unsigned.test.", type: "A" }).name;
+      const target = nameOf("www.unsigned.test.");
       const first = meddling.reply.answer[0] ?? meddling.reply.authority[0];
       if (first === undefined || meddling.asked.name === target) return meddling.reply;
       const alias = { ...first, name: meddling.asked.name, type: TYPE.CNAME, rdata: encodeCname(target) };
@@ -230,6 +241,56 @@ const REPLAYS: readonly Attack[] = [
   },
 ];
 
+/** The parent's or a barrier's word about what it has no say in (RFC 6840 §4.1). */
+const OVERREACH: readonly Attack[] = [
+  {
+    title: "denies a name by the parent's record of the delegation above it",
+    mischief: onlyTlsa(async (meddling) => passOff(await meddling.fetch("p2560.test.", "TLSA"), meddling)),
+    questions: [{ name: "_25._tcp.mx.p256.test.", type: "TLSA" }],
+    outcomes: ["bogus"],
+  },
+  {
+    title: "denies a type at the apex by the parent's record of the delegation",
+    mischief: async (meddling) =>
+      meddling.asked.type === TYPE.MX
+        ? { ...passOff(await meddling.fetch("p2560.test.", "MX"), meddling), rcode: RCODE.NOERROR }
+        : meddling.reply,
+    questions: [{ name: "p256.test.", type: "MX" }],
+    outcomes: ["bogus"],
+  },
+  {
+    title: "denies a name below a DNAME by the record at the DNAME",
+    mischief: async (meddling) =>
+      meddling.asked.type === TYPE.A
+        ? { ...passOff(await meddling.fetch("d.p256.test.", "TXT"), meddling), rcode: RCODE.NXDOMAIN }
+        : meddling.reply,
+    questions: [{ name: "www.d.p256.test.", type: "A" }],
+    outcomes: ["bogus"],
+  },
+  {
+    title: "leads a DNAME somewhere else",
+    mischief: ({ reply }) => ({
+      ...reply,
+      answer: reply.answer.map((record) =>
+        record.type === TYPE.CNAME ? { ...record, rdata: encodeCname(nameOf("www.unsigned.test.")) } : record,
+      ),
+    }),
+    questions: [{ name: "www.d.p256.test.", type: "A" }],
+    outcomes: ["bogus", "secure"],
+  },
+  {
+    title: "names a zone that does not exist as the signer",
+    mischief: ({ reply, asked }) => ({
+      ...reply,
+      answer: reply.answer.map((record) =>
+        covers(TYPE.TLSA)(record) ? { ...record, rdata: signedBy(record.rdata, parentOf(asked.name)) } : record,
+      ),
+    }),
+    questions: TLSA,
+    outcomes: ["bogus"],
+  },
+];
+
 const DOWNGRADES: readonly Attack[] = [
   {
     title: "denies the DS records without a proof",
@@ -307,4 +368,47 @@ const REFUSALS: readonly Attack[] = [
   },
 ];
 
-export const ATTACKS: readonly Attack[] = [...FORGERIES, ...OMISSIONS, ...REPLAYS, ...DOWNGRADES, ...REFUSALS];
+/** What any resolver may do, or an attacker to no avail: the verdict may suffer, the data may not. */
+const HARMLESS: readonly Attack[] = [
+  {
+    title: "swaps NXDOMAIN and NOERROR",
+    mischief: onlyTlsa(({ reply }) => ({
+      ...reply,
+      rcode: reply.rcode === RCODE.NXDOMAIN ? RCODE.NOERROR : RCODE.NXDOMAIN,
+    })),
+    questions: [...NOTHING, ...NODATA],
+    outcomes: ["bogus", "secure"],
+  },
+  {
+    title: "doubles the records and turns their order round",
+    mischief: ({ reply }) => {
+      const turned = (records: readonly ResourceRecord[]): readonly ResourceRecord[] =>
+        [...records, ...records].reverse();
+      return { ...reply, answer: turned(reply.answer), authority: turned(reply.authority) };
+    },
+    questions: [...TLSA, ...NOTHING, ...WILD],
+    outcomes: ["secure"],
+  },
+  {
+    title: "adds unsigned records that nobody asked for",
+    mischief: onlyTlsa(async ({ reply, fetch }) => {
+      const more = [
+        ...(await fetch("www.unsigned.test.", "A")).answer,
+        ...(await fetch("unsigned.test.", "SOA")).answer,
+      ];
+      return { ...reply, answer: [...reply.answer, ...more], additional: [...reply.additional, ...more] };
+    }),
+    questions: TLSA,
+    outcomes: ["bogus", "secure"],
+  },
+];
+
+export const ATTACKS: readonly Attack[] = [
+  ...FORGERIES,
+  ...OMISSIONS,
+  ...REPLAYS,
+  ...OVERREACH,
+  ...DOWNGRADES,
+  ...REFUSALS,
+  ...HARMLESS,
+];
