@@ -80,7 +80,8 @@ export function wantedByOpenssl({ expect: { verify_result: result, matched_depth
 /** The other suite: what the RFCs want under a profile. */
 export function wantedByRfc(one: ChainCase, profile: "smtp" | "generic"): Wanted {
   const { matched_depth: depth, outcome } = one.expect;
-  switch (one.rfc_outcome?.[profile]) {
+  const wanted = one.rfc_outcome?.[profile] ?? "";
+  switch (wanted) {
     case "verified":
       return { verdicts: ["verified"], exit: 0, depth };
     case "unusable":

@@ -36,7 +36,8 @@ function metricsOf({ at, exit, hosts }: VerifyReport): readonly Metric[] {
     signedAnswers(host).map((answer) => ({ ...answer, labels: { ...hostLabels(host), type: answer.type } })),
   );
   const certificates = entries.flatMap(({ labels, entry }) => {
-    return entry?.certificate == null ? [] : [{ labels, certificate: entry.certificate }];
+    const certificate = entry?.certificate ?? null;
+    return certificate === null ? [] : [{ labels, certificate }];
   });
   return [
     gauge("daneward_verify_timestamp_seconds", "Instant that the verdicts are about.", "lower", [

@@ -286,7 +286,8 @@ describe("each rule by itself", () => {
   });
 });
 
-const openssl = spawnSync("openssl", ["version"], { encoding: "utf8" });
+const OPENSSL = "openssl";
+const openssl = spawnSync(OPENSSL, ["version"], { encoding: "utf8" });
 const isThere = openssl.status === 0 && openssl.stdout.startsWith("OpenSSL 3");
 const folder = mkdtempSync(path.join(tmpdir(), "daneward-path-"));
 afterAll(() => {
@@ -301,7 +302,7 @@ describe.skipIf(!isThere)(isThere ? "OpenSSL says the same" : "OpenSSL says the 
       writeFileSync(where, certificates.map(({ der }) => formatPemBlock("CERTIFICATE", der)).join(""));
       return where;
     };
-    const { status, stderr, stdout } = spawnSync("openssl", [
+    const { status, stderr, stdout } = spawnSync(OPENSSL, [
       ...["verify", "-partial_chain", "-purpose", "sslserver", "-attime", String(at / 1000), "-auth_level", "0"],
       ...["-no-CAfile", "-no-CApath", "-no-CAstore", "-trusted", file("anchor.pem", anchor)],
       ...["-untrusted", file("others.pem", ...others), file("leaf.pem", leaf)],
