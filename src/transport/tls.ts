@@ -10,7 +10,7 @@
 import { connect as connectTcpSocket, isIP } from "node:net";
 import type { Socket } from "node:net";
 import { connect as startTls, createSecureContext } from "node:tls";
-import type { SecureContext, SecureContextOptions, TLSSocket } from "node:tls";
+import type { ConnectionOptions, SecureContext, SecureContextOptions, TLSSocket } from "node:tls";
 import type { X509Certificate } from "node:crypto";
 import { OperationalError } from "../base/errors.ts";
 import type { FaultCode } from "../base/errors.ts";
@@ -98,6 +98,15 @@ export async function openTls(options: OpenTlsOptions): Promise<TlsSession> {
   }
 }
 
+function tlsOptions({ serverName, certificateKind }: OpenTlsOptions): ConnectionOptions {
+  return {
+    secureContext: CONTEXTS[certificateKind ?? "any"],
+    // The judge decides, from TLSA records; see above.
+    rejectUnauthorized: false,
+    ...(serverName === null ? {} : { servername: serverName }),
+  };
+}
+
 type Phase = "connecting" | "waiting for the greeting" | "negotiating" | "handshaking";
 
 const TIMEOUT_CODE: Readonly<Record<Phase, FaultCode>> = {
@@ -112,6 +121,8 @@ class Attempt {
   readonly where: string;
   readonly #options: OpenTlsOptions;
   readonly #socket: Socket;
+  /** Without a dialogue the socket is a TLS socket from the first: a second one on top would cost a tenth of everything. */
+  readonly #direct: TLSSocket | null;
   readonly #timer: NodeJS.Timeout;
   readonly #onAbort: () => void;
   #phase: Phase = "connecting";
@@ -120,7 +131,9 @@ class Attempt {
   constructor(where: string, options: OpenTlsOptions) {
     this.where = where;
     this.#options = options;
-    this.#socket = connectTcpSocket({ host: options.address, port: options.port });
+    const to = { host: options.address, port: options.port };
+    this.#direct = options.dialogue === null ? startTls({ ...to, ...tlsOptions(options) }) : null;
+    this.#socket = this.#direct ?? connectTcpSocket(to);
     this.#socket.setNoDelay(true);
     const end = (how: "timeout" | "cancelled"): void => {
       this.#ended ??= how;
@@ -158,15 +171,8 @@ class Attempt {
 
   secure(): Promise<TLSSocket> {
     this.#phase = "handshaking";
-    const { serverName, certificateKind = "any" } = this.#options;
     return new Promise((resolve, reject) => {
-      const socket = startTls({
-        socket: this.#socket,
-        secureContext: CONTEXTS[certificateKind],
-        // The judge decides, from TLSA records; see above.
-        rejectUnauthorized: false,
-        ...(serverName === null ? {} : { servername: serverName }),
-      });
+      const socket = this.#direct ?? startTls({ socket: this.#socket, ...tlsOptions(this.#options) });
       const onClose = (): void => {
         reject(new Error("the server closed the connection during the handshake"));
       };
