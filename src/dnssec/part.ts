@@ -2,7 +2,7 @@
  * The verdict on one RRset of an answer: by the zone that its signatures name, once that is proved to be a zone; without
  * one, by the zone that holds its owner (RFC 4035 §5.3). Only a proved unsigned delegation makes it insecure.
  */
-import { addSeconds, seconds } from "../base/time.ts";
+import { addSeconds, instant, seconds } from "../base/time.ts";
 import type { Instant, Seconds } from "../base/time.ts";
 import type { AliasLink } from "../dns/alias.ts";
 import { TYPE } from "../dns/iana.ts";
@@ -32,7 +32,7 @@ export interface Judged {
   readonly ttl: Seconds;
   readonly rrset: Rrset | null;
   readonly until: Instant;
-  /** Set for a proof of absence. */
+  /** Set for a proof of absence, and for one that a wildcard may stand here. */
   readonly denial: JudgedDenial | null;
   /** The zone that proved it, when secure. */
   readonly zone: SecureZone | null;
@@ -111,14 +111,16 @@ function judgeExpansion(
   const what = `that no name closer than ${displayName(accepted.wildcard)} stands for ${displayName(rrset.name)}`;
   const question: DenialQuestion = { what, prove: (records) => records.noCloser(nextCloser) };
   const denial = judgeDenial(authority, trust, question, ground);
-  if (denial.status === "secure") return secure;
+  // The records may be believed no longer than the proof that they belong here.
+  const until = instant(Math.min(secure.until, addSeconds(ground.now, denial.ttl)));
+  if (denial.status === "secure") return { ...secure, until, denial };
   if (denial.reason !== null && denial.status === "bogus")
     return broken(subject, trust, denial.reason, accepted.signature);
   const reasons = [...(denial.reason === null ? [] : [denial.reason]), ...secure.reasons];
   const message = `${signedText(subject, accepted)}; ${denial.reason?.message ?? ""}`;
   const { wildcard } = accepted;
   const link = { ...partLink(subject, trust.zone, "insecure", message, accepted.signature), wildcard };
-  return { ...secure, status: "insecure", reasons, links: [...trust.links, link] };
+  return { ...secure, status: "insecure", reasons, links: [...trust.links, link], until };
 }
 
 function accept(subject: Subject, rrset: Rrset, accepted: Accepted, trust: SecureZone): Judged {

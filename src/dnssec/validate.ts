@@ -30,7 +30,7 @@ import { messageFor } from "./need.ts";
 import type { Walk } from "./need.ts";
 import { judgeRrset, partLink } from "./part.ts";
 import type { Judged } from "./part.ts";
-import type { ChainLink, Reason, SecurityStatus, Validation } from "./verdict.ts";
+import type { ChainLink, LinkSignature, Reason, SecurityStatus, Validation } from "./verdict.ts";
 import { silence } from "./zone-trust.ts";
 import type { Ground } from "./zone-trust.ts";
 
@@ -71,6 +71,7 @@ function openAccount(ground: Ground): Account {
   const reasons: Reason[] = [];
   // Parts of one zone share the links above them: a set keeps each once, in the order of the walk.
   const links = new Set<ChainLink>();
+  const proofs: LinkSignature[] = [];
   const rrsets: Rrset[] = [];
   return {
     add: (judged) => {
@@ -79,6 +80,7 @@ function openAccount(ground: Ground): Account {
       else reasons.push(...judged.reasons);
       status = worse(status, judged.status);
       for (const link of judged.links) links.add(link);
+      proofs.push(...(judged.denial?.signatures ?? []));
       const last = judged.links.at(-1);
       if (judged.rrset !== null && last?.kind === "answer") rrsets.push(judged.rrset);
       const kept = addSeconds(ground.now, judged.ttl);
@@ -87,7 +89,9 @@ function openAccount(ground: Ground): Account {
     status: () => status,
     verdict: (rest) => {
       const chain = [...links];
-      const expirations = chain.flatMap(({ signature }) => (signature === null ? [] : [signature.expiration]));
+      const expirations = [...chain.flatMap(({ signature }) => signature ?? []), ...proofs].map(
+        ({ expiration }) => expiration,
+      );
       return {
         status,
         reasons: [...new Map(reasons.map((reason) => [`${reason.code} ${reason.message}`, reason])).values()],
@@ -145,7 +149,7 @@ export function* validate(name: DomainName, type: number, ground: Ground): Walk<
       const { rrset } = judged;
       account.add(rrset === null ? judged : { ...judged, rrset: { ...part.shown, ttl: rrset.ttl } });
       if (!isUsable(account.status())) return conclude(part.rrset.name, message.rcode);
-      if (part.link !== null) aliases.push(part.link);
+      if (part.link !== null) aliases.push({ ...part.link, ttl: rrset?.ttl ?? part.link.ttl });
     }
     const { finalName } = reading;
     left.add(at);
