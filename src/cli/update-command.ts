@@ -9,7 +9,7 @@ import { readTsigKeyFile } from "../config/key-file.ts";
 import type { TsigKeyFile } from "../config/key-file.ts";
 import { loadConfiguration } from "../config/load.ts";
 import { configurationPath } from "../config/location.ts";
-import type { PublisherConfig } from "../config/schema.ts";
+import type { Rfc2136Config } from "../config/publisher-rfc2136.ts";
 import { displayName, parentOf, parseName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import { formatTlsa, parseTlsa } from "../dns/rdata.ts";
@@ -120,18 +120,18 @@ function isMissing(flag: string | undefined): boolean {
 }
 
 interface SoleSetup {
-  readonly publisher: PublisherConfig;
+  readonly publisher: Rfc2136Config;
   readonly resolver: DnsServer;
   readonly file: string;
 }
 
-/** Null without a configuration file, or when it does not name exactly one publisher. Throws as loadConfiguration. */
+/** Null without a configuration file, or when it does not name exactly one publisher of updates. Throws as loadConfiguration. */
 async function soleSetup(options: UpdateOptions, io: Io): Promise<SoleSetup | null> {
   const file = configurationPath(options.config, io);
   try {
     const { publishers, resolvers } = await loadConfiguration(file);
     const resolver = resolvers[0] ?? parseResolverFlag(undefined);
-    const [publisher, ...others] = publishers.values();
+    const [publisher, ...others] = [...publishers.values()].filter((one) => one.type === "rfc2136");
     return publisher === undefined || others.length > 0 ? null : { publisher, resolver, file };
   } catch (error) {
     // Nobody needs one for an update by hand; one that was named must be there.

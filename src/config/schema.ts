@@ -5,14 +5,17 @@
  * decoded by hand (`decode.ts`), so that one run names all the faults, each at its line and column. Secrets are never
  * part of it: it names the files that hold them.
  *
- * Not in this release, and refused rather than ignored: publishers other than `rfc2136`, and `next = "prepublish"`.
+ * Not in this release, and refused rather than ignored: publishers over providers' APIs, and
+ * `next = "prepublish"`.
  */
 import type { ServiceProtocol } from "../base/service-protocol.ts";
-import type { Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { ResolverServer } from "../dns/resolver-server.ts";
 import type { Policy } from "../rollover/policy.ts";
 import type { TlsaParameters } from "../tlsa/params.ts";
+import type { ExecConfig } from "./publisher-exec.ts";
+import type { Rfc2136Config } from "./publisher-rfc2136.ts";
+import type { ZonefileConfig } from "./publisher-zonefile.ts";
 
 export interface Configuration {
   readonly version: 1;
@@ -38,24 +41,8 @@ export interface Configuration {
   readonly certificates: readonly CertificateConfig[];
 }
 
-/** RFC 2136 dynamic update with TSIG. */
-export interface PublisherConfig {
-  readonly name: string;
-  readonly type: "rfc2136";
-  /** Host name or address of the primary, and its port. */
-  readonly server: { readonly host: string; readonly port: number };
-  readonly keyFile: string;
-  /** Which key of the file; null: the only one. */
-  readonly keyName: DomainName | null;
-  /** Null: found by walking up to the SOA. */
-  readonly zone: DomainName | null;
-  /** Name servers that must serve a record before it counts as published: every NS, or these (names or addresses). */
-  readonly checkNs: "all" | readonly string[];
-  /** Name servers (names or addresses) that neither block nor count. */
-  readonly excludeNs: readonly string[];
-  /** For one update, connecting included. */
-  readonly timeout: Seconds;
-}
+/** How records are published: by `type`. What all of them may say is in `publisher-common.ts`. */
+export type PublisherConfig = Rfc2136Config | ZonefileConfig | ExecConfig;
 
 /** Where the ACME client puts renewals: a folder with the usual file names, or the files one by one. */
 export type SourceConfig =

@@ -40,7 +40,9 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
       note("fault", path, fault(problem.code, problem.message, problem.hint));
     }
   };
-  for (const { name, keyFile, keyName } of configuration.publishers.values()) {
+  for (const publisher of configuration.publishers.values()) {
+    if (publisher.type !== "rfc2136") continue;
+    const { name, keyFile, keyName } = publisher;
     const path = ["publish", name, "key_file"];
     attempt(path, () => {
       for (const advice of deps.readKey(keyFile, keyName)) note("warning", path, advice);

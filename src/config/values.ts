@@ -206,8 +206,11 @@ const reloadAction: Decode<readonly string[]> = (item, problems) => {
   return refuse(problems, item, words, "no shell runs this; put such a line into a script, or write an array of words");
 };
 
-/** Words of a command line: blanks separate, quotes join, nothing else means anything. A text says what is wrong. */
-export function splitWords(line: string): readonly string[] | string {
+/**
+ * Words of a command line: blanks separate, quotes join, `{name}` is kept for the placeholders that are named, nothing
+ * else means anything. A text says what is wrong.
+ */
+export function splitWords(line: string, placeholders: readonly string[] = []): readonly string[] | string {
   const words: string[] = [];
   let word: string | null = null;
   let at = 0;
@@ -221,6 +224,12 @@ export function splitWords(line: string): readonly string[] | string {
       if (special !== undefined) return `"${special}" within double quotes means something to a shell only`;
       word = (word ?? "") + quoted;
       at = end + 1;
+      continue;
+    }
+    const placeholder = placeholders.find((name) => line.startsWith(`{${name}}`, at));
+    if (placeholder !== undefined) {
+      word = `${word ?? ""}{${placeholder}}`;
+      at += placeholder.length + 2;
       continue;
     }
     if (/\s/.test(letter)) {

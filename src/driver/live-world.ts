@@ -2,18 +2,16 @@
 import os from "node:os";
 import { seconds } from "../base/time.ts";
 import type { Clock, Instant } from "../base/time.ts";
-import { readTsigKeyFile } from "../config/key-file.ts";
-import type { Configuration, PublisherConfig } from "../config/schema.ts";
+import type { Configuration } from "../config/schema.ts";
 import { readTrustAnchorFile } from "../config/trust-anchor-file.ts";
 import { TYPE } from "../dns/iana.ts";
 import { rootAnchors } from "../dnssec/anchors.ts";
 import type { TrustAnchors } from "../dnssec/anchors.ts";
 import type { Publisher } from "../publisher/publisher.ts";
-import { createRfc2136Publisher } from "../publisher/rfc2136.ts";
 import { viewOwner } from "../resolver/authoritative.ts";
 import { openResolver } from "../resolver/open.ts";
-import type { Resolve } from "../resolver/resolver.ts";
 import { probeAddress, probeEveryKind } from "../verifier/probe.ts";
+import { openPublisher } from "./open-publisher.ts";
 import type { World } from "./world.ts";
 
 /** One question, its retry included. No official reference; resolvers give up on a name after some seconds. */
@@ -35,7 +33,7 @@ export function createLiveWorld(configuration: Configuration, clock: Clock, sign
   const timeoutMs = RESOLVER_TIMEOUT_MS;
   const resolve = openResolver({ trust, sha1, servers, anchors, allowRemoteAd, timeoutMs, clock, signal });
   const { nameServerPort } = configuration;
-  const publishers = new Map<string, Publisher>();
+  const publishers = new Map<string, Promise<Publisher>>();
   return {
     resolve,
     viewOwner: (owner) => {
@@ -50,25 +48,13 @@ export function createLiveWorld(configuration: Configuration, clock: Clock, sign
       const known = os.uptime();
       return known > 0 ? seconds(Math.floor(known)) : null;
     },
-    publisher: (config) => publisherOf(config, publishers, { resolve, clock }),
+    // One per configured one: its key is read once a tick, and read again by the next.
+    publisher: (config) => {
+      const known = publishers.get(config.name);
+      if (known !== undefined) return known;
+      const opened = openPublisher(config, { configuration, resolve, clock, signal });
+      publishers.set(config.name, opened);
+      return opened;
+    },
   };
-}
-
-/** One publisher per configured one: its key is read once a tick, and read again by the next. */
-function publisherOf(
-  config: PublisherConfig,
-  known: Map<string, Publisher>,
-  outside: { readonly resolve: Resolve; readonly clock: Clock },
-): Publisher {
-  const found = known.get(config.name);
-  if (found !== undefined) return found;
-  const made = createRfc2136Publisher({
-    server: config.server,
-    key: readTsigKeyFile(config.keyFile, config.keyName),
-    clock: outside.clock,
-    resolve: outside.resolve,
-    timeoutMs: config.timeout * 1000,
-  });
-  known.set(config.name, made);
-  return made;
 }

@@ -92,7 +92,8 @@ async function change(
 
 async function tryChange(wanted: TlsaChange, tools: Tools): Promise<Fault | null> {
   try {
-    await tools.world.publisher(tools.publisher).apply(wanted);
+    const publisher = await tools.world.publisher(tools.publisher);
+    await publisher.apply(wanted);
     return null;
   } catch (error) {
     return faultOf(error);

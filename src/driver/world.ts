@@ -16,8 +16,8 @@ export interface World {
   readonly probe: (endpoint: Endpoint, address: string, signal: AbortSignal) => Promise<readonly ProbeOutcome[]>;
   /** Seconds since the machine booted; null where that cannot be known. */
   readonly uptime: () => Seconds | null;
-  /** The publisher of that configuration. Throws OperationalError when its key cannot be read. */
-  readonly publisher: (config: PublisherConfig) => Publisher;
+  /** The publisher of that configuration. Rejects with OperationalError when its key or token cannot be read. */
+  readonly publisher: (config: PublisherConfig) => Promise<Publisher>;
 }
 
 /** Makes the world of a configuration; called once a tick, and only when something is due. */

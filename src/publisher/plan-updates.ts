@@ -3,6 +3,7 @@ import { assert } from "../base/assert.ts";
 import { formatHex } from "../base/bytes.ts";
 import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
+import { seconds } from "../base/time.ts";
 import { TYPE } from "../dns/iana.ts";
 import { displayName, isAtOrBelow } from "../dns/name.ts";
 import { encodeTlsa, formatTlsa } from "../dns/rdata.ts";
@@ -11,7 +12,7 @@ import { addRecord, deleteRecord, rrsetAbsent, rrsetIsExactly } from "../dns/upd
 import type { Prerequisite, Update } from "../dns/update.ts";
 import { isDigestOfNothing } from "../tlsa/association.ts";
 import { usability } from "../tlsa/usable.ts";
-import type { TlsaChange } from "./publisher.ts";
+import type { Capabilities, TlsaChange } from "./publisher.ts";
 import type { ServedRrset } from "./read-back.ts";
 
 /** The two sections of one UPDATE. */
@@ -21,7 +22,7 @@ export interface PlannedUpdate {
 }
 
 /** RFC 2181 §8. PowerDNS and Knot store larger values as they come. */
-const MAX_TTL = 0x7fff_ffff;
+export const DNS_TTL_LIMITS = { minTtl: seconds(0), maxTtl: seconds(0x7fff_ffff) } as const;
 /** Records a message; far below 64 KiB for digests. */
 const BATCH = 100;
 
@@ -37,15 +38,22 @@ function recordFault(record: TlsaRdata): Fault | null {
   );
 }
 
-/** Why the change must not be sent to any server (`PUBLISH_INVALID`), or null. Records to remove may be anything. */
-export function checkChange(change: TlsaChange): Fault | null {
+/**
+ * Why the change must not be sent to a publisher of these limits (`PUBLISH_INVALID`), or null. Records to remove may be
+ * anything.
+ */
+export function checkChange(
+  change: TlsaChange,
+  { minTtl, maxTtl }: Pick<Capabilities, "minTtl" | "maxTtl"> = DNS_TTL_LIMITS,
+): Fault | null {
   const { owner, zone, ttl, add, remove, expected } = change;
   assert(remove.length === 0 || expected !== null, "a removal needs the RRset it expects");
   if (!isAtOrBelow(owner, zone)) {
     return fault("PUBLISH_INVALID", `${displayName(owner)} is not inside the zone ${displayName(zone)}`);
   }
-  if (add.length > 0 && (!Number.isInteger(ttl) || ttl < 0 || ttl > MAX_TTL)) {
-    return fault("PUBLISH_INVALID", `a TTL of ${String(ttl)} s is not between 0 and 2147483647`);
+  if (add.length > 0 && (!Number.isInteger(ttl) || ttl < minTtl || ttl > maxTtl)) {
+    const limits = `${String(minTtl)} and ${String(maxTtl)}`;
+    return fault("PUBLISH_INVALID", `a TTL of ${String(ttl)} s is not between ${limits}`);
   }
   const removed = new Set(remove.map(formatTlsa));
   const both = add.find((record) => removed.has(formatTlsa(record)));

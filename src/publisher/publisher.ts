@@ -21,8 +21,13 @@ export interface TlsaChange {
   readonly expected: readonly TlsaRdata[] | null;
 }
 
-/** What the update server serves after the change, read back from it. */
+/** What is known after the change. */
 export interface ReadBack {
+  /**
+   * `served`: read from the server that took the change. `pending`: accepted and on its way (a file that is signed
+   * elsewhere, a provider's queue); `records` is then what was asked for, and only the name servers say when it is there.
+   */
+  readonly status: "served" | "pending";
   readonly records: readonly TlsaRdata[];
   readonly ttl: Seconds | null;
   readonly signed: boolean;
@@ -30,7 +35,22 @@ export interface ReadBack {
   readonly notes?: readonly Fault[];
 }
 
+/** What a way of publishing can and cannot do. */
+export interface Capabilities {
+  /** Whether single records are changed, or the whole RRset is replaced by what was read plus the change. */
+  readonly granularity: "record" | "rrset";
+  /** Whether a change is seen whole or not at all. */
+  readonly atomic: boolean;
+  /** Whether `expected` is compared and the change made in one go. False: another writer may come in between. */
+  readonly compareAndSwap: boolean;
+  readonly minTtl: Seconds;
+  readonly maxTtl: Seconds;
+  /** What `apply` looks at afterwards: a name server, the provider's or builder's own store, or nothing. */
+  readonly readBack: "served" | "stored" | "none";
+}
+
 export interface Publisher {
+  readonly capabilities: Capabilities;
   /** Applies the change and reads it back. Throws OperationalError; a change already in place is a success. */
   readonly apply: (change: TlsaChange) => Promise<ReadBack>;
 }

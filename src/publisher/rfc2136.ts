@@ -34,9 +34,9 @@ import { encodeUpdate } from "../dns/update.ts";
 import type { Resolve } from "../resolver/resolver.ts";
 import { exchangeMessage, formatServer, randomMessageId } from "../transport/dns-exchange.ts";
 import type { DnsServer, DnsTransport } from "../transport/dns-exchange.ts";
-import { checkChange, planUpdates } from "./plan-updates.ts";
+import { checkChange, DNS_TTL_LIMITS, planUpdates } from "./plan-updates.ts";
 import type { PlannedUpdate } from "./plan-updates.ts";
-import type { Publisher, ReadBack, TlsaChange } from "./publisher.ts";
+import type { Capabilities, Publisher, ReadBack, TlsaChange } from "./publisher.ts";
 import { readOwner } from "./read-back.ts";
 import type { ReadOptions, ServedRrset } from "./read-back.ts";
 import { judgeUpdateReply } from "./update-reply.ts";
@@ -59,6 +59,15 @@ interface Target extends ReadOptions {
   readonly readBackMs: number;
   readonly transport: DnsTransport;
 }
+
+/** RFC 2136 §3.7: each message whole or not at all. RFC 2136 §2.4.2 is the compare-and-swap. */
+const CAPABILITIES: Capabilities = {
+  granularity: "record",
+  atomic: true,
+  compareAndSwap: true,
+  ...DNS_TTL_LIMITS,
+  readBack: "served",
+};
 
 const TIMEOUT_MS = 10_000;
 const READ_BACK_MS = 5_000;
@@ -130,7 +139,7 @@ function toReadBack(served: ServedRrset, change: TlsaChange): ReadBack {
   const { records, ttl, signed } = served;
   const clamped = change.add.length > 0 && ttl !== null && ttl !== change.ttl;
   const what = `${displayName(change.owner)} TLSA is served with a TTL of ${String(ttl)} s, not ${String(change.ttl)} s`;
-  return { records, ttl, signed, notes: clamped ? [fault("PUBLISH_TTL_CHANGED", what)] : [] };
+  return { status: "served", records, ttl, signed, notes: clamped ? [fault("PUBLISH_TTL_CHANGED", what)] : [] };
 }
 
 function aliasFault(owner: DomainName, target: DomainName): Fault {
@@ -293,5 +302,5 @@ export function createRfc2136Publisher(options: Rfc2136Options): Publisher {
     });
     return await applyAt(change, found.target, found.before);
   };
-  return { apply };
+  return { capabilities: CAPABILITIES, apply };
 }

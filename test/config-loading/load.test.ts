@@ -253,7 +253,7 @@ describe("telling all faults at once", () => {
         `  ${file}:7:1: defaults.ttl: must be a duration such as "1h", not true or false\n` +
         `  ${file}:8:1: defaults.retire_safety: must be a duration such as "1h", not an array`,
     });
-    writeFileSync(file, SAMPLE.replace('type = "rfc2136"', 'type = "zonefile"'));
+    writeFileSync(file, `${SAMPLE}next = "prepublish"\n`);
     await expect(loadConfiguration(file)).rejects.toMatchObject({ code: "CONFIG_UNSUPPORTED" });
     writeFileSync(file, SAMPLE);
     expect((await loadConfiguration(file)).certificates).toHaveLength(1);

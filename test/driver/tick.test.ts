@@ -309,12 +309,16 @@ describe("slow name servers", () => {
         world.advance(40);
         return real.viewOwner(owner);
       };
-      const publisher: World["publisher"] = (config) => ({
-        apply: (change) => {
-          world.advance(40);
-          return real.publisher(config).apply(change);
-        },
-      });
+      const publisher: World["publisher"] = async (config) => {
+        const opened = await real.publisher(config);
+        return {
+          ...opened,
+          apply: (change) => {
+            world.advance(40);
+            return opened.apply(change);
+          },
+        };
+      };
       return { ...real, viewOwner, publisher };
     };
     await tick(world.input({ makeWorld }));

@@ -252,15 +252,24 @@ function worldOf(innards: Innards): World {
       }
     },
     uptime: () => seconds(86_400 + Math.floor((innards.clock() - START) / 1000)),
-    publisher: () => ({
-      apply: (change) => {
-        const failure = innards.failure();
-        if (failure !== null) return Promise.reject(new OperationalError(failure, "the update was refused"));
-        for (const record of change.add) innards.records.add(formatTlsa(record));
-        for (const record of change.remove) innards.records.delete(formatTlsa(record));
-        return Promise.resolve({ records: [...change.add], ttl: TTL, signed: true });
-      },
-    }),
+    publisher: () =>
+      Promise.resolve({
+        capabilities: {
+          granularity: "record",
+          atomic: true,
+          compareAndSwap: true,
+          minTtl: seconds(0),
+          maxTtl: seconds(0x7fff_ffff),
+          readBack: "served",
+        },
+        apply: (change) => {
+          const failure = innards.failure();
+          if (failure !== null) return Promise.reject(new OperationalError(failure, "the update was refused"));
+          for (const record of change.add) innards.records.add(formatTlsa(record));
+          for (const record of change.remove) innards.records.delete(formatTlsa(record));
+          return Promise.resolve({ status: "served", records: [...change.add], ttl: TTL, signed: true });
+        },
+      }),
   };
 }
 

@@ -1,0 +1,49 @@
+/** What every `[publish.NAME]` may say, whatever its type. */
+import type { Seconds } from "../base/time.ts";
+import type { DomainName } from "../dns/name.ts";
+import { listOf, optional, refuse } from "./table.ts";
+import type { Decode, Item, Problems, Table } from "./table.ts";
+import { domainName, duration, host } from "./values.ts";
+
+export interface PublisherCommon {
+  readonly name: string;
+  /** Null: found by walking up to the SOA. */
+  readonly zone: DomainName | null;
+  /** Name servers that must serve a record before it counts as published: every NS, or these (names or addresses). */
+  readonly checkNs: "all" | readonly string[];
+  /** Name servers (names or addresses) that neither block nor count. */
+  readonly excludeNs: readonly string[];
+  /** For one update, request or command, connecting included. */
+  readonly timeout: Seconds;
+}
+
+/** One `[publish.NAME]` that is being read. */
+export interface PublisherSource {
+  readonly name: string;
+  readonly item: Item;
+  readonly table: Table;
+  readonly problems: Problems;
+}
+
+/** The keys that {@link decodeCommon} reads, and `type`. */
+export const COMMON_KEYS = ["type", "zone", "check_ns", "exclude_ns", "timeout"];
+
+/** The common keys; faulty ones are noted and stand at their defaults. */
+export function decodeCommon({ name, table, problems }: PublisherSource, defaultTimeout: Seconds): PublisherCommon {
+  return {
+    name,
+    zone: optional(table, "zone", domainName, null, problems),
+    checkNs: optional(table, "check_ns", checkedServers, "all" as const, problems),
+    excludeNs: optional(table, "exclude_ns", listOf(host), [], problems),
+    timeout: optional(table, "timeout", duration(1), defaultTimeout, problems),
+  };
+}
+
+const checkedServers: Decode<"all" | readonly string[]> = (item, problems) => {
+  if (item.value === "all") return "all";
+  if (typeof item.value === "string") {
+    return refuse(problems, item, `must be "all" or an array of name servers`, `write ["${item.value}"]`);
+  }
+  const servers = listOf(host)(item, problems);
+  return servers?.length === 0 ? refuse(problems, item, "must name at least one server") : servers;
+};
