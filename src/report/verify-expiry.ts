@@ -6,7 +6,7 @@ import type { HostReport } from "../verifier/verdict.ts";
 
 /** One answer that the host's verdicts rest on. */
 interface SignedAnswer {
-  readonly type: "MX" | "A" | "AAAA" | "TLSA";
+  readonly type: "MX" | "SRV" | "A" | "AAAA" | "TLSA";
   readonly name: string;
   readonly secure: boolean;
   /** Null: the signatures were not seen, somebody else's AD bit was believed; or there are none. */
@@ -17,6 +17,7 @@ interface SignedAnswer {
 export function signedAnswers({ dns }: HostReport): readonly SignedAnswer[] {
   const answers: readonly (readonly [SignedAnswer["type"], DnsAnswer | null])[] = [
     ["MX", dns.mx],
+    ["SRV", dns.srv ?? null],
     ["A", dns.a],
     ["AAAA", dns.aaaa],
     ["TLSA", dns.tlsa?.answer ?? null],

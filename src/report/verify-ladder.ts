@@ -9,7 +9,7 @@ import type { AddressReport, HostReport, Judgement } from "../verifier/verdict.t
 import { formatParameters } from "../tlsa/params.ts";
 
 export interface Rung {
-  readonly step: "mx" | "dnssec" | "alias" | "tlsa" | "address" | "starttls" | "tls" | "chain" | "match";
+  readonly step: "mx" | "srv" | "dnssec" | "alias" | "tlsa" | "address" | "starttls" | "tls" | "chain" | "match";
   /** `open`: lawful, but DANE does not protect from here on; `skipped`: not reached, or not needed. */
   readonly status: "ok" | "open" | "broken" | "skipped";
   readonly text: string;
@@ -30,8 +30,9 @@ export function brokenRung(ladder: readonly Rung[]): Rung | null {
 
 function dnsRungs({ dns, endpoint }: HostReport): readonly Rung[] {
   if (endpoint === null) return [];
-  const { mx, a, aaaa, tlsa } = dns;
+  const { mx, srv, a, aaaa, tlsa } = dns;
   const rungs: Rung[] = mx === null ? [] : [answerRung("mx", [["MX", mx]])];
+  if (srv !== undefined) rungs.push(answerRung("srv", [["SRV", srv]]));
   if (a !== null && aaaa !== null) {
     rungs.push(
       answerRung("dnssec", [
@@ -50,7 +51,10 @@ function dnsRungs({ dns, endpoint }: HostReport): readonly Rung[] {
 }
 
 /** One answer that works is enough: a family that fails does not spoil the other. */
-function answerRung(step: "mx" | "dnssec", answers: readonly (readonly [type: string, answer: DnsAnswer])[]): Rung {
+function answerRung(
+  step: "mx" | "srv" | "dnssec",
+  answers: readonly (readonly [type: string, answer: DnsAnswer])[],
+): Rung {
   const text = answers.map(([type, { status }]) => `${type} ${status}`).join(", ");
   const works = answers.filter(([, answer]) => !("reasons" in answer));
   const secure = works.length > 0 && works.every(([, { status }]) => status === "secure");

@@ -17,10 +17,10 @@ const LATE = 0.2;
 /** What ends within `days` after `at`, or has ended, soonest first, each thing once. */
 export function lookAhead(host: Omit<HostReport, "expiring">, at: Instant, days: number): readonly Expiry[] {
   const until = at + days * DAY;
-  const { mx, a, aaaa, tlsa } = host.dns;
+  const { mx, srv = null, a, aaaa, tlsa } = host.dns;
   const found = [
     ...host.addresses.flatMap(certificatesOf),
-    ...[mx, a, aaaa, tlsa?.answer ?? null].flatMap((answer) => lateSignatures(answer, at)),
+    ...[mx, srv, a, aaaa, tlsa?.answer ?? null].flatMap((answer) => lateSignatures(answer, at)),
   ].filter((expiry) => expiry.at <= until);
   const each = new Map(found.map((expiry) => [`${expiry.what} ${expiry.name} ${expiry.address ?? ""}`, expiry]));
   return [...each.values()].sort((left, right) => left.at - right.at);

@@ -86,6 +86,11 @@ describe("the ladder", () => {
       }),
       "dnssec ok > tlsa open > address ok > starttls ok > tls ok > chain ok > match open",
     ],
+    [
+      "SRV records",
+      offering(address(), { ...direct, dns: { ...dns, srv: answer("_x._tcp.example.org", 33, "secure") } }),
+      "srv ok > dnssec ok > tlsa ok > address ok > tls ok > chain ok > match ok",
+    ],
     ["nothing known of the mail domain", unresolved(), "mx broken"],
     [
       "insecure addresses",
