@@ -13,6 +13,9 @@ export const PATH = [
   "/usr/local/sbin",
   "/usr/bin",
   "/bin",
+  // Where Debian keeps what INN and PostgreSQL do not want typed.
+  "/usr/lib/news/bin",
+  "/usr/lib/postgresql/15/bin",
 ]
   .filter((folder, index, all) => folder !== "" && all.indexOf(folder) === index)
   .join(":");

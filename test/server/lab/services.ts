@@ -43,8 +43,13 @@ function readLog(file: string): string {
   }
 }
 
-/** `certificates`: a folder with `privkey.pem` and `fullchain.pem`. */
-export async function startPostfix(folder: string, places: readonly Place[], certificates: string): Promise<Service> {
+/** `certificates`: a folder with `privkey.pem` and `fullchain.pem`; `others`: folders with certificates of other kinds. */
+export async function startPostfix(
+  folder: string,
+  places: readonly Place[],
+  certificates: string,
+  others: readonly string[] = [],
+): Promise<Service> {
   const home = join(folder, "postfix");
   const config = join(home, "etc");
   for (const name of ["etc", "queue", "data"]) mkdirSync(join(home, name), { recursive: true });
@@ -64,7 +69,7 @@ inet_protocols = ipv4
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 smtpd_tls_security_level = may
-smtpd_tls_chain_files = ${from}/privkey.pem, ${from}/fullchain.pem
+smtpd_tls_chain_files = ${[from, ...others].map((one) => `${one}/privkey.pem, ${one}/fullchain.pem`).join(", ")}
 smtpd_tls_loglevel = 1
 `,
     );
@@ -111,7 +116,12 @@ postlog unix-dgram n - n - 1 postlogd
   };
 }
 
-export async function startNginx(folder: string, places: readonly Place[], certificates: string): Promise<Service> {
+export async function startNginx(
+  folder: string,
+  places: readonly Place[],
+  certificates: string,
+  others: readonly string[] = [],
+): Promise<Service> {
   const home = join(folder, "nginx");
   mkdirSync(home, { recursive: true });
   const file = join(home, "nginx.conf");
@@ -127,7 +137,7 @@ http {
   uwsgi_temp_path ${home}/uwsgi; scgi_temp_path ${home}/scgi;
   server {
     ${places.map((place) => `listen ${place.address}:${String(place.port)} ssl;`).join(" ")}
-    ssl_certificate ${from}/fullchain.pem; ssl_certificate_key ${from}/privkey.pem;
+    ${[from, ...others].map((one) => `ssl_certificate ${one}/fullchain.pem; ssl_certificate_key ${one}/privkey.pem;`).join(" ")}
     location / { return 204; }
   }
 }
