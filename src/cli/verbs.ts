@@ -105,6 +105,7 @@ export const VERBS: readonly Verb[] = [
       ["--also-name <name>", "offline: a further reference identifier (repeatable)", "list"],
       ["--store <file>", "offline: trusted roots for usages 0 and 1"],
       ["--ee-names", "check names for usage 3 too (RFC 7671 §5.1 says not to)"],
+      ["--previous <file>", "earlier certificates of the server, to tell their records from others that are stale"],
     ],
     after: `Exit codes (monitoring plugins):
   0  every address of every target is authenticated by its TLSA records

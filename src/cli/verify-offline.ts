@@ -39,6 +39,7 @@ export async function judgeFiles(
   if (name === undefined) throw usage("--name HOST, the TLSA base domain, is missing");
   const certificates = await readCertificates(chain, io);
   const trustStore = store === undefined ? [] : await readCertificates(store, io);
+  const previous = options.previous === undefined ? [] : await readCertificates(options.previous, io);
   return verifyOffline({
     chain: certificates,
     records: tlsa.map(parseRecord),
@@ -47,6 +48,7 @@ export async function judgeFiles(
     trustStore,
     profile: parseProfile(options.profile) ?? "generic",
     eeNames: options.eeNames ?? false,
+    previous,
     at: parseAt(options.at, io),
   });
 }

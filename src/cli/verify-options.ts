@@ -39,6 +39,7 @@ export interface VerifyCommandOptions {
   readonly alsoName?: readonly string[];
   readonly store?: string;
   readonly eeNames?: boolean;
+  readonly previous?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
@@ -122,6 +123,7 @@ export async function openVerification(
   const timeoutMs = parseTimeout(options.timeout ?? DEFAULT_TIMEOUT);
   const ending = options.deadline ?? deadline;
   const roots = options.store === undefined ? null : await readCertificates(options.store, io);
+  const previous = options.previous === undefined ? [] : await readCertificates(options.previous, io);
   return {
     resolve: await openValidation(options, timeoutMs, io),
     at: parseAt(options.at, io),
@@ -134,6 +136,7 @@ export async function openVerification(
     everyKind: options.oneCertificate !== true,
     aheadDays: options.days === undefined ? null : parseCount("--days", options.days, MAX_DAYS),
     loadTrustStore: () => roots ?? bundledRoots(),
+    previous,
     signal: io.signal,
   };
 }

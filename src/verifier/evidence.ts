@@ -77,7 +77,7 @@ export interface Evidence {
   readonly trustStore: readonly Uint8Array[];
   /** False: the MX RRset that led here is insecure, so the delivery as a whole is (RFC 7672 §2.2.1). */
   readonly mailExchangerSecure: boolean;
-  /** Certificates that the server had before, as DER; absent when nobody knows. They only explain records. */
+  /** Certificates that the server had before, as DER; absent when nobody knows. They explain records and change no verdict. */
   readonly previous?: readonly Uint8Array[];
   readonly at: Instant;
 }

@@ -17,12 +17,14 @@ export interface OfflineInput {
   readonly trustStore: readonly Uint8Array[];
   readonly profile: Profile;
   readonly eeNames: boolean;
+  /** Certificates that the server had before, as DER: they explain records and change no verdict. */
+  readonly previous: readonly Uint8Array[];
   readonly at: Instant;
 }
 
 /** One host with one entry without an address. The records are taken for secure: who types them has them from somewhere. */
 export function verifyOffline(input: OfflineInput): VerifyReport {
-  const { chain, records, baseDomain, alsoNames, trustStore, profile, eeNames, at } = input;
+  const { chain, records, baseDomain, alsoNames, trustStore, profile, eeNames, previous, at } = input;
   const judgement = judge({
     // The port only makes an owner name, which nothing here looks at.
     tlsa: { kind: "records", baseDomain, owner: tlsaOwner(baseDomain, 25), aliases: [], records },
@@ -32,6 +34,7 @@ export function verifyOffline(input: OfflineInput): VerifyReport {
     eeNames,
     trustStore,
     mailExchangerSecure: true,
+    previous,
     at,
   });
   const host: HostReport = {

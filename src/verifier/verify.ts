@@ -54,6 +54,8 @@ export interface VerifyOptions {
   readonly aheadDays: number | null;
   /** Called when records of usage 0 or 1 have to be judged: the roots that they may rely on, as DER. */
   readonly loadTrustStore: () => readonly Uint8Array[];
+  /** Certificates that the servers had before, as DER: they explain records and change no verdict. */
+  readonly previous?: readonly Uint8Array[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -64,8 +66,6 @@ export type Verifier = (target: Target) => Promise<VerifyReport>;
 interface Job {
   readonly options: VerifyOptions;
   readonly limit: Limiter;
-  /** As `options.resolve`, but rejects with TARGET_DEADLINE when time is up. */
-  readonly resolve: Resolve;
   readonly deadline: Deadline;
 }
 
@@ -74,9 +74,8 @@ export function createVerifier(options: VerifyOptions): Verifier {
   const limit = createLimiter(options.concurrency);
   return async (target) => {
     const deadline = startDeadline(options.deadlineMs);
-    const resolve: Resolve = (name, type) => deadline.race(options.resolve(name, type));
     try {
-      const hosts = explainStale(await verifyTarget(target, { options, limit, resolve, deadline }));
+      const hosts = explainStale(await verifyTarget(target, { options, limit, deadline }));
       return { exit: exitOfHosts(hosts), at: options.at, hosts };
     } finally {
       deadline.stop();
@@ -105,7 +104,7 @@ async function verifyMailDomain({ text, domain }: MailTarget, job: Job): Promise
   const route: Route = { target: text, endpoint: { host: domain, port: 25, protocol: "smtp" }, mx: null, nextHops: [] };
   let mx: DnsAnswer;
   try {
-    mx = await job.resolve(domain, TYPE.MX);
+    mx = await job.deadline.race(job.options.resolve(domain, TYPE.MX));
   } catch (error) {
     return [nothing(route, { verdict: "dns-error", ...whyLate(error) })];
   }
@@ -119,7 +118,7 @@ async function verifyService(target: ServiceTarget, job: Job): Promise<readonly 
   const route: Route = { target: text, endpoint: { host: domain, port, protocol }, mx: null, nextHops: [] };
   let answer: DnsAnswer;
   try {
-    answer = await job.resolve(target.owner, TYPE.SRV);
+    answer = await job.deadline.race(job.options.resolve(target.owner, TYPE.SRV));
   } catch (error) {
     return [nothing(route, { verdict: "dns-error", ...whyLate(error) })];
   }
@@ -156,7 +155,9 @@ async function verifyHost(route: Route, job: Job): Promise<HostReport> {
   const profile = job.options.profile ?? profileOf(route);
   let host: HostEvidence;
   try {
-    host = await discoverHost(endpoint, job.resolve, job.options.addresses, srv?.answer.status ?? null);
+    const { resolve, addresses } = job.options;
+    // Raced as a whole: what is asked after the end, for an answer that came late, is of no use but does no harm.
+    host = await job.deadline.race(discoverHost(endpoint, resolve, addresses, srv?.answer.status ?? null));
   } catch (error) {
     return { ...nothing(route, { verdict: "unreachable", ...whyLate(error) }), profile };
   }
@@ -200,6 +201,7 @@ async function verifyAddress(
       eeNames: options.eeNames,
       trustStore: needsRoots ? options.loadTrustStore() : [],
       mailExchangerSecure: mx === null || mx.status === "secure",
+      previous: options.previous ?? [],
       at: options.at,
     });
     return { address, algorithm: looks.length > 1 && kind !== null ? KIND_NAMES[kind] : null, ...judgement };

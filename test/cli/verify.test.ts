@@ -22,6 +22,7 @@ const HOST = "mx.example.org";
 let folder: string;
 let leaf: IssuedCertificate;
 let issuer: IssuedCertificate;
+let old: IssuedCertificate;
 let dns: FakeDnsServer;
 let mail: ScriptedServer;
 
@@ -29,6 +30,7 @@ beforeAll(async () => {
   const dates = { notBefore: instant(Date.UTC(2026, 0, 1)), notAfter: instant(Date.UTC(2027, 0, 1)) };
   issuer = await issueCertificate({ ...dates, subject: "CN=Issuer", authority: {} });
   leaf = await issueCertificate({ ...dates, subject: `CN=${HOST}`, dnsNames: [HOST], issuer });
+  old = await issueCertificate({ ...dates, subject: `CN=${HOST}`, dnsNames: [HOST], issuer });
   const chainPem = leaf.pem + issuer.pem;
   mail = await startScriptedServer(smtpScript({ chainPem, privateKeyPem: leaf.privateKeyPem }));
   const port = String(mail.port);
@@ -222,6 +224,17 @@ describe("offline", () => {
     expect(await judge(1, "--name", HOST)).toBe(2);
     expect(await judge(1, "--name", HOST, "--store", "chain.pem")).toBe(0);
     expect(await judge(1, "--name", HOST, "--profile", "smtp")).toBe(1);
+  });
+
+  test("--previous tells an old record from a foreign one, and changes no verdict", async () => {
+    await writeFile(path.join(folder, "old.pem"), old.pem);
+    const argv = ["--chain", "chain.pem", "--tlsa", `3 1 1 ${hex(old)}`, "--name", HOST];
+    const without = await daneward(...argv);
+    const known = await daneward(...argv, "--previous", "old.pem");
+    expect([without.exit, known.exit]).toEqual([2, 2]);
+    expect(without.out).not.toMatch(/previous/);
+    expect(known.out).toContain("the server's previous public key: the renewal was not published");
+    expect(known.out).toContain(`right would be "3 1 1 ${hex(leaf)}"`);
   });
 
   test("the document has one target and one entry without an address", async () => {
