@@ -2,7 +2,7 @@
  * What association data was made from, where people do not hash what RFC 6698 §2.1.3 says: another digest, or the text
  * of a file instead of the octets in it.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { equalBytes, formatHex } from "../base/bytes.ts";
 import type { CertificateBytes } from "./association.ts";
 import type { MatchingType, Selector } from "./params.ts";
@@ -30,19 +30,31 @@ const DIGESTS: readonly DigestName[] = [
   { name: "sha224", shown: "SHA2-224", length: 28, matchingType: null },
 ];
 
-/** How `data` comes from the certificate, or with selector 1 from its key; null when it does not. */
+/** How `data` comes from the octets of the certificate, or with selector 1 of its key; null when it does not. */
 export function findForm(data: Uint8Array, certificate: CertificateBytes, selector: Selector): DataForm | null {
-  const octets = selector === 0 ? certificate.der : certificate.spki;
+  const octets = octetsOf(certificate, selector);
   if (equalBytes(data, octets)) return { text: "the octets of", matchingType: 0 };
-  const texts = textsOf(octets, selector);
-  for (const { name, shown, length, matchingType } of DIGESTS) {
-    if (data.length !== length) continue;
-    const digest = (input: string | Uint8Array): Uint8Array => createHash(name).update(input).digest();
-    if (equalBytes(data, digest(octets))) return { text: `the ${shown} digest of`, matchingType };
-    const written = texts.find(({ text }) => equalBytes(data, digest(text)));
-    if (written !== undefined) return { text: `the ${shown} digest of ${written.what} of`, matchingType: null };
+  const found = DIGESTS.find(({ name, length }) => data.length === length && equalBytes(data, digest(name, octets)));
+  return found === undefined ? null : { text: `the ${found.shown} digest of`, matchingType: found.matchingType };
+}
+
+/** As {@link findForm}, but from what stands for the octets in files and on terminals. Takes some thirty digests. */
+export function findTextForm(data: Uint8Array, certificate: CertificateBytes, selector: Selector): DataForm | null {
+  const kinds = DIGESTS.filter(({ length }) => data.length === length);
+  if (kinds.length === 0) return null;
+  for (const { what, text } of textsOf(octetsOf(certificate, selector), selector)) {
+    const found = kinds.find(({ name }) => equalBytes(data, digest(name, text)));
+    if (found !== undefined) return { text: `the ${found.shown} digest of ${what} of`, matchingType: null };
   }
   return null;
+}
+
+function octetsOf({ der, spki }: CertificateBytes, selector: Selector): Uint8Array {
+  return selector === 0 ? der : spki;
+}
+
+function digest(name: string, input: string | Uint8Array): Uint8Array {
+  return hash(name, input, "buffer");
 }
 
 /** The texts that stand for octets in files and on terminals, and get hashed instead of them. */

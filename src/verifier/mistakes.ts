@@ -7,7 +7,7 @@
 import type { TlsaRdata } from "../dns/rdata.ts";
 import { associationFor, isDigestOfNothing } from "../tlsa/association.ts";
 import type { CertificateBytes } from "../tlsa/association.ts";
-import { findForm } from "../tlsa/data-form.ts";
+import { findForm, findTextForm } from "../tlsa/data-form.ts";
 import type { DataForm } from "../tlsa/data-form.ts";
 import { isIssuerUsage, isMatchingType, isSelector, isUsage } from "../tlsa/params.ts";
 import type { CertificateUsage, Selector } from "../tlsa/params.ts";
@@ -122,6 +122,11 @@ function findOrigin(data: Uint8Array, { leaf, others, previous }: Suspects): Ori
       const form = findForm(data, certificate, selector);
       if (form !== null) return { certificate, depth, selector, form };
     }
+  }
+  // Who hashes a file hashes the one that begins with the server's own certificate.
+  for (const selector of SELECTORS) {
+    const form = findTextForm(data, leaf, selector);
+    if (form !== null) return { certificate: leaf, depth: 0, selector, form };
   }
   return null;
 }
