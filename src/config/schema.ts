@@ -29,7 +29,7 @@ export interface Configuration {
   readonly trust: "local" | "ad";
   /** File of trust anchors for "local"; null: those of the root that are built in. */
   readonly trustAnchors: string | null;
-  /** Whether SHA-1 signatures and digests count for "local" (RFC 9905 §4 leaves it to the site). */
+  /** Whether SHA-1 signatures and digests count for "local" (RFC 9905 leaves it to the site). */
   readonly sha1: boolean;
   /** The operator vouches for the path to a resolver that is not on this host. */
   readonly allowRemoteAd: boolean;
@@ -54,6 +54,8 @@ export interface ServiceConfig {
   readonly host: DomainName;
   readonly port: number;
   readonly protocol: ServiceProtocol;
+  /** The domain that is served there, for protocols that ask for it; absent where it is the host's own name. */
+  readonly serviceDomain?: DomainName;
   /** `_port._tcp.host.` */
   readonly owner: DomainName;
   /** `host:port` without the final dot: the name of this endpoint in state, journal and reports. */

@@ -33,7 +33,7 @@ export interface DenialRecords {
   readonly noCloser: (nextCloser: DomainName) => DenialProof | null;
 }
 
-/** The type that says "this name does not exist" in compact denial (RFC 9824 §3.1). */
+/** The type that says "this name does not exist" in compact denial (RFC 9824). */
 const NXNAME = 128;
 
 interface Nsec {
@@ -57,7 +57,7 @@ export function isDelegation(types: ReadonlySet<number>): boolean {
 export function deniesType(types: ReadonlySet<number>, name: DomainName, type: number): boolean {
   if (types.has(type)) return false;
   if (types.has(TYPE.CNAME) && type !== TYPE.CNAME) return false;
-  // A name without any type is what compact denial makes of a missing name; ANY matches whatever is there (RFC 9824 §3.1).
+  // A name without any type is what compact denial makes of a missing name; ANY matches whatever is there (RFC 9824).
   if (type === TYPE.ANY) {
     return [...types].every((each) => each === TYPE.NSEC || each === TYPE.RRSIG || each === NXNAME);
   }

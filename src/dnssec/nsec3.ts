@@ -76,7 +76,7 @@ export function nsec3Records(rrsets: readonly Rrset[], zone: DomainName): Nsec3R
     const decoded = rdata === undefined || rrset.rdatas.length > 1 ? null : decodeNsec3(rdata);
     if (hash === null || decoded?.ok !== true || !isUsable(decoded.value)) continue;
     const { iterations, salt, nextHashed, flags, types } = decoded.value;
-    // RFC 5155 §7.2.1 has one set of parameters in a response; two sets could prove what neither chain says.
+    // RFC 5155 §8.2: a response has one set of parameters; two sets could prove what neither chain says.
     if (parameters !== null && (parameters.iterations !== iterations || !equalBytes(parameters.salt, salt))) {
       return { parameters: null, records: [] };
     }
@@ -173,7 +173,7 @@ function noNameByNsec3(find: Search, name: DomainName, zone: DomainName): Denial
   return { kind: "nxdomain", optOut, types: null, message: optOut ? `${message}, opted out` : message };
 }
 
-/** What the records can prove (RFC 5155 §8.4 to §8.8). When `work` ran out of hashes, nothing more is proved. */
+/** What the records can prove (RFC 5155 §8.4, RFC 5155 §8.8). When `work` ran out of hashes, nothing more is proved. */
 export function nsec3Denial(records: Nsec3Records, zone: DomainName, work: Work): DenialRecords {
   const find = search(records, work);
   return {

@@ -4,7 +4,7 @@
  * the limit named, never insecure, because a limit must not become a way to switch DNSSEC off.
  */
 export interface ValidationPolicy {
-  /** Algorithms 5 and 7 and DS digest type 1 count as supported. RFC 9905 §4 lets a site say no; then such zones are insecure. */
+  /** Algorithms 5 and 7 and DS digest type 1 count as supported. RFC 9905 lets a site say no; then such zones are insecure. */
   readonly sha1: boolean;
   /**
    * Every algorithm that a zone's DS records announce must have a valid signature. RFC 6840 §5.11 says that validators

@@ -42,9 +42,9 @@ export interface ValidatingOptions {
   readonly policy?: ValidationPolicy;
 }
 
-/** No official reference; RFC 8767 §4 caps at days, resolvers at a day. A rollover wants to see changes. */
+/** No official reference; resolvers cap at a day (RFC 8767 §4 says a week at most). A rollover wants to see changes. */
 const MOST_REMEMBERED = seconds(3600);
-/** RFC 9520 §3.2: resolution failures are cached for at least a second and at most five minutes. */
+/** RFC 9520: resolution failures are cached for at least a second and at most five minutes. */
 const BOGUS_REMEMBERED = seconds(60);
 /** Entries of each kind: enough for the zones and hosts of a large check, some ten megabytes at most. */
 const MOST_ENTRIES = 10_000;
