@@ -22,6 +22,7 @@ import type { Resolve } from "../resolver/resolver.ts";
 import { createTrustedStub } from "../resolver/trusted-stub.ts";
 import { findZone } from "../resolver/zone-of.ts";
 import { formatServer } from "../transport/dns-exchange.ts";
+import type { ResolverServer } from "../dns/resolver-server.ts";
 import type { DnsServer } from "../transport/dns-exchange.ts";
 import type { Io } from "./io.ts";
 import { parseResolverFlag } from "./resolver-flag.ts";
@@ -84,7 +85,7 @@ interface Destination {
   readonly keyFile: string;
   readonly keyName: DomainName | null;
   readonly zone: DomainName | null;
-  readonly resolver: DnsServer;
+  readonly resolver: ResolverServer;
 }
 
 /** By flags; where neither server nor key file is given, by the one publisher of the configuration, if there is one. */
@@ -121,7 +122,7 @@ function isMissing(flag: string | undefined): boolean {
 
 interface SoleSetup {
   readonly publisher: Rfc2136Config;
-  readonly resolver: DnsServer;
+  readonly resolver: ResolverServer;
   readonly file: string;
 }
 
