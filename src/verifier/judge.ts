@@ -191,7 +191,7 @@ function describe(leaf: Certificate): CertificateFacts {
   };
 }
 
-/** The order in which the matches are looked at, as OpenSSL does: the surest usage first. */
+/** Any one match authenticates (RFC 7671 §8). They are looked at as OpenSSL does: the surest usage first, then by depth. */
 const USAGE_ORDER: readonly number[] = [3, 2, 1, 0];
 
 function judgeChain(
