@@ -10,7 +10,9 @@ import { DEPLOY_CODES } from "./codes/deploy.ts";
 import { DNS_CODES } from "./codes/dns.ts";
 import { DNSSEC_CODES } from "./codes/dnssec.ts";
 import { GENERAL_CODES } from "./codes/general.ts";
+import { PIPELINE_CODES } from "./codes/pipeline.ts";
 import { PKI_CODES } from "./codes/pki.ts";
+import { PROVIDER_CODES } from "./codes/provider.ts";
 import { PUBLISH_CODES } from "./codes/publish.ts";
 import { ROLLOVER_CODES } from "./codes/rollover.ts";
 import { STORE_CODES } from "./codes/store.ts";
@@ -22,7 +24,9 @@ export const CATALOGUE = {
   ...DEPLOY_CODES,
   ...DNS_CODES,
   ...DNSSEC_CODES,
+  ...PIPELINE_CODES,
   ...PKI_CODES,
+  ...PROVIDER_CODES,
   ...PUBLISH_CODES,
   ...ROLLOVER_CODES,
   ...STORE_CODES,

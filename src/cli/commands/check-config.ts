@@ -7,7 +7,7 @@ import type { Problem } from "../../config/problem.ts";
 import type { Configuration } from "../../config/schema.ts";
 import { checkSurroundings } from "../../config/surroundings.ts";
 import { groupIdOf } from "../../driver/group.ts";
-import { searchPath } from "../../driver/reload.ts";
+import { searchPath } from "../../driver/command.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
