@@ -64,6 +64,11 @@ const BY_PORT: Readonly<Record<number, ServiceProtocol>> = {
   5432: "postgres",
 };
 
+/** Whether clients say at once which domain they want, which need not be the name of the host (RFC 6120 §4.7.2). */
+export function asksForDomain(protocol: ServiceProtocol): boolean {
+  return protocol === "xmpp-client" || protocol === "xmpp-server";
+}
+
 /** The protocol that a port speaks unless something else is said; null: that cannot be told from the port. */
 export function protocolOfPort(port: number): ServiceProtocol | null {
   return BY_PORT[port] ?? null;

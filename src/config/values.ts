@@ -1,7 +1,7 @@
 /** Decoders of single configuration values. Each notes what is wrong and returns null; none throws. */
 import { isIP, isIPv6 } from "node:net";
 import { dirname, resolve } from "node:path";
-import { protocolOfPort, SERVICE_PROTOCOLS } from "../base/service-protocol.ts";
+import { asksForDomain, protocolOfPort, SERVICE_PROTOCOLS } from "../base/service-protocol.ts";
 import type { ServiceProtocol } from "../base/service-protocol.ts";
 import { parseDuration, seconds } from "../base/time.ts";
 import type { Seconds } from "../base/time.ts";
@@ -131,19 +131,20 @@ export interface WrittenService {
   readonly host: DomainName;
   readonly port: number;
   readonly protocol: ServiceProtocol;
+  readonly serviceDomain?: DomainName;
   /** `host:port` as people read it. */
   readonly label: string;
 }
 
-/** `host:port[/protocol]`. */
+/** `host:port[/protocol[/DOMAIN]]`; see {@link asksForDomain}. */
 export const service: Decode<WrittenService> = (item, problems) => {
   const written = text(item, problems);
   if (written === null) return null;
-  const found = /^([^:/\s]+):(\d{1,5})(?:\/([A-Za-z0-9-]+))?$/.exec(written.trim());
+  const found = /^([^:/\s]+):(\d{1,5})(?:\/([A-Za-z0-9-]+)(?:\/([^/\s]+))?)?$/.exec(written.trim());
   if (found === null) {
     return refuse(problems, item, `"${written}" is not host:port[/protocol]`, "write mx.example.org:25");
   }
-  const [, hostText = "", portText = "", protocolText] = found;
+  const [, hostText = "", portText = "", protocolText, domainText] = found;
   if (isIP(hostText) !== 0) {
     return refuse(
       problems,
@@ -163,10 +164,27 @@ export const service: Decode<WrittenService> = (item, problems) => {
     return refuse(problems, item, `the protocol of port ${String(number)} is not known`, hint);
   }
   const protocol = SERVICE_PROTOCOLS.find((known) => known === protocolText.toLowerCase());
-  if (protocol !== undefined) return { host: hostName, port: number, protocol, label };
+  if (protocol !== undefined) {
+    const named = { host: hostName, port: number, protocol, label };
+    return domainText === undefined ? named : servingDomain(named, domainText, item, problems);
+  }
   const near = suggestion(protocolText, SERVICE_PROTOCOLS);
   return refuse(problems, item, `unknown protocol "${protocolText}"${near}`, `known: ${SERVICE_PROTOCOLS.join(", ")}`);
 };
+
+/** `host:port/xmpp-client/DOMAIN`. */
+function servingDomain(
+  named: WrittenService,
+  written: string,
+  ...[item, problems]: Parameters<Decode<WrittenService>>
+): WrittenService | null {
+  const { protocol, label } = named;
+  if (!asksForDomain(protocol)) {
+    return refuse(problems, item, `"${protocol}" asks for no domain`, `write ${label}/${protocol}`);
+  }
+  const serviceDomain = domainName({ ...item, value: written }, problems);
+  return serviceDomain === null ? null : { ...named, serviceDomain };
+}
 
 /** `"3 1 1"`. */
 export const parameters: Decode<TlsaParameters> = (item, problems) => {

@@ -7,6 +7,8 @@ export interface Endpoint {
   readonly host: DomainName;
   readonly port: number;
   readonly protocol: ServiceProtocol;
+  /** The domain that is served there, for protocols that ask for it; absent where it is the host's own name. */
+  readonly serviceDomain?: DomainName;
 }
 
 /** What one address presented. */

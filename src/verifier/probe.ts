@@ -30,7 +30,7 @@ import type { Endpoint, ProbeOutcome } from "./endpoint.ts";
 export interface ProbeOptions {
   /** Sent as SNI: the TLSA base domain (RFC 7671 §10.2). */
   readonly serverName: DomainName;
-  /** The domain that is served there, for protocols that ask for it; the host itself when it is missing. */
+  /** The domain to ask for, where it is not the endpoint's own. */
   readonly serviceDomain?: DomainName | undefined;
   /** Milliseconds for one handshake and all before it. */
   readonly timeoutMs: number;
@@ -71,7 +71,8 @@ export async function probeAddress(
   options: ProbeOptions,
   certificateKind?: CertificateKind,
 ): Promise<ProbeOutcome> {
-  const { serverName, serviceDomain = endpoint.host, timeoutMs, signal } = options;
+  const { serverName, timeoutMs, signal } = options;
+  const serviceDomain = options.serviceDomain ?? endpoint.serviceDomain ?? endpoint.host;
   try {
     const session = await openTls({
       address,

@@ -3,11 +3,18 @@ import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
 import { failure, success } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
-import { protocolOfPort, SERVICE_PROTOCOLS } from "../base/service-protocol.ts";
+import { asksForDomain, protocolOfPort, SERVICE_PROTOCOLS } from "../base/service-protocol.ts";
 import type { ServiceProtocol } from "../base/service-protocol.ts";
 import { parseName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { Endpoint } from "./endpoint.ts";
+
+/** A service by name. */
+interface HostTarget {
+  readonly kind: "service";
+  readonly text: string;
+  readonly endpoint: Endpoint;
+}
 
 /** All mail exchangers of a domain. `text` is what the user wrote. */
 export interface MailTarget {
@@ -30,8 +37,7 @@ export interface ServiceTarget {
 }
 
 /** A service by name, or what leads to services. */
-export type Target =
-  { readonly kind: "service"; readonly text: string; readonly endpoint: Endpoint } | MailTarget | ServiceTarget;
+export type Target = HostTarget | MailTarget | ServiceTarget;
 
 export function isProtocol(text: string): text is ServiceProtocol {
   return SERVICE_PROTOCOLS.some((protocol) => protocol === text);
@@ -81,7 +87,7 @@ const SRV_SERVICES: Readonly<Record<string, Scheme>> = {
 };
 
 /**
- * Reads `host:port[/protocol]`, `scheme://host[:port][/…]`, `mx:DOMAIN` or `srv:_service._tcp.DOMAIN`. `starttls` (from
+ * Reads `host:port[/protocol[/DOMAIN]]`, `scheme://host[:port][/…]`, `mx:DOMAIN` or `srv:_service._tcp.DOMAIN`. `starttls` (from
  * --starttls) names the protocol where the target does not. Fault USAGE, or what is wrong with the name.
  */
 export function parseTarget(text: string, starttls: ServiceProtocol | null = null): Result<Target, Fault> {
@@ -133,18 +139,29 @@ function parseUrl(text: string, scheme: string, authority: string): Result<Targe
 }
 
 function parseService(text: string, starttls: ServiceProtocol | null): Result<Target, Fault> {
-  const match = /^([^:/]+):([^:/]*)(?:\/(.*))?$/.exec(text);
+  const match = /^([^:/]+):([^:/]*)(?:\/([^/]*)(?:\/(.*))?)?$/.exec(text);
   if (!match) {
     const hint = /^(\[.*\]|[0-9a-f]*:[0-9a-f:.]*)/i.test(text)
       ? "name the host, and the address with --address: TLSA records belong to names"
       : "write host:port[/protocol], for example mx.example.org:25";
     return bad(text, "not a target", hint);
   }
-  const [, host = "", port = "", protocol] = match;
+  const [, host = "", port = "", protocol, domain] = match;
   if (protocol !== undefined && !isProtocol(protocol)) {
     return bad(text, `the protocol "${protocol}" is not known`, `use one of ${SERVICE_PROTOCOLS.join(", ")}`);
   }
-  return endpointOf(text, host, port, protocol ?? starttls);
+  const target = endpointOf(text, host, port, protocol ?? starttls);
+  return domain === undefined || !target.ok ? target : servingDomain(target.value, domain);
+}
+
+/** `host:port/xmpp-client/DOMAIN`: a host is not asked for the domains that it serves, it has to be told. */
+function servingDomain({ text, endpoint }: HostTarget, written: string): Result<Target, Fault> {
+  if (!asksForDomain(endpoint.protocol)) {
+    return bad(text, `"${endpoint.protocol}" asks for no domain`, "write host:port/protocol");
+  }
+  const domain = parseHost(written, text);
+  if (!domain.ok) return domain;
+  return success({ kind: "service", text, endpoint: { ...endpoint, serviceDomain: domain.value } });
 }
 
 function endpointOf(
@@ -152,7 +169,7 @@ function endpointOf(
   hostText: string,
   portText: string,
   protocol: ServiceProtocol | null,
-): Result<Target, Fault> {
+): Result<HostTarget, Fault> {
   const host = parseHost(hostText, text);
   if (!host.ok) return host;
   const port = /^[1-9]\d{0,4}$/.test(portText) ? Number(portText) : 0;

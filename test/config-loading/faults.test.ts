@@ -136,6 +136,12 @@ const CERTIFICATE: readonly Case[] = [
     'certificate.mx.services[0]: "mx.example.org" is not host:port[/protocol]',
   ),
   certificate(
+    "a domain that nobody asks for",
+    "services",
+    'services = ["mx.example.org:25/smtp/example.org"]',
+    'certificate.mx.services[0]: "smtp" asks for no domain',
+  ),
+  certificate(
     "a service by address",
     "services",
     'services = ["192.0.2.1:25"]',

@@ -81,6 +81,19 @@ describe("a good configuration", () => {
     ]);
   });
 
+  test("services of every protocol: by port, by name, and with the domain that XMPP asks for", async () => {
+    const written =
+      '["mx.example.org:24", "mx.example.org:389", "mx.example.org:99/nntp", "im.example.net:5222/xmpp-client/example.org"]';
+    const text = withCertificateLine("services", `services = ${written}`);
+    const [certificate] = (await configurationOf(text)).certificates;
+    expect(certificate?.services.map(({ protocol, serviceDomain }) => [protocol, serviceDomain])).toEqual([
+      ["lmtp", undefined],
+      ["ldap", undefined],
+      ["nntp", undefined],
+      ["xmpp-client", "example.org."],
+    ]);
+  });
+
   test("relative paths count from the file that holds them", async () => {
     const files = {
       "daneward.toml": `version = 1\ndeploy_root = "out"\n[publish.p]\ntype = "rfc2136"\nserver = "ns.example.org:5353"\nkey_file = "p.key"\n`,

@@ -47,6 +47,12 @@ describe("targets", () => {
     });
   });
 
+  test("an XMPP host is told the domain that it serves", () => {
+    expect(parseTarget("im.example.net:5222/xmpp-client/Example.org")).toMatchObject({
+      value: { endpoint: { host: "im.example.net.", protocol: "xmpp-client", serviceDomain: "example.org." } },
+    });
+  });
+
   test("--starttls counts where the target does not say", () => {
     expect(parseTarget("a.example:2525", "smtp")).toMatchObject({ value: { endpoint: { protocol: "smtp" } } });
     expect(parseTarget("a.example:2525/imap", "smtp")).toMatchObject({ value: { endpoint: { protocol: "imap" } } });
@@ -86,6 +92,8 @@ describe("targets", () => {
     ["mx.example.org:65536", /1 to 65535/],
     ["mx.example.org:smtp", /1 to 65535/],
     ["mx.example.org:25/gopher", /tls, smtp/],
+    ["mx.example.org:25/smtp/example.org", /protocol/],
+    ["im.example.org:5222/xmpp-client/", /host/],
     ["gopher://mx.example.org", /https/],
     ["192.0.2.1:25", /--address/],
     ["[2001:db8::1]:25", /--address/],

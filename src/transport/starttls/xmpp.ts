@@ -73,7 +73,8 @@ async function readProceed(talk: Conversation, next: () => Promise<Tag>): Promis
 
 async function streamError(talk: Conversation, next: () => Promise<Tag>): Promise<OperationalError> {
   const condition = await next();
-  const hint = "a server knows the domains it serves, not always its own name: write srv:_xmpp-client._tcp.DOMAIN";
+  const hint =
+    "a server knows the domains it serves, not always its own name: write HOST:PORT/xmpp-client/DOMAIN or srv:_xmpp-client._tcp.DOMAIN";
   return new OperationalError(
     "SERVICE_REFUSED",
     `${talk.where}: the server closed the stream: ${quoteLine(condition.local)}`,
