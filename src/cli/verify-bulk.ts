@@ -138,7 +138,9 @@ function workOn(
   signal: AbortSignal,
   take: (result: TargetResult) => void,
 ): Work {
+  const interrupted = (): boolean => signal.aborted;
   return async ({ line, text }) => {
+    if (interrupted()) return false;
     const target = parseTarget(text, starttls);
     if (!target.ok) {
       take({ line, target: text, fault: target.fault });
@@ -147,11 +149,11 @@ function workOn(
     try {
       const report = await verify(target.value);
       // What was cut off in the middle says nothing about its target.
-      if (signal.aborted) return false;
+      if (interrupted()) return false;
       take({ line, target: text, report });
       return true;
     } catch (error) {
-      if (signal.aborted) return false;
+      if (interrupted()) return false;
       throw error;
     }
   };
@@ -168,7 +170,7 @@ async function workThrough(
     while (!signal.aborted) {
       const next = await nextOf(lines, signal);
       if (next === null) return;
-      if (signal.aborted || !(await work(next))) unfinished.push(next);
+      if (!(await work(next))) unfinished.push(next);
     }
   };
   await Promise.all(Array.from({ length: limit }, worker));
