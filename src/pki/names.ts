@@ -2,7 +2,7 @@ import type { Certificate } from "./certificate.ts";
 
 /**
  * Rules by which presented names are compared. `smtp`: RFC 7672 §3.2.3, a common name counts when there is no DNS-ID.
- * `generic`: RFC 9525, only DNS-IDs count.
+ * `generic`: only DNS-IDs count; a common name identifies no service (RFC 9525 §2).
  */
 export type NameProfile = "smtp" | "generic";
 

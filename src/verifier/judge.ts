@@ -173,8 +173,18 @@ function readChain({ certificates, tlsVersion }: ServedChain): ChainFacts {
     chain: { leaf: leaf.value, others: others.flatMap((each) => (each.ok ? [each.value] : [])) },
     fault: null,
     facts: { certificate: describe(leaf.value), ...facts },
-    warnings: damaged === 0 ? [] : [`${String(damaged)} of the certificates sent cannot be read and were left out`],
+    warnings: [
+      ...(damaged === 0 ? [] : [`${String(damaged)} of the certificates sent cannot be read and were left out`]),
+      ...keyWarnings(leaf.value),
+    ],
   };
+}
+
+/** OpenSSL's security level 2, which some systems set for every client, asks for 2048 bits. */
+function keyWarnings({ keyAlgorithm }: Certificate): readonly string[] {
+  const bits = /^RSA(?:SSA-PSS)? (\d+)$/.exec(keyAlgorithm)?.[1];
+  if (bits === undefined || Number(bits) >= 2048) return [];
+  return [`the key has only ${bits} bits (RSA): clients at OpenSSL's security level 2 refuse it`];
 }
 
 function describe(leaf: Certificate): CertificateFacts {

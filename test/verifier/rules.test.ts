@@ -2,6 +2,7 @@
  * The rules of RFC 6698, 7671 and 7672 for records and usages, each by a case of its own. Paths have theirs in
  * test/pki/path-rules.test.ts, names and whole verdicts in verdicts.test.ts, DNS in discover.test.ts and verify.test.ts.
  */
+import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { TlsaRdata } from "../../src/dns/rdata.ts";
 import { forge, forgeAuthority, forgeLeaf, newKey } from "../fakes/forge.ts";
@@ -429,6 +430,14 @@ describe("usages (M1 to M4)", () => {
     const judgement = look([{ ...good, data: Uint8Array.from(good.data) }]);
     expect(judgement.records[0]?.status).toBe("matched");
     expect(judgement.certificate?.spkiSha256).toBe(Buffer.from(good.data).toString("hex"));
+  });
+
+  test("a short RSA key is authentic, and some clients refuse it all the same", () => {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 1024 });
+    const short = forgeLeaf(issuer, { key: privateKey });
+    const judgement = look([of(short, "3 1 1")], { chain: [short] });
+    expect(judgement.verdict).toBe("verified");
+    expect(judgement.warnings).toEqual([expect.stringMatching(/only 1024 bits/)]);
   });
 
   test("what an acceptance rests on: the leaf for usage 3, the whole path for usage 2", () => {
