@@ -8,7 +8,7 @@ import { CLASS, TYPE } from "../dns/iana.ts";
 import type { DnsMessage } from "../dns/message.ts";
 import { countLabels, isAtOrBelow } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
-import { decodeCname, decodeDname } from "../dns/rdata.ts";
+import { decodeCname, decodeDname, encodeCname } from "../dns/rdata.ts";
 import { findRrset, groupRrsets } from "../dns/rrset.ts";
 import type { ResourceRecord, Rrset } from "../dns/rrset.ts";
 
@@ -82,7 +82,16 @@ function aliasPart(rrsets: readonly Rrset[], name: DomainName): AnswerPart | nul
 /** An RRset asked for. A CNAME asked for as such may be a DNAME's, and then has no signature of its own. */
 function answerPart(rrsets: readonly Rrset[], shown: Rrset): AnswerPart {
   const voucher = shown.type === TYPE.CNAME ? aliasPart(rrsets, shown.name) : null;
-  return { kind: "answer", rrset: voucher?.rrset ?? shown, shown, link: null };
+  const made = voucher === null ? null : madeByDname(voucher);
+  if (voucher === null || made === null) return { kind: "answer", rrset: shown, shown, link: null };
+  return { kind: "answer", rrset: voucher.rrset, shown: made, link: null };
+}
+
+/** The CNAME that a DNAME makes (RFC 6672 §3.1), rather than what came along: that may hold more, and nobody signed it. */
+function madeByDname({ rrset, link }: AnswerPart): Rrset | null {
+  if (rrset.type !== TYPE.DNAME || link === null) return null;
+  const { alias, target, ttl } = link;
+  return { name: alias, type: TYPE.CNAME, class: CLASS.IN, ttl, rdatas: [encodeCname(target)], signatures: [] };
 }
 
 /** Follows the aliases in an answer section, at most `most` of them. */
@@ -97,12 +106,13 @@ export function readAnswer(
   const left = new Set<DomainName>();
   let at = name;
   for (;;) {
-    const found = matching(rrsets, at, type);
+    const alias = aliasPart(rrsets, at);
+    const made = type === TYPE.CNAME && alias !== null ? madeByDname(alias) : null;
+    const found = made === null ? matching(rrsets, at, type) : [made];
     if (found.length > 0) {
       parts.push(...found.map((rrset) => answerPart(rrsets, rrset)));
       return { parts, finalName: at, rrsets: found, endless: false };
     }
-    const alias = aliasPart(rrsets, at);
     const link = alias?.link ?? null;
     if (alias === null || link === null) return { parts, finalName: at, rrsets: [], endless: false };
     left.add(at);

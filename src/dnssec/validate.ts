@@ -166,7 +166,7 @@ export function* validate(name: DomainName, type: number, ground: Ground): Walk<
     account.add(absence);
     // What was proved counts more than the unsigned response code.
     const kind = absence.denial?.proof?.kind;
-    const rcode = kind === "nodata" ? RCODE.NOERROR : message.rcode;
+    const rcode = kind === undefined ? message.rcode : kind === "nodata" ? RCODE.NOERROR : RCODE.NXDOMAIN;
     return conclude(finalName, rcode, isUsable(absence.status) ? negativeTtl(message, absence, ground) : null);
   }
 }

@@ -351,6 +351,28 @@ describe("aliases", () => {
     expect(judge(world, question, { tamper }).status).toBe("bogus");
   });
 
+  test("a CNAME asked for as such below a DNAME is the one that the DNAME makes, whatever came along", () => {
+    const world = worldWith({ records: ["old DNAME new.sub.test.", "www.new A 192.0.2.1"] });
+    const question = "www.old.sub.test. CNAME";
+    const honest = "secure 0 www.old.sub.test. 5:0377777703";
+    const changes: readonly ((records: DnsMessage["answer"]) => DnsMessage["answer"])[] = [
+      (records) => records,
+      (records) => records.filter(({ type }) => type !== TYPE.CNAME),
+      (records) => [
+        ...records,
+        ...records
+          .filter(({ type }) => type === TYPE.CNAME)
+          .map((record) => ({ ...record, rdata: encodeCname(nameOf("evil.example.")) })),
+      ],
+    ];
+    for (const change of changes) {
+      const tamper = instead(question, (message) => ({ ...message, answer: change(message.answer) }));
+      const verdict = judge(world, question, { tamper });
+      expect(verdict.rrsets.flatMap(({ rdatas }) => rdatas)).toEqual([encodeCname(nameOf("www.new.sub.test."))]);
+      expect(shown(verdict).startsWith(honest)).toBe(true);
+    }
+  });
+
   test("a DNAME expanded from a wildcard means nothing", () => {
     const world = worldWith({ records: ["*.wild DNAME www.test.", "www A 192.0.2.1"] });
     const zone = world.zone("sub.test.");
