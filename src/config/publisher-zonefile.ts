@@ -1,12 +1,13 @@
 /** `[publish.NAME]` with `type = "zonefile"`: a file that a zone built elsewhere includes. */
 import { seconds } from "../base/time.ts";
+import type { Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import { command, commands } from "./commands.ts";
 import { COMMON_KEYS, decodeCommon } from "./publisher-common.ts";
 import type { PublisherCommon, PublisherSource } from "./publisher-common.ts";
 import { listOf, optional, refuse, refuseUnknownKeys, required } from "./table.ts";
 import type { Decode } from "./table.ts";
-import { domainName, flag, path } from "./values.ts";
+import { domainName, duration, flag, path } from "./values.ts";
 
 export interface ZonefileConfig extends PublisherCommon {
   readonly type: "zonefile";
@@ -24,12 +25,16 @@ export interface ZonefileConfig extends PublisherCommon {
   readonly serial: readonly string[] | null;
   /** Run in order after the serial. */
   readonly reload: readonly (readonly string[])[];
+  /** How long building, signing and loading may take before it is said that records do not arrive. */
+  readonly patience: Seconds;
 }
 
-const KEYS = [...COMMON_KEYS, "file", "parent", "touch", "owners", "check", "serial", "reload"];
+const KEYS = [...COMMON_KEYS, "file", "parent", "touch", "owners", "check", "serial", "reload", "patience"];
 
 /** No official reference; signing a large zone takes a minute or so, and it is the last of the commands that may. */
 const DEFAULT_TIMEOUT = seconds(120);
+/** No official reference; zones that cron builds are built every hour, if not more often. */
+const DEFAULT_PATIENCE = seconds(7200);
 
 /** Null after a fault. */
 export function decodeZonefile(source: PublisherSource): ZonefileConfig | null {
@@ -44,6 +49,7 @@ export function decodeZonefile(source: PublisherSource): ZonefileConfig | null {
     check: optional(table, "check", command(placeholders), null, problems),
     serial: optional(table, "serial", command(placeholders), null, problems),
     reload: optional(table, "reload", commands(placeholders), [], problems),
+    patience: optional(table, "patience", duration(1), DEFAULT_PATIENCE, problems),
   };
   const touchItem = table.get("touch");
   if (touchItem !== undefined && rest.touch && !table.has("parent")) {

@@ -63,9 +63,6 @@ function lastLines(output: string): string {
 }
 
 /** Puts values in the place of `{name}` within the words; each word stays one word, whatever the value holds. */
-export function fillPlaceholders(
-  argv: readonly string[],
-  values: Readonly<Record<string, string>>,
-): readonly string[] {
+export function fillPlaceholders(argv: readonly string[], values: Readonly<Record<string, string>>): readonly string[] {
   return argv.map((word) => word.replace(/\{([a-z_]+)\}/g, (written, name: string) => values[name] ?? written));
 }

@@ -54,7 +54,12 @@ export function lockFile(stateDirectory: string): string {
  * must exist. Also released when the process exits. Throws DISK_FULL, PERMISSION_DENIED or STATE_UNWRITABLE.
  */
 export function acquireLock(stateDirectory: string, now: Instant): Lock {
-  return acquire(lockFile(stateDirectory), now, MOST_TAKEOVERS);
+  return acquireLockFile(lockFile(stateDirectory), now);
+}
+
+/** The same for any file that processes share; `path` is the lock's own. */
+export function acquireLockFile(path: string, now: Instant): Lock {
+  return acquire(path, now, MOST_TAKEOVERS);
 }
 
 /** Runs `work` under the lock and releases it however `work` ends. */
