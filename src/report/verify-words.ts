@@ -21,7 +21,7 @@ export interface Consequence {
   readonly text: string;
 }
 
-/** Mail between servers by RFC 7672 §2.1.2, §2.2 and §2.2.1; everything else by RFC 6698 §4.1. */
+/** Mail between servers by RFC 7672 §2.1.2, §2.2 and §2.2.1; everything else by RFC 6698 §4.1 and RFC 7671 §10.3. */
 export function consequenceOf(verdict: VerdictName, profile: Profile): Consequence {
   return profile === "smtp" ? forMail(verdict) : forOthers(verdict);
 }

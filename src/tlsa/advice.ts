@@ -60,6 +60,8 @@ function adviseOnRecord(record: TlsaRdata, smtp: boolean | null): readonly Advic
   if (record.usage < 2 && smtp !== false) {
     const text = `${describeParameters(record)} is unusable for SMTP (RFC 7672 §3.1.3): use ${String(record.usage + 2)} ${String(record.selector)} ${String(record.matchingType)}`;
     advice.push({ level: smtp === true ? "warning" : "note", topic: "smtp-usage", text });
+    // Nothing else matters of a record that nobody looks at.
+    if (smtp === true) return advice;
   }
   if (record.matchingType === 0) {
     const text = `${name} publishes the whole ${record.selector === 0 ? "certificate" : "key"}: a digest does the same in fewer octets (RFC 7671 §10.1)`;
