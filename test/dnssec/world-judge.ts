@@ -26,7 +26,7 @@ export interface Judging {
 
 /** `www.test. A` put to the validator. */
 export function judge(world: World, question: string, judging: Judging = {}): Verdict {
-  const { tamper = (honest) => honest, now = NOW, policy = DEFAULT_POLICY } = judging;
+  const { tamper = (honest: DnsMessage): DnsMessage => honest, now = NOW, policy = DEFAULT_POLICY } = judging;
   const [name = "", type = ""] = question.split(" ");
   const ground = { now, policy, work: judging.work ?? createWork(policy.limits), anchors: world.anchors };
   return converse(nameOf(name), typeFromName(type) ?? 0, ground, (at, asked) =>
