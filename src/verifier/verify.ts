@@ -139,9 +139,13 @@ function leadingHere({ mx, srv }: Route): Pick<HostReport["dns"], "mx" | "srv"> 
   return srv === undefined ? { mx } : { mx, srv: srv.answer };
 }
 
-/** RFC 7672 is about mail between servers; a submission service behind SRV records is RFC 7673's. */
+/** Message submission (RFC 6409). */
+const SUBMISSION_PORT = 587;
+
+/** RFC 7672 is about mail between servers: neither submission nor a service behind SRV records (RFC 7673) is that. */
 function profileOf({ endpoint, srv }: Route): Profile {
-  return endpoint.protocol === "smtp" && srv === undefined ? "smtp" : "generic";
+  const isTransfer = endpoint.protocol === "smtp" && endpoint.port !== SUBMISSION_PORT;
+  return isTransfer && srv === undefined ? "smtp" : "generic";
 }
 
 /** Only lateness is an outcome; everything else that is thrown goes on. */

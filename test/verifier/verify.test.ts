@@ -223,6 +223,18 @@ describe("one address", () => {
     expect(host.addresses[0]?.hint).toContain(`"3 1 1 ${Buffer.from(digest(3, leaf).data).toString("hex")}"`);
   });
 
+  test.each([
+    [25, "smtp"],
+    [2525, "smtp"],
+    [587, "generic"],
+  ] as const)(
+    "port %i of a mail server is judged by the %s profile: submission is no mail transfer",
+    async (port, profile) => {
+      const nowhere = { [`${HOST} A`]: none("secure"), [`${HOST} AAAA`]: none("secure") };
+      expect((await look(port, nowhere)).host.profile).toBe(profile);
+    },
+  );
+
   test("the generic profile evaluates usage 1 against the roots it is given", async () => {
     const server = await start(mail(leaf));
     const dns = secure(server.port, digest(1, leaf));
