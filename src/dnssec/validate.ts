@@ -163,10 +163,13 @@ export function* validate(name: DomainName, type: number, ground: Ground): Walk<
       continue;
     }
     const absence = yield* judgeAbsence(finalName, type, message, ground);
-    account.add(absence);
+    const ttl = isUsable(absence.status) ? negativeTtl(message, absence, ground) : null;
+    // Without a proof the SOA alone says how long an absence holds (RFC 2308 §5).
+    const isProved = absence.denial !== null && absence.ttl < (ttl ?? Infinity);
+    account.add({ ...absence, ttl: isProved || ttl === null ? absence.ttl : ttl });
     // What was proved counts more than the unsigned response code.
     const kind = absence.denial?.proof?.kind;
     const rcode = kind === undefined ? message.rcode : kind === "nodata" ? RCODE.NOERROR : RCODE.NXDOMAIN;
-    return conclude(finalName, rcode, isUsable(absence.status) ? negativeTtl(message, absence, ground) : null);
+    return conclude(finalName, rcode, ttl);
   }
 }

@@ -139,6 +139,22 @@ describe("sharing", () => {
   });
 });
 
+describe("absence", () => {
+  test.each(["nx.sub.test.", "nx.plain.test."])("%s is remembered as long as the SOA says", async (name) => {
+    const { resolve, asked, at } = setUp();
+    const first = await resolve(nameOf(name), TYPE.A);
+    const ttl = "negativeTtl" in first ? (first.negativeTtl ?? 0) : 0;
+    expect(ttl).toBe(name.includes("plain") ? 60 : 300);
+    const before = asked.length;
+    at(later(ttl - 1));
+    await resolve(nameOf(name), TYPE.A);
+    expect(asked).toHaveLength(before);
+    at(later(ttl + 1));
+    await resolve(nameOf(name), TYPE.A);
+    expect(asked.slice(before)).toContain(`${name} A`);
+  });
+});
+
 describe("trouble", () => {
   test("a bogus answer is remembered for a minute, and its neighbours are not touched", async () => {
     const { resolve, asked, at, meddle } = setUp();
