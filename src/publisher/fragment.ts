@@ -38,7 +38,7 @@ export function parseFragment(text: string, file: string): Result<Fragment, Faul
   const fragment = new Map<DomainName, FragmentSet>();
   for (const [index, line] of text.split("\n").entries()) {
     // Neither names that we write nor hexadecimal digits hold a semicolon.
-    const content = line.replace(/;.*$/, "").trimEnd();
+    const content = line.replace(/;[^]*$/, "").trimEnd();
     if (content === "") continue;
     const read = parseLine(content);
     if (typeof read === "string") {
@@ -75,7 +75,7 @@ function parseLine(line: string): Line | string {
   const owner = parseName(ownerText);
   if (!ownerText.endsWith(".") || !owner.ok) return `has the owner name ${ownerText}, which is not an absolute one`;
   const record = parseTlsa(rest.slice(at + 1).join(" "));
-  return record.ok ? { owner: owner.value, ttl: seconds(ttl), record: record.value } : `: ${record.fault.message}`;
+  return record.ok ? { owner: owner.value, ttl: seconds(ttl), record: record.value } : `is wrong: ${record.fault.message}`;
 }
 
 /** Each record once, in the order of the first appearance. */
