@@ -1,11 +1,14 @@
 /** `[publish.NAME]`: each type has a decoder of its own, with the keys that it knows. */
 import { suggestion } from "./nearest.ts";
+import { decodeCloudflare } from "./publisher-cloudflare.ts";
 import type { PublisherSource } from "./publisher-common.ts";
+import { decodeDesec } from "./publisher-desec.ts";
 import { decodeExec } from "./publisher-exec.ts";
+import { decodePowerDns } from "./publisher-powerdns.ts";
 import { decodeRfc2136 } from "./publisher-rfc2136.ts";
 import { decodeZonefile } from "./publisher-zonefile.ts";
 import type { PublisherConfig } from "./schema.ts";
-import { readTable, refuse, refuseAs, required } from "./table.ts";
+import { readTable, refuse, required } from "./table.ts";
 import type { Item, Problems } from "./table.ts";
 import { text } from "./values.ts";
 
@@ -16,9 +19,10 @@ const DECODERS: ReadonlyMap<string, (source: PublisherSource) => PublisherConfig
   ["rfc2136", decodeRfc2136],
   ["zonefile", decodeZonefile],
   ["exec", decodeExec],
+  ["powerdns", decodePowerDns],
+  ["cloudflare", decodeCloudflare],
+  ["desec", decodeDesec],
 ]);
-
-const LATER_TYPES = ["powerdns", "cloudflare", "desec"];
 
 /** Null after a fault. */
 export function decodePublisher(name: string, item: Item, problems: Problems): PublisherConfig | null {
@@ -30,9 +34,5 @@ export function decodePublisher(name: string, item: Item, problems: Problems): P
   if (decode !== undefined) return decode({ name, item, table, problems });
   const typeItem = table.get("type") ?? item;
   const known = [...DECODERS.keys()];
-  if (LATER_TYPES.includes(type)) {
-    const hint = `known types: ${known.join(", ")}`;
-    return refuseAs("CONFIG_UNSUPPORTED", problems, typeItem, `"${type}" is not in this release`, hint);
-  }
   return refuse(problems, typeItem, `unknown type "${type}"${suggestion(type, known)}`, `known: ${known.join(", ")}`);
 }

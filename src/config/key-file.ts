@@ -10,7 +10,6 @@
  *
  * Not done: GSS-TSIG and SIG(0) keys, and keys in environment variables, which every child process can read.
  */
-import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { decodeBase64 } from "../base/base64.ts";
 import { fault, OperationalError } from "../base/errors.ts";
@@ -22,6 +21,7 @@ import { displayName, parseName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import { tsigAlgorithmFromName } from "../dns/tsig.ts";
 import type { TsigKey } from "../dns/tsig.ts";
+import { checkMode, ownGroups, readGuarded } from "./guarded-file.ts";
 import { looksLikeSecret, readKeyStatements } from "./key-text.ts";
 import type { RawKey, RawKeys } from "./key-text.ts";
 
@@ -47,7 +47,6 @@ export interface ReadKeyOptions {
 
 /** RFC 8945 §8 advises secrets as long as the hash; below this they can be guessed. */
 const SHORTEST_SECRET = 16;
-const MAX_FILE = 1_048_576;
 
 /** `Kname.+165+12345`, with or without extension. */
 const PAIR = /^K(?<name>.+)\.\+(?<algorithm>\d{3})\+(?<tag>\d{5})(?:\.(?:key|private))?$/;
@@ -164,59 +163,6 @@ export function parseTsigKey(text: string, options: ParseKeyOptions): Result<Tsi
   if (!found.ok) return refuse("KEY_FILE_FORMAT", options.source, found.fault.what, found.fault.hint);
   const raw = chooseKey(found.value, options);
   return raw.ok ? checkKey(raw.value, options.source) : raw;
-}
-
-function unreadable(file: string, error: unknown): OperationalError {
-  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error);
-  const why: Readonly<Record<string, string>> = {
-    ENOENT: "there is no such file",
-    EACCES: "this user may not read it",
-    EISDIR: "it is a directory",
-  };
-  return new OperationalError("KEY_FILE_UNREADABLE", `the key file ${file} cannot be read: ${why[code] ?? code}`, {
-    retry: "never",
-    cause: error,
-  });
-}
-
-function ownGroups(): readonly number[] {
-  return [...(process.getgroups?.() ?? []), ...(process.getegid === undefined ? [] : [process.getegid()])];
-}
-
-/** Refuses a file that users outside our groups can read or write. */
-function checkMode(file: string, groups: readonly number[]): void {
-  let status;
-  try {
-    status = statSync(file);
-  } catch (error) {
-    throw unreadable(file, error);
-  }
-  const mode = (status.mode & 0o7777).toString(8).padStart(4, "0");
-  const byOthers = (status.mode & 0o006) !== 0;
-  const byStrangers = (status.mode & 0o060) !== 0 && !groups.includes(status.gid);
-  if (!byOthers && !byStrangers) return;
-  const who = byOthers ? "every user" : `group ${String(status.gid)}, which daneward does not run in,`;
-  throw new OperationalError(
-    "KEY_FILE_EXPOSED",
-    `the key file ${file} has mode ${mode}: ${who} can read or change it`,
-    {
-      retry: "never",
-    },
-  );
-}
-
-function readGuarded(file: string, groups: readonly number[]): string {
-  checkMode(file, groups);
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw unreadable(file, error);
-  }
-  if (bytes.length <= MAX_FILE) return new TextDecoder().decode(bytes);
-  throw OperationalError.of(
-    fault("KEY_FILE_FORMAT", `${file}: ${String(bytes.length)} octets are too many for a key file`),
-  );
 }
 
 /** The secret stands in both files of a pair; the name only in the file name, the algorithm in file name and `.private`. */

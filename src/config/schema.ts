@@ -5,15 +5,17 @@
  * decoded by hand (`decode.ts`), so that one run names all the faults, each at its line and column. Secrets are never
  * part of it: it names the files that hold them.
  *
- * Not in this release, and refused rather than ignored: publishers over providers' APIs, and
- * `next = "prepublish"`.
+ * Not in this release, and refused rather than ignored: `next = "prepublish"`.
  */
 import type { ServiceProtocol } from "../base/service-protocol.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { ResolverServer } from "../dns/resolver-server.ts";
 import type { Policy } from "../rollover/policy.ts";
 import type { TlsaParameters } from "../tlsa/params.ts";
+import type { CloudflareConfig } from "./publisher-cloudflare.ts";
+import type { DesecConfig } from "./publisher-desec.ts";
 import type { ExecConfig } from "./publisher-exec.ts";
+import type { PowerDnsConfig } from "./publisher-powerdns.ts";
 import type { Rfc2136Config } from "./publisher-rfc2136.ts";
 import type { ZonefileConfig } from "./publisher-zonefile.ts";
 
@@ -42,7 +44,8 @@ export interface Configuration {
 }
 
 /** How records are published: by `type`. What all of them may say is in `publisher-common.ts`. */
-export type PublisherConfig = Rfc2136Config | ZonefileConfig | ExecConfig;
+export type PublisherConfig =
+  Rfc2136Config | ZonefileConfig | ExecConfig | PowerDnsConfig | CloudflareConfig | DesecConfig;
 
 /** Where the ACME client puts renewals: a folder with the usual file names, or the files one by one. */
 export type SourceConfig =

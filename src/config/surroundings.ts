@@ -13,11 +13,13 @@ import type { KeyPath } from "./locate.ts";
 import { suggestion } from "./nearest.ts";
 import type { Place, Problem } from "./problem.ts";
 import { RELOAD_PRESETS } from "./reload-presets.ts";
-import type { CertificateConfig, Configuration, SourceConfig } from "./schema.ts";
+import type { CertificateConfig, Configuration, PublisherConfig, SourceConfig } from "./schema.ts";
 
 export interface SurroundingsDependencies {
   /** Reads a TSIG key as a publisher would and returns what is worth telling. Throws OperationalError. */
   readonly readKey: (file: string, keyName: DomainName | null) => readonly Fault[];
+  /** Reads an API key or token as a publisher would. Throws OperationalError. */
+  readonly readToken: (file: string) => void;
   /** Looks a group up. Throws OperationalError. */
   readonly findGroup: (name: string) => void;
   /** Folders in which reload programs are looked for, separated by colons. */
@@ -41,11 +43,12 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
     }
   };
   for (const publisher of configuration.publishers.values()) {
-    if (publisher.type !== "rfc2136") continue;
-    const { name, keyFile, keyName } = publisher;
-    const path = ["publish", name, "key_file"];
+    const secret = secretOf(publisher);
+    if (secret === null) continue;
+    const path = ["publish", publisher.name, secret.key];
     attempt(path, () => {
-      for (const advice of deps.readKey(keyFile, keyName)) note("warning", path, advice);
+      if (publisher.type !== "rfc2136") deps.readToken(secret.file);
+      else for (const advice of deps.readKey(secret.file, publisher.keyName)) note("warning", path, advice);
     });
   }
   for (const certificate of configuration.certificates) {
@@ -60,6 +63,22 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
     }
   }
   return problems;
+}
+
+/** The file with the secret of a publisher, and the key that names it. */
+function secretOf(publisher: PublisherConfig): { readonly key: string; readonly file: string } | null {
+  switch (publisher.type) {
+    case "rfc2136":
+      return { key: "key_file", file: publisher.keyFile };
+    case "powerdns":
+      return { key: "api_key_file", file: publisher.apiKeyFile };
+    case "cloudflare":
+    case "desec":
+      return { key: "token_file", file: publisher.tokenFile };
+    case "zonefile":
+    case "exec":
+      return null;
+  }
 }
 
 function adviceOn(certificate: CertificateConfig, searchPath: string): readonly (readonly [key: string, Fault])[] {

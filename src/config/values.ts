@@ -1,6 +1,7 @@
 /** Decoders of single configuration values. Each notes what is wrong and returns null; none throws. */
 import { isIP, isIPv6 } from "node:net";
 import { dirname, resolve } from "node:path";
+import { parseApiUrl } from "../base/api-url.ts";
 import { asksForDomain, protocolOfPort, SERVICE_PROTOCOLS } from "../base/service-protocol.ts";
 import type { ServiceProtocol } from "../base/service-protocol.ts";
 import { parseDuration, seconds } from "../base/time.ts";
@@ -111,6 +112,14 @@ export const resolverAddresses: Decode<readonly ResolverServer[]> = (item, probl
   }
   const several = listOf(resolverAddress)(item, problems);
   return several?.length === 0 ? refuse(problems, item, "must name at least one resolver") : several;
+};
+
+/** The address of an HTTP API: https, or http on this host. */
+export const apiUrl: Decode<string> = (item, problems) => {
+  const written = text(item, problems);
+  if (written === null) return null;
+  const url = parseApiUrl(written);
+  return url.ok ? url.value : refuse(problems, item, url.fault);
 };
 
 /** `host[:port]` of a DNS server; the port is 53 unless said. Names come in canonical form. */

@@ -12,6 +12,7 @@ import type { Configuration, PublisherConfig } from "../config/schema.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { Publisher } from "../publisher/publisher.ts";
 import type { Resolve } from "../resolver/resolver.ts";
+import { openProvider } from "./open-provider.ts";
 
 /** What publishers are opened with. */
 export interface PublisherOutside {
@@ -30,6 +31,10 @@ export function openPublisher(config: PublisherConfig, outside: PublisherOutside
       return openZonefile(config, outside);
     case "exec":
       return openExec(config);
+    case "powerdns":
+    case "cloudflare":
+    case "desec":
+      return openProvider(config, outside.signal);
   }
 }
 

@@ -78,7 +78,6 @@ const TOP: readonly Case[] = [
 ];
 
 const PUBLISH: readonly Case[] = [
-  replaced("a later type", '"rfc2136"', '"powerdns"', 'publish.local.type: "powerdns" is not in this release'),
   replaced(
     "a misspelt type",
     '"rfc2136"',

@@ -3,11 +3,11 @@ import type { CodeTable } from "./entry.ts";
 /** Publishing faults: key files, TSIG, UPDATE, read-back. */
 export const PUBLISH_CODES = {
   KEY_FILE_UNREADABLE: {
-    title: "a TSIG key file cannot be read",
+    title: "a file with a key or token cannot be read",
     hint: "check the path, and that this user may read it; nothing was sent",
   },
   KEY_FILE_EXPOSED: {
-    title: "a TSIG key file can be read by others",
+    title: "a file with a key or token can be read by others",
     hint: "chmod 600 the file, or give it to a group that daneward runs in and chmod 640; then make a new key",
   },
   KEY_FILE_FORMAT: {

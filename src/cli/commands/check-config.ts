@@ -6,6 +6,7 @@ import { formatPlace } from "../../config/problem.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { Configuration } from "../../config/schema.ts";
 import { checkSurroundings } from "../../config/surroundings.ts";
+import { readTokenFile } from "../../config/token-file.ts";
 import { groupIdOf } from "../../driver/group.ts";
 import { searchPath } from "../../driver/command.ts";
 import { EXIT } from "../exit.ts";
@@ -27,6 +28,7 @@ export async function run(_args: readonly string[], options: CheckConfigOptions,
       ? []
       : checkSurroundings(configuration, {
           readKey: (file, keyName) => readTsigKeyFile(file, keyName).warnings,
+          readToken: readTokenFile,
           findGroup: groupIdOf,
           searchPath: searchPath(io.env["PATH"]),
           locate: reading.locate,

@@ -11,7 +11,29 @@ import { DNSKEY, answers } from "./wire.ts";
 
 const SCHEMA = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql";
 
-export function configurePowerDns(folder: string, at: Place, tsigKey: string, owners: readonly string[]): KnotPrimary {
+/** Where the HTTP API is to listen, and the key it wants. */
+export interface ApiPlace extends Place {
+  readonly key: string;
+}
+
+function apiLines(api: ApiPlace | null): string {
+  if (api === null) return "";
+  const { address, port, key } = api;
+  return `api=yes
+api-key=${key}
+webserver=yes
+webserver-address=${address}
+webserver-port=${String(port)}
+`;
+}
+
+export function configurePowerDns(
+  folder: string,
+  at: Place,
+  tsigKey: string,
+  owners: readonly string[],
+  api: ApiPlace | null = null,
+): KnotPrimary {
   const home = join(folder, "pdns");
   mkdirSync(join(home, "run"), { recursive: true });
   writeFileSync(
@@ -27,7 +49,7 @@ setgid=
 dnsupdate=yes
 allow-dnsupdate-from=127.0.0.0/8
 lua-dnsupdate-policy-script=${home}/policy.lua
-`,
+${apiLines(api)}`,
   );
   writeFileSync(
     join(home, "policy.lua"),
