@@ -20,7 +20,9 @@ export function parseHex(text: string): Uint8Array | null {
 
 /** Joins octet strings into a new one. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const joined = new Uint8Array(length);
   let offset = 0;
   for (const part of parts) {
     joined.set(part, offset);
@@ -31,7 +33,9 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** Octet by octet equality. Not constant-time: for secrets use `timingSafeEqual`. */
 export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((octet, at) => octet === right[at]);
+  if (left.length !== right.length) return false;
+  for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false;
+  return true;
 }
 
 /** Lexicographic order of unsigned octets, a prefix first: the order of RDATA in RFC 4034 §6.3. */

@@ -25,6 +25,7 @@ export function canonicalRdatas(type: number, rdatas: readonly Uint8Array[]): Re
     if (!form.ok) return form;
     canonical.push(form.value);
   }
+  if (canonical.length < 2) return success(canonical);
   canonical.sort(compareBytes);
   return success(canonical.filter((rdata, at) => at === 0 || !equalBytes(rdata, canonical[at - 1] ?? rdata)));
 }
@@ -52,5 +53,7 @@ export function canonicalRrset(rrset: Rrset, owner: DomainName, originalTtl: num
   const rdatas = canonicalRdatas(rrset.type, rrset.rdatas);
   if (!rdatas.ok) return rdatas;
   const fixed = concatBytes(encodeName(owner), uint16(rrset.type), uint16(rrset.class), uint32(originalTtl));
-  return success(concatBytes(...rdatas.value.flatMap((rdata) => [fixed, uint16(rdata.length), rdata])));
+  const parts: Uint8Array[] = [];
+  for (const rdata of rdatas.value) parts.push(fixed, uint16(rdata.length), rdata);
+  return success(concatBytes(...parts));
 }

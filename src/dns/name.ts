@@ -209,22 +209,28 @@ function encodeUnescaped(name: DomainName): Uint8Array {
 
 /** How many labels the name has, the root label not counted. */
 export function countLabels(name: DomainName): number {
-  return name === ROOT ? 0 : splitLabels(name).length;
+  if (name === ROOT) return 0;
+  if (name.includes("\\")) return splitLabels(name).length;
+  let count = 0;
+  for (let at = name.indexOf("."); at >= 0; at = name.indexOf(".", at + 1)) count += 1;
+  return count;
 }
 
 /** The name without its first label; null for the root. */
 export function parentOf(name: DomainName): DomainName | null {
   if (name === ROOT) return null;
-  const first = splitLabels(name)[0] ?? "";
-  return brand(name.slice(first.length + 1) || ".");
+  const end = name.includes("\\") ? (splitLabels(name)[0] ?? "").length : name.indexOf(".");
+  return brand(name.slice(end + 1) || ".");
 }
 
 /** True for the name itself and everything below `ancestor`. */
 export function isAtOrBelow(name: DomainName, ancestor: DomainName): boolean {
   if (name === ancestor || ancestor === ROOT) return true;
-  if (!name.endsWith(`.${ancestor}`)) return false;
+  const dot = name.length - ancestor.length - 1;
+  if (name[dot] !== "." || !name.endsWith(ancestor)) return false;
+  if (name[dot - 1] !== "\\") return true;
   // In `a\.example.` the dot belongs to a label: only an even number of backslashes before it leaves it a separator.
-  const before = /\\*$/.exec(name.slice(0, -ancestor.length - 1))?.[0] ?? "";
+  const before = /\\*$/.exec(name.slice(0, dot))?.[0] ?? "";
   return before.length % 2 === 0;
 }
 

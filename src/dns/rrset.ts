@@ -31,14 +31,23 @@ export interface Rrset {
 interface Group {
   readonly first: ResourceRecord;
   ttl: number;
-  readonly rdatas: Map<string, Uint8Array>;
+  readonly rdatas: Uint8Array[];
+  /** The RDATA in hex, for finding duplicates; null while there is but one. */
+  seen: Set<string> | null;
 }
 
 function collect(groups: Map<string, Group>, key: string, record: ResourceRecord): void {
-  const group = groups.get(key) ?? { first: record, ttl: record.ttl, rdatas: new Map<string, Uint8Array>() };
+  const group = groups.get(key);
+  if (group === undefined) {
+    groups.set(key, { first: record, ttl: record.ttl, rdatas: [record.rdata], seen: null });
+    return;
+  }
   group.ttl = Math.min(group.ttl, record.ttl);
-  group.rdatas.set(formatHex(record.rdata), record.rdata);
-  groups.set(key, group);
+  group.seen ??= new Set(group.rdatas.map(formatHex));
+  const hex = formatHex(record.rdata);
+  if (group.seen.has(hex)) return;
+  group.seen.add(hex);
+  group.rdatas.push(record.rdata);
 }
 
 function keyOf(record: ResourceRecord, type: number): string {
@@ -66,8 +75,8 @@ export function groupRrsets(records: readonly ResourceRecord[]): readonly Rrset[
     type: group.first.type,
     class: group.first.class,
     ttl: seconds(group.ttl),
-    rdatas: [...group.rdatas.values()],
-    signatures: [...(signatures.get(key)?.rdatas.values() ?? [])],
+    rdatas: group.rdatas,
+    signatures: signatures.get(key)?.rdatas ?? [],
   }));
 }
 
