@@ -4,8 +4,8 @@
  *
  * What is remembered, for the life of the process and shared by everything in it: the trust in each zone and the verdict
  * on each question, as long as their records' TTLs and signatures allow and never longer than an hour; bogus ones for a
- * minute, so that a mended zone is seen soon and a broken one is not asked about without end; indeterminate ones not at
- * all. Questions that are under way are joined, not repeated, so that checking a thousand hosts asks for the keys of the
+ * minute, so that a mended zone is seen soon and a broken one is not asked about without end; what rests on no answer or on
+ * an error code of the resolver not at all. Questions that are under way are joined, not repeated, so that checking a thousand hosts asks for the keys of the
  * root and of each TLD once.
  *
  * The account of work belongs to the question that causes it. A zone that could not be judged because somebody's account
@@ -22,12 +22,13 @@ import type { DnsMessage } from "../dns/message.ts";
 import { displayName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { TrustAnchors } from "../dnssec/anchors.ts";
-import type { Walk } from "../dnssec/need.ts";
+import { drive } from "../dnssec/need.ts";
+import type { Sources } from "../dnssec/need.ts";
 import { DEFAULT_POLICY } from "../dnssec/policy.ts";
 import type { ValidationPolicy } from "../dnssec/policy.ts";
 import { validate } from "../dnssec/validate.ts";
 import type { Verdict } from "../dnssec/validate.ts";
-import type { SecurityStatus } from "../dnssec/verdict.ts";
+import type { Validation } from "../dnssec/verdict.ts";
 import { createWork } from "../dnssec/work.ts";
 import { establishTrust } from "../dnssec/zone-trust.ts";
 import type { Ground, ZoneTrust } from "../dnssec/zone-trust.ts";
@@ -84,8 +85,17 @@ function createMemory<T>(): Memory<T> {
   };
 }
 
-function rememberUntil(status: SecurityStatus, until: Instant, now: Instant): Instant {
-  if (status === "indeterminate") return now;
+/** An error code may pass with the next question, and says nothing about the zone's data: nobody should wait for a minute. */
+function isPassing({ status, reasons }: Pick<Validation, "status" | "reasons">): boolean {
+  return status === "indeterminate" || (status === "bogus" && reasons.some(({ code }) => code === "DNS_RCODE"));
+}
+
+function rememberUntil(
+  judged: Pick<Validation, "status" | "reasons"> & { readonly until: Instant },
+  now: Instant,
+): Instant {
+  const { status, until } = judged;
+  if (isPassing(judged)) return now;
   const most = addSeconds(now, status === "bogus" ? BOGUS_REMEMBERED : MOST_REMEMBERED);
   if (status === "bogus" || most < until) return most;
   return until;
@@ -142,23 +152,17 @@ export function createValidatingResolver(options: ValidatingOptions): Resolve {
   const fetch = async (name: DomainName, type: number, ground: Ground): Promise<Result<DnsMessage, Fault>> =>
     ground.work.spend("questions") ? ask(name, type) : failure(tooManyQuestions(name, type, ground));
 
-  async function drive<T>(walk: Walk<T>, ground: Ground): Promise<T> {
-    for (let step = walk.next(); ;) {
-      if (step.done === true) return step.value;
-      const need = step.value;
-      step =
-        need.kind === "message"
-          ? walk.next({ kind: "message", reply: await fetch(need.name, need.type, ground) })
-          : walk.next({ kind: "trust", trust: await trustOf(need.name, ground) });
-    }
-  }
+  const sourcesFor = (ground: Ground): Sources => ({
+    message: (name, type) => fetch(name, type, ground),
+    trust: (name) => trustOf(name, ground),
+  });
 
   async function establish(name: DomainName, ground: Ground): Promise<Paid> {
     try {
-      const trust = await drive(establishTrust(name, ground), ground);
+      const trust = await drive(establishTrust(name, ground), sourcesFor(ground));
       const starved = ground.work.exhausted() !== null && trust.status !== "secure";
       if (starved) trusts.drop(name);
-      else trusts.keep(name, rememberUntil(trust.status, trust.until, ground.now));
+      else trusts.keep(name, rememberUntil(trust, ground.now));
       return { trust, payer: ground, starved };
     } catch (error) {
       trusts.drop(name);
@@ -180,8 +184,8 @@ export function createValidatingResolver(options: ValidatingOptions): Resolve {
     const now = clock();
     const ground: Ground = { now, policy, work: createWork(policy.limits), anchors };
     try {
-      const verdict = await drive(validate(name, type, ground), ground);
-      verdicts.keep(key, rememberUntil(verdict.status, verdict.until, now));
+      const verdict = await drive(validate(name, type, ground), sourcesFor(ground));
+      verdicts.keep(key, rememberUntil(verdict, now));
       return { verdict, at: now };
     } catch (error) {
       verdicts.drop(key);

@@ -194,6 +194,16 @@ describe("trouble", () => {
     expect((await resolve(host("a"), TYPE.A)).status).toBe("secure");
   });
 
+  test("an error code in the place of keys is bogus, and asked again the next time: it may have passed", async () => {
+    const { resolve, meddle } = setUp();
+    for (const broken of ["test. DNSKEY", "sub.test. DS", "sub.test. DNSKEY"]) {
+      meddle((honest, question) => (question === broken ? failure(fault("DNS_RCODE", "SERVFAIL")) : success(honest)));
+      expect((await resolve(host("a"), TYPE.A)).status).toBe("bogus");
+    }
+    meddle((honest) => success(honest));
+    expect((await resolve(host("a"), TYPE.A)).status).toBe("secure");
+  });
+
   test("an interruption rejects all who wait for it, and is not remembered", async () => {
     const { resolve, meddle, asked } = setUp();
     for (const point of ["a.sub.test. A", "test. DNSKEY", "sub.test. DS"]) {
