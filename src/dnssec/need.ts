@@ -34,3 +34,23 @@ export function* trustAt(name: DomainName): Walk<ZoneTrust> {
   assert(evidence.kind === "trust", "a walk that asked for trust was given something else");
   return evidence.trust;
 }
+
+/** Where a driver finds what walks ask for. */
+export interface Sources {
+  /** Asks with DO=1 and CD=1. */
+  readonly message: (name: DomainName, type: number) => Promise<Result<DnsMessage, Fault>>;
+  /** Drives {@link establishTrust} itself, unless it remembers or shares one. */
+  readonly trust: (name: DomainName) => Promise<ZoneTrust>;
+}
+
+/** Drives a walk to its end. Rejects only when a source does. */
+export async function drive<T>(walk: Walk<T>, sources: Sources): Promise<T> {
+  for (let step = walk.next(); ;) {
+    if (step.done === true) return step.value;
+    const need = step.value;
+    step =
+      need.kind === "message"
+        ? walk.next({ kind: "message", reply: await sources.message(need.name, need.type) })
+        : walk.next({ kind: "trust", trust: await sources.trust(need.name) });
+  }
+}

@@ -7,7 +7,7 @@ import { compareNames, isAtOrBelow, parentOf } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import { decodeCname } from "../dns/rdata.ts";
 import type { ResourceRecord, Rrset } from "../dns/rrset.ts";
-import { wildcardBelow } from "./denial.ts";
+import { wildcardOf } from "../dnssec/nsec.ts";
 import { namesUpTo, rrsetOf, signedRecordsOf } from "./zone.ts";
 import type { SignedZone } from "./zone.ts";
 
@@ -104,10 +104,8 @@ function denial(zone: SignedZone, name: DomainName, dnssec: boolean): Authoritat
   const soa = rrsetOf(zone, zone.origin, TYPE.SOA);
   const authority = soa === null ? [] : [...signedRecordsOf({ ...soa, ttl: zone.negativeTtl }, dnssec)];
   if (dnssec) {
-    const proofs = new Set([
-      nsecFor(zone, name),
-      ...(exists ? [] : [nsecFor(zone, wildcardBelow(closestEncloser(zone, name)))]),
-    ]);
+    const wildcard = exists ? null : wildcardOf(closestEncloser(zone, name));
+    const proofs = new Set([nsecFor(zone, name), wildcard === null ? null : nsecFor(zone, wildcard)]);
     for (const proof of proofs) if (proof !== null) authority.push(...signedRecordsOf(proof, true));
   }
   return {
