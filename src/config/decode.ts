@@ -160,9 +160,19 @@ function decodePublishers(publish: Table, problems: Problems): ReadonlyMap<strin
   const publishers = new Map<string, PublisherConfig>();
   for (const [name, item] of publish) {
     const publisher = decodePublisher(name, item, problems);
-    if (publisher !== null) publishers.set(name, publisher);
+    if (publisher === null) continue;
+    const other = [...publishers.values()].find((one) => writesSameFile(one, publisher));
+    if (other !== undefined) {
+      const hint = "let the certificates of both publish to one of them; each refuses the names of the other";
+      refuse(problems, item, `writes the same file as [publish.${other.name}]`, hint);
+    }
+    publishers.set(name, publisher);
   }
   return publishers;
+}
+
+function writesSameFile(one: PublisherConfig, other: PublisherConfig): boolean {
+  return one.type === "zonefile" && other.type === "zonefile" && one.file === other.file;
 }
 
 /** Two certificates may share neither a service nor a deployed link: each would undo what the other does. */

@@ -3,14 +3,17 @@
  * groups that cannot be used are faults; the rest may well come later (a certificate that is still to be issued, a
  * folder that root will make), and is a warning.
  */
-import { accessSync, constants, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { accessSync, constants } from "node:fs";
+import { dirname } from "node:path";
 import { fault, OperationalError } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
 import type { DomainName } from "../dns/name.ts";
 import { formatPath } from "./locate.ts";
 import type { KeyPath } from "./locate.ts";
+import { isAllowed, isProgram, nearestExisting } from "./look.ts";
 import { suggestion } from "./nearest.ts";
+import { adviceOnExec, adviceOnZonefile } from "./pipeline-advice.ts";
+import type { Advice } from "./pipeline-advice.ts";
 import type { Place, Problem } from "./problem.ts";
 import { RELOAD_PRESETS } from "./reload-presets.ts";
 import type { CertificateConfig, Configuration, PublisherConfig, SourceConfig } from "./schema.ts";
@@ -43,6 +46,9 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
     }
   };
   for (const publisher of configuration.publishers.values()) {
+    for (const [key, advice] of adviceOnPublisher(publisher, deps.searchPath)) {
+      note("warning", ["publish", publisher.name, key], advice);
+    }
     const secret = secretOf(publisher);
     if (secret === null) continue;
     const path = ["publish", publisher.name, secret.key];
@@ -65,6 +71,11 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
   return problems;
 }
 
+function adviceOnPublisher(publisher: PublisherConfig, searchPath: string): readonly Advice[] {
+  if (publisher.type === "zonefile") return adviceOnZonefile(publisher, searchPath);
+  return publisher.type === "exec" ? adviceOnExec(publisher, searchPath) : [];
+}
+
 /** The file with the secret of a publisher, and the key that names it. */
 function secretOf(publisher: PublisherConfig): { readonly key: string; readonly file: string } | null {
   switch (publisher.type) {
@@ -81,8 +92,8 @@ function secretOf(publisher: PublisherConfig): { readonly key: string; readonly 
   }
 }
 
-function adviceOn(certificate: CertificateConfig, searchPath: string): readonly (readonly [key: string, Fault])[] {
-  const found: (readonly [string, Fault])[] = [];
+function adviceOn(certificate: CertificateConfig, searchPath: string): readonly Advice[] {
+  const found: Advice[] = [];
   for (const path of sourcePaths(certificate.source)) {
     const problem = readProblem(path);
     if (problem !== null) {
@@ -118,25 +129,4 @@ function readProblem(path: string): string | null {
     const code = cause instanceof Error && "code" in cause ? cause.code : null;
     return code === "ENOENT" || code === "ENOTDIR" ? "is not there yet" : "cannot be read by this user";
   }
-}
-
-function nearestExisting(path: string): string {
-  let place = path;
-  while (!isAllowed(place, constants.F_OK) && dirname(place) !== place) place = dirname(place);
-  return place;
-}
-
-function isAllowed(path: string, mode: number): boolean {
-  try {
-    accessSync(path, mode);
-    return true;
-  } catch {
-    // Whatever the reason, the answer is no.
-    return false;
-  }
-}
-
-function isProgram(program: string, searchPath: string): boolean {
-  const candidates = program.includes("/") ? [program] : searchPath.split(":").map((folder) => join(folder, program));
-  return candidates.some((path) => isAllowed(path, constants.X_OK) && statSync(path).isFile());
 }

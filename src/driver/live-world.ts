@@ -27,7 +27,7 @@ function anchorsOf({ trust, trustAnchors }: Configuration, now: Instant): TrustA
 }
 
 /** Opens nothing yet. Throws RESOLVER_NOT_LOOPBACK when the resolver's AD bit may not be believed, TRUST_ANCHOR_INVALID. */
-export function createLiveWorld(configuration: Configuration, clock: Clock, signal: AbortSignal): World {
+export function createLiveWorld(configuration: Configuration, clock: Clock, signal: AbortSignal, path?: string): World {
   const { trust, sha1, allowRemoteAd, resolvers: servers } = configuration;
   const anchors = anchorsOf(configuration, clock());
   const timeoutMs = RESOLVER_TIMEOUT_MS;
@@ -52,7 +52,7 @@ export function createLiveWorld(configuration: Configuration, clock: Clock, sign
     publisher: (config) => {
       const known = publishers.get(config.name);
       if (known !== undefined) return known;
-      const opened = openPublisher(config, { configuration, resolve, clock, signal });
+      const opened = openPublisher(config, { configuration, resolve, clock, signal, path });
       publishers.set(config.name, opened);
       return opened;
     },

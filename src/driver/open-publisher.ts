@@ -20,6 +20,8 @@ export interface PublisherOutside {
   readonly resolve: Resolve;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Folders with programs that publishers run, before the system's. */
+  readonly path: string | undefined;
 }
 
 /** Reads what the publisher needs (keys, tokens). Throws OperationalError when it cannot be read. */
@@ -30,7 +32,7 @@ export function openPublisher(config: PublisherConfig, outside: PublisherOutside
     case "zonefile":
       return openZonefile(config, outside);
     case "exec":
-      return openExec(config);
+      return openExec(config, outside);
     case "powerdns":
     case "cloudflare":
     case "desec":
@@ -59,7 +61,7 @@ async function openZonefile(config: ZonefileConfig, outside: PublisherOutside): 
     import("../store/lock.ts"),
   ]);
   const { file, parent, touch, check, serial, reload, timeout, patience } = config;
-  const { clock, configuration } = outside;
+  const { clock, configuration, path: folders } = outside;
   const lock = (path: string): (() => void) => {
     try {
       return acquireLockFile(join(dirname(path), `.${basename(path)}.lock`), clock()).release;
@@ -69,7 +71,8 @@ async function openZonefile(config: ZonefileConfig, outside: PublisherOutside): 
     }
   };
   return createZonefilePublisher({
-    ...{ file, parent, touch, check, serial, reload, clock, lock, run: runCommand },
+    ...{ file, parent, touch, check, serial, reload, clock, lock },
+    run: (argv, options) => runCommand(argv, options, folders),
     owners: ownersFor(config, configuration),
     timeoutMs: timeout * 1000,
     patienceMs: patience * 1000,
@@ -82,10 +85,14 @@ function ownersFor(config: ZonefileConfig, { certificates }: Configuration): Rea
   return new Set([...config.owners, ...publishing.flatMap(({ services }) => services.map(({ owner }) => owner))]);
 }
 
-async function openExec({ command, timeout }: ExecConfig): Promise<Publisher> {
+async function openExec({ command, timeout }: ExecConfig, { path }: PublisherOutside): Promise<Publisher> {
   const [{ createExecPublisher }, { runCommand }] = await Promise.all([
     import("../publisher/exec.ts"),
     import("./command.ts"),
   ]);
-  return createExecPublisher({ command, timeoutMs: timeout * 1000, run: runCommand });
+  return createExecPublisher({
+    command,
+    timeoutMs: timeout * 1000,
+    run: (argv, options) => runCommand(argv, options, path),
+  });
 }

@@ -112,7 +112,7 @@ export async function previewTick(
 function settingOf(input: TickInput): TickSetting {
   const { configuration, stateDirectory, clock, signal, reload, reread, lingerMs, onEvent } = input;
   const onLinger = input.onLinger ?? ((): void => undefined);
-  const world = input.makeWorld(configuration, clock, signal);
+  const world = input.makeWorld(configuration, clock, signal, reload.path);
   return { configuration, stateDirectory, world, clock, signal, reload, reread, lingerMs, onEvent, onLinger };
 }
 

@@ -21,4 +21,10 @@ export interface World {
 }
 
 /** Makes the world of a configuration; called once a tick, and only when something is due. */
-export type WorldMaker = (configuration: Configuration, clock: Clock, signal: AbortSignal) => World;
+export type WorldMaker = (
+  configuration: Configuration,
+  clock: Clock,
+  signal: AbortSignal,
+  /** Folders with programs that publishers run, before the system's. */
+  path?: string,
+) => World;
