@@ -23,7 +23,7 @@ import { isSupportedAlgorithm, verifySignature } from "./algorithms.ts";
 import { EDE } from "./ede.ts";
 import type { ZoneKey, ZoneKeys } from "./keys.ts";
 import type { ValidationPolicy } from "./policy.ts";
-import { signedData } from "./signature.ts";
+import { signatureTime, signedData } from "./signature.ts";
 import type { LinkSignature, Reason } from "./verdict.ts";
 import type { Work } from "./work.ts";
 
@@ -76,11 +76,6 @@ export function candidateSigners(rrset: Rrset): readonly DomainName[] {
 /** `left` is at or after `right` in the arithmetic of RFC 1982 §3.2 over 32 bits. */
 function isAtOrAfter(left: number, right: number): boolean {
   return ((left - right) | 0) >= 0;
-}
-
-/** Seconds since 1970 modulo 2^32, as RRSIG counts them. */
-function signatureTime(at: Instant): number {
-  return Math.floor(at / 1000) >>> 0;
 }
 
 /** The instant nearest to `now` that a signature time can mean (RFC 4034 §3.1.5). */
@@ -174,7 +169,7 @@ function tryKeys(
   }
   const data = signedData(rrset, rrsig);
   if (!data.ok) {
-    const message = `${what} cannot be brought into canonical form: ${data.fault.message}`;
+    const message = `${what} cannot be brought into canonical form: ${data.fault}`;
     return reasonOf("DNSSEC_SIGNATURE_INVALID", zone, message, EDE.BOGUS);
   }
   for (const key of fit.slice(0, limits.keysPerTag)) {

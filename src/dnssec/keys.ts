@@ -6,11 +6,8 @@ import type { KeyObject } from "node:crypto";
 import type { DomainName } from "../dns/name.ts";
 import { decodeDnskey } from "../dns/rdata.ts";
 import { importPublicKey } from "./algorithms.ts";
-import { DNSKEY_FLAG, keyTag } from "./signature.ts";
+import { DNSKEY_FLAG, DNSKEY_PROTOCOL, keyTag } from "./signature.ts";
 import type { LinkKey } from "./verdict.ts";
-
-/** The only value that the protocol field may have (RFC 4034 §2.1.2). */
-const PROTOCOL = 3;
 
 export interface ZoneKey {
   readonly rdata: Uint8Array;
@@ -33,7 +30,7 @@ export interface ZoneKeys {
 
 function unfitFor(flags: number, protocol: number): string | null {
   if ((flags & DNSKEY_FLAG.ZONE) === 0) return "has no zone key bit";
-  if (protocol !== PROTOCOL) return `has protocol ${String(protocol)}, not 3`;
+  if (protocol !== DNSKEY_PROTOCOL) return `has protocol ${String(protocol)}, not 3`;
   return (flags & DNSKEY_FLAG.REVOKE) === 0 ? null : "is revoked";
 }
 

@@ -18,9 +18,10 @@ import {
   isSupportedDigest,
   verifySignature,
 } from "../../src/dnssec/algorithms.ts";
-import { dsDigest, keyTag, verifyRrset } from "../../src/dnssec/signature.ts";
+import { dsDigest, keyTag } from "../../src/dnssec/signature.ts";
 import { hex, name, value } from "../dns/help.ts";
 import { vectorsFolder, vectorsTitle } from "../vectors.ts";
+import { accept } from "./accept.ts";
 
 const EVERY = [5, 7, 8, 10, 13, 14, 15, 16] as const;
 const DATA = new TextEncoder().encode("some data");
@@ -173,7 +174,7 @@ describe.skipIf(vectorsFolder() === null)(vectorsTitle("zones of the days of SHA
     const start = `${rrsig.signer} ${String(rrsig.keyTag)} `;
     const found = [...keys].filter(([id]) => id.startsWith(start)).map(([, rdata]) => rdata);
     if (found.length === 0) return null;
-    return found.some((key) => verifyRrset(rrset, signature, key, instant(rrsig.inception * 1000)).ok);
+    return found.some((key) => accept(rrset, signature, key, instant(rrsig.inception * 1000)).ok);
   }
 
   test.each([
