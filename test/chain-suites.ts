@@ -16,6 +16,8 @@ export interface ChainCase {
     readonly data: string;
   }[];
   readonly chain: readonly string[];
+  /** Name of the leaf's key; without it the chain cannot be served. */
+  readonly key?: string;
   readonly expect: { readonly verify_result: number; readonly matched_depth: number; readonly outcome?: string };
   readonly rfc_outcome?: { readonly smtp: string; readonly generic: string };
 }
@@ -23,6 +25,8 @@ export interface ChainCase {
 export interface ChainSuite {
   readonly cases: readonly ChainCase[];
   readonly certs: Readonly<Record<string, { readonly pem: string }>>;
+  /** PEM. */
+  readonly keys?: Readonly<Record<string, string>>;
   readonly trust_stores?: Readonly<Record<string, readonly string[]>>;
   readonly verification_time?: string;
 }

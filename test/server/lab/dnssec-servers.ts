@@ -140,7 +140,8 @@ ${zones
       return sha256Of(await keymgr(zone, "ds"), zone);
     },
     start: (files) => {
-      for (const [zone, from] of files) copyFileSync(from, join(home, "zones", `${zone}.zone`));
+      // "%s" is the name without its final dot, which leaves nothing of the root's.
+      for (const [zone, from] of files) copyFileSync(from, join(home, "zones", `${zone.replace(/^\.$/, "")}.zone`));
       return startDaemon({
         name: "knotd",
         command: "knotd",
