@@ -2,7 +2,7 @@
  * Chains on the wire: for each case a TLS server and an SMTP server with STARTTLS that present exactly its chain, and a
  * signed tree with its TLSA records at the two ports. Every case has the same base domain, so the port tells them apart.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChainCase, ChainSuite } from "../../chain-suites.ts";
