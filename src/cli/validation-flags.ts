@@ -2,8 +2,8 @@
 import path from "node:path";
 import { fault, OperationalError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
-import { rootAnchors } from "../dnssec/anchors.ts";
 import type { TrustAnchors } from "../dnssec/anchors.ts";
+import { rootAnchors } from "../dnssec/root-anchors.ts";
 import { openResolver } from "../resolver/open.ts";
 import type { Resolve } from "../resolver/resolver.ts";
 import type { Io } from "./io.ts";

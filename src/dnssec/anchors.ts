@@ -1,6 +1,6 @@
 /**
- * Trust anchors: where trust in DNSSEC begins (RFC 4033 §2). The root's are built in, as the digests that IANA publishes
- * in root-anchors.xml (RFC 9718); any others come from a file.
+ * Trust anchors: where trust in DNSSEC begins (RFC 4033 §2). The root's are built in (root-anchors.ts), as the digests
+ * that IANA publishes in root-anchors.xml (RFC 9718); any others come from a file.
  *
  * What we decided: both keys of the root are trusted from the start, so that the change from KSK-2017 to KSK-2024 needs
  * no release of ours. An anchor may stand at any zone. Nothing is fetched, ever.
@@ -8,15 +8,14 @@
  * What we do not do: the automatic updates of RFC 5011. They need state that a program run now and then cannot keep
  * honestly; a new release, or the system's own anchor file, brings new keys.
  */
-import { assert } from "../base/assert.ts";
-import { formatHex, parseHex } from "../base/bytes.ts";
+import { formatHex } from "../base/bytes.ts";
 import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
 import { failure, success } from "../base/result.ts";
 import type { Failure, Result } from "../base/result.ts";
 import { formatSecond } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
-import { displayName, ROOT } from "../dns/name.ts";
+import { displayName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import { encodeDs } from "../dns/rdata.ts";
 import type { DsRdata } from "../dns/rdata.ts";
@@ -39,16 +38,6 @@ export interface TrustAnchor {
 /** Anchors by their zone. */
 export type TrustAnchors = ReadonlyMap<DomainName, TrustAnchor>;
 
-/**
- * The keys of the root as https://data.iana.org/root-anchors/root-anchors.xml (RFC 9718) has them: KSK-2017, valid from
- * 2017-02-02, and KSK-2024, valid from 2024-07-18; both RSASHA256 with SHA-256 digests. Debian's dns-root-data 2024071801
- * has the same two.
- */
-const ROOT_KEYS = [
-  { keyTag: 20326, digest: "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D" },
-  { keyTag: 38696, digest: "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16" },
-] as const;
-
 /** Characters of a file. IANA's has some thousand; this only keeps a wrong file from costing time. */
 const MAX_TEXT = 1_048_576;
 
@@ -57,16 +46,6 @@ const MOST_REASONS = 4;
 
 /** Anchors of a file, far more than anybody configures. */
 const MAX_ANCHORS = 256;
-
-/** The anchors of the root that this release knows: KSK-2017 and KSK-2024. */
-export function rootAnchors(): TrustAnchors {
-  const ds = ROOT_KEYS.map(({ keyTag, digest: hex }) => {
-    const digest = parseHex(hex);
-    assert(digest !== null, "a built-in trust anchor is not hexadecimal");
-    return { keyTag, algorithm: 8, digestType: 2, digest };
-  });
-  return new Map([[ROOT, { zone: ROOT, ds, dnskeys: [], source: "built in" }]]);
-}
 
 /** Whence a text comes, and when it is to be used. */
 export interface AnchorTextOptions {

@@ -18,7 +18,7 @@
  */
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { connect, isIPv6 } from "node:net";
+import { connect, isIP } from "node:net";
 import { OperationalError } from "../base/errors.ts";
 import type { FaultCode } from "../base/errors.ts";
 import { rcodeName, OPCODE, RCODE, typeName } from "../dns/iana.ts";
@@ -114,7 +114,7 @@ export async function exchangeUdp(
   const attempt: Attempt = { server, transport: "udp", options };
   requireAddress(attempt);
   return settleOnce(attempt, ({ done, fail }) => {
-    const socket = createSocket(isIPv6(server.address) ? "udp6" : "udp4");
+    const socket = createSocket(isIP(server.address) === 6 ? "udp6" : "udp4");
     socket.on("error", (error) => {
       fail(problem(attempt, "DNS_UNREACHABLE", `cannot be reached: ${describeCause(error)}`, error));
     });

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { formatHex } from "../../src/base/bytes.ts";
 import { instant } from "../../src/base/time.ts";
 import { ROOT } from "../../src/dns/name.ts";
-import { parseTrustAnchors, rootAnchors } from "../../src/dnssec/anchors.ts";
+import { parseTrustAnchors } from "../../src/dnssec/anchors.ts";
+import { rootAnchors } from "../../src/dnssec/root-anchors.ts";
 import { dsDigest, keyTag } from "../../src/dnssec/signature.ts";
 import { name, value } from "../dns/help.ts";
 import {

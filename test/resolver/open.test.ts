@@ -3,7 +3,7 @@ import { instant } from "../../src/base/time.ts";
 import { RCODE, TYPE } from "../../src/dns/iana.ts";
 import { parseResolver } from "../../src/dns/resolver-server.ts";
 import { encodeA } from "../../src/dns/rdata.ts";
-import { rootAnchors } from "../../src/dnssec/anchors.ts";
+import { rootAnchors } from "../../src/dnssec/root-anchors.ts";
 import { openResolver } from "../../src/resolver/open.ts";
 import type { Resolve } from "../../src/resolver/resolver.ts";
 import { name, record, reply, startDnsServer } from "../fakes/scripted-dns.ts";

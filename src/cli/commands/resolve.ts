@@ -12,8 +12,8 @@ import { TYPE, typeFromName, typeName } from "../../dns/iana.ts";
 import { parseName } from "../../dns/name.ts";
 import type { DomainName } from "../../dns/name.ts";
 import { formatResolver } from "../../dns/resolver-server.ts";
-import { rootAnchors } from "../../dnssec/anchors.ts";
 import type { TrustAnchors } from "../../dnssec/anchors.ts";
+import { rootAnchors } from "../../dnssec/root-anchors.ts";
 import { exitOf } from "../../report/resolve-model.ts";
 import { openResolver } from "../../resolver/open.ts";
 import { styleOf } from "../demo/style.ts";
@@ -79,7 +79,8 @@ interface Question {
 }
 
 function parseQuestion([text = "", typeText]: readonly string[]): Question {
-  if (isIP(text) !== 0) {
+  // The pattern of isIP takes milliseconds to compile, and a name looks like no address.
+  if (/^[\d.]+$|:/.test(text) && isIP(text) !== 0) {
     const reverse = isIPv4(text) ? `${text.split(".").reverse().join(".")}.in-addr.arpa` : "(nibbles).ip6.arpa";
     throw usage(`"${text}" is an address, not a name`, `for its name: daneward resolve ${reverse} PTR`);
   }
