@@ -1,14 +1,20 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { seconds } from "../../src/base/time.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { instant, seconds } from "../../src/base/time.ts";
 import { RCODE, TYPE } from "../../src/dns/iana.ts";
 import { decodeSections } from "../../src/dns/message.ts";
-import { encodeCname } from "../../src/dns/rdata.ts";
+import type { DnsMessage } from "../../src/dns/message.ts";
+import { ROOT } from "../../src/dns/name.ts";
+import { encodeCname, encodeDs } from "../../src/dns/rdata.ts";
 import type { DnsTree } from "../../src/sandbox/dns-tree.ts";
 import { listenDns } from "../../src/sandbox/listener.ts";
 import type { DnsListener } from "../../src/sandbox/listener.ts";
 import { nameOf, record } from "../../src/sandbox/records.ts";
+import { startResolver } from "../../src/sandbox/resolver.ts";
 import type { SandboxResolver } from "../../src/sandbox/resolver.ts";
 import { exchangeMessage, query } from "../../src/transport/dns-exchange.ts";
+import { startWorldServer } from "../dnssec/world-server.ts";
+import { buildWorld, NOW } from "../dnssec/zone-builder.ts";
+import type { FakeDnsServer } from "../fakes/scripted-dns.ts";
 import { ask, movableClock, OWNER, resolverFor, startTree, tlsa, tlsaOctets } from "./world.ts";
 
 const time = movableClock();
@@ -72,6 +78,82 @@ describe("validation", () => {
     const absent = await ask(resolver, "alias.example.test", TYPE.TXT);
     expect(absent.ad).toBe(true);
     expect(absent.answer.filter((each) => each.type === TYPE.TXT)).toEqual([]);
+  });
+});
+
+describe("a tree with an unsigned zone, and aliases from zone to zone", () => {
+  const world = buildWorld([
+    { name: "." },
+    { name: "test.", ttl: 600, records: ["out CNAME mx.plain.test.", "in CNAME mx.signed.test."] },
+    { name: "signed.test.", ttl: 60, records: ["mx A 192.0.2.1"] },
+    { name: "plain.test.", keys: [], ttl: 60, records: ["mx A 192.0.2.2"] },
+    { name: "broken.test.", ds: [Uint8Array.of(0, 1, 15, 2, ...new Uint8Array(32))], records: ["mx A 192.0.2.3"] },
+  ]);
+  let authority: FakeDnsServer;
+  let worldly: SandboxResolver;
+  let now = NOW;
+  beforeAll(async () => {
+    // A server of several zones follows no alias out of one, as a recursive resolver does.
+    authority = await startWorldServer(world, (honest, name) => ({
+      ...honest,
+      answer: honest.answer.filter((each) => each.name === name),
+    }));
+    const [ds] = world.anchors.get(ROOT)?.ds ?? [];
+    if (ds === undefined) throw new Error("the world has no anchor");
+    const anchor = encodeDs(ds);
+    const clock = (): typeof now => now;
+    worldly = await startResolver({ address: "127.0.0.1", port: 0, authorities: [authority], anchor, clock });
+  });
+  afterAll(async () => {
+    await worldly.close();
+    await authority.close();
+  });
+  beforeEach(() => {
+    now = NOW;
+    worldly.flush();
+  });
+
+  const shown = ({ rcode, ad, answer }: DnsMessage): readonly unknown[] => [
+    rcode,
+    ad,
+    ...answer.filter(({ type }) => type !== TYPE.RRSIG).map(({ name, ttl }) => `${name} ${String(ttl)}`),
+  ];
+
+  test.each([
+    { name: "data of the unsigned zone come without AD", question: "mx.plain.test", want: ["mx.plain.test. 60"] },
+    {
+      name: "an alias into it is no better",
+      question: "out.test",
+      want: ["out.test. 600", "mx.plain.test. 60"],
+    },
+  ])("$name", async ({ question, want }) => {
+    expect(shown(await ask(worldly, question, TYPE.A))).toEqual([RCODE.NOERROR, false, ...want]);
+  });
+
+  test("what does not exist in the unsigned zone does not exist, without AD", async () => {
+    expect(shown(await ask(worldly, "nobody.plain.test", TYPE.A))).toEqual([RCODE.NXDOMAIN, false]);
+  });
+
+  test("the unsigned zone has no DS, with AD, because its parent says so", async () => {
+    expect(shown(await ask(worldly, "plain.test", TYPE.DS))).toEqual([RCODE.NOERROR, true]);
+  });
+
+  test("a DS record that fits no key: SERVFAIL, and the data only with CD", async () => {
+    expect(shown(await ask(worldly, "mx.broken.test", TYPE.A))).toEqual([RCODE.SERVFAIL, false]);
+    const unchecked = await ask(worldly, "mx.broken.test", TYPE.A, { cd: true });
+    expect(shown(unchecked)).toEqual([RCODE.NOERROR, false, "mx.broken.test. 300"]);
+  });
+
+  test("each link of an alias is kept for its own TTL", async () => {
+    const asked = (): readonly string[] => authority.requests.map(({ message }) => String(message.question[0]?.name));
+    expect(shown(await ask(worldly, "in.test", TYPE.A))).toEqual([0, true, "in.test. 600", "mx.signed.test. 60"]);
+    now = instant(NOW + 50_000);
+    expect(shown(await ask(worldly, "mx.signed.test", TYPE.A))).toEqual([0, true, "mx.signed.test. 10"]);
+    now = instant(NOW + 60_000);
+    const before = asked().length;
+    expect(shown(await ask(worldly, "in.test", TYPE.A))).toEqual([0, true, "in.test. 540", "mx.signed.test. 60"]);
+    expect(asked().slice(before)).not.toContain("in.test.");
+    expect(asked().slice(before)).toContain("mx.signed.test.");
   });
 });
 
