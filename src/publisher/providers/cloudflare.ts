@@ -59,8 +59,9 @@ const ALREADY_THERE = [81_057, 81_058];
 const ALREADY_GONE = [81_044];
 /** A, AAAA or CNAME in the way (81053), CNAME in the way (81054). */
 const ALIAS_IN_THE_WAY = [81_053, 81_054];
-/** Malformed authorization header (6003 with 6111): a 400 that is a wrong token. */
+/** Errors that mean a wrong token, whatever their status: a malformed header (6003), and these words. */
 const BAD_HEADERS = 6003;
+const BAD_TOKEN = /invalid (?:access|api) token/i;
 
 interface Zone {
   readonly id: string;
@@ -100,7 +101,8 @@ function hasFault(reply: ApiReply, codes: readonly number[]): boolean {
 function refused(api: Api, reply: ApiReply, what: string): OperationalError {
   const faults = faultsOf(reply);
   const said = faults.map(({ code, message }) => `${message} (${String(code)})`).join("; ");
-  const status = faults.some(({ code }) => code === BAD_HEADERS) ? 401 : reply.status;
+  const isToken = faults.some(({ code, message }) => code === BAD_HEADERS || BAD_TOKEN.test(message));
+  const status = isToken ? 401 : reply.status;
   return refusal(api, { ...reply, status }, what, said === "" ? reply.text : said);
 }
 

@@ -101,7 +101,7 @@ async function refuseOccluded(api: Api, zone: Zone, change: TlsaChange): Promise
   }
 }
 
-async function write(api: Api, zone: Zone, change: TlsaChange): Promise<Stored> {
+async function makeRrset(api: Api, zone: Zone, change: TlsaChange): Promise<unknown> {
   // The last look goes just before the write: whatever is added from here on is lost.
   const now = await look(api, change, zone);
   requireExpected(api.service, now, change);
@@ -109,9 +109,13 @@ async function write(api: Api, zone: Zone, change: TlsaChange): Promise<Stored> 
   const records = new Set([...now.texts].filter((text) => !removed.has(text)));
   for (const record of change.add) records.add(formatTlsa(record));
   const ttl = change.add.length > 0 ? change.ttl : (now.ttl ?? change.ttl);
-  const rrset = { subname: subname(change.owner, change.zone), type: "TLSA", ttl, records: [...records] };
-  const reply = await api.call({ method: "PUT", path: zone.path, body: [rrset] });
-  if (reply.status === 200) return now;
+  return [{ subname: subname(change.owner, change.zone), type: "TLSA", ttl, records: [...records] }];
+}
+
+async function write(api: Api, zone: Zone, change: TlsaChange, before: Stored): Promise<Stored> {
+  const makeBody = (): Promise<unknown> => makeRrset(api, zone, change);
+  const reply = await api.call({ method: "PUT", path: zone.path, makeBody });
+  if (reply.status === 200 || reply.status === 204) return before;
   // A validation error comes as JSON of some shape with sentences in it; they are shown as they are.
   throw refusal(api, reply, `to change ${displayName(change.owner)} TLSA`);
 }
@@ -144,6 +148,6 @@ export function createDesecPublisher(options: DesecOptions): Publisher {
     status: "pending",
     open,
     look: (change, zone) => look(api, change, zone),
-    write: (change, zone) => write(api, zone, change),
+    write: (change, zone, before) => write(api, zone, change, before),
   });
 }

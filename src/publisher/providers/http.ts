@@ -38,6 +38,8 @@ export interface ApiRequest {
   /** From the base URL on, with a slash at the front; already percent-encoded. */
   readonly path: string;
   readonly body?: unknown;
+  /** Makes the body, anew for each attempt: what was read before a rate limit was waited out may be stale after it. */
+  readonly makeBody?: () => Promise<unknown>;
 }
 
 export interface ApiReply {
@@ -71,10 +73,13 @@ const NEVER_CONNECTED = [
   "EHOSTUNREACH",
   "ENETUNREACH",
   "UND_ERR_CONNECT_TIMEOUT",
+  "BAD_PORT",
 ];
 
 function systemCode(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
+  // Ports of other protocols are closed to fetch, whatever listens there.
+  if (cause instanceof Error && cause.message === "bad port") return "BAD_PORT";
   if (cause instanceof AggregateError) return systemCode(cause.errors[0]);
   return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "no connection";
 }
@@ -160,6 +165,7 @@ export function createApi(options: ApiOptions): Api {
   };
 
   const once = async (request: ApiRequest, remainingMs: number): Promise<ApiReply> => {
+    const body = request.makeBody === undefined ? request.body : await request.makeBody();
     const deadline = AbortSignal.timeout(Math.max(1, Math.floor(remainingMs)));
     const response = await doFetch(`${url}${request.path}`, {
       method: request.method,
@@ -167,11 +173,11 @@ export function createApi(options: ApiOptions): Api {
         accept: "application/json",
         "user-agent": "daneward",
         [headerName]: headerValue,
-        ...(request.body === undefined ? {} : { "content-type": "application/json" }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
       },
       redirect: "manual",
       signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (response.type === "opaqueredirect" || (response.status >= 300 && response.status < 400)) {
       await response.body?.cancel();

@@ -196,9 +196,11 @@ interface Patch {
   readonly records?: readonly StoredRecord[];
 }
 
-async function patch(api: Api, zone: Zone, change: TlsaChange, rrset: Patch): Promise<void> {
-  const rrsets = [{ name: change.owner, type: "TLSA", ...rrset }];
-  const reply = await api.call({ method: "PATCH", path: zone.path, body: { rrsets } });
+async function patch(api: Api, zone: Zone, change: TlsaChange, make: () => Promise<Patch>): Promise<void> {
+  const makeBody = async (): Promise<unknown> => ({
+    rrsets: [{ name: change.owner, type: "TLSA", ...(await make()) }],
+  });
+  const reply = await api.call({ method: "PATCH", path: zone.path, makeBody });
   if (reply.status === 204 || reply.status === 200) return;
   const said = textOf(member(reply.body, "error")) ?? reply.text;
   if (/conflicts with pre-existing rrset/i.test(said)) throw OperationalError.of(aliasFault(change.owner, null));
@@ -207,38 +209,42 @@ async function patch(api: Api, zone: Zone, change: TlsaChange, rrset: Patch): Pr
 
 /** Single records, where the server can: nothing of other writers is touched. */
 async function writeRecords(api: Api, zone: Zone, change: TlsaChange, before: Seen): Promise<void> {
-  const one = (record: TlsaRdata): readonly StoredRecord[] => [{ content: formatTlsa(record), disabled: false }];
+  const send = (changetype: "EXTEND" | "PRUNE", ttl: number, record: TlsaRdata): Promise<void> => {
+    const records = [{ content: formatTlsa(record), disabled: false }];
+    return patch(api, zone, change, () => Promise.resolve({ changetype, ttl, records }));
+  };
   for (const record of change.add) {
-    if (before.texts.has(formatTlsa(record))) continue;
-    await patch(api, zone, change, { changetype: "EXTEND", ttl: change.ttl, records: one(record) });
+    if (!before.texts.has(formatTlsa(record))) await send("EXTEND", change.ttl, record);
   }
   for (const record of change.remove) {
-    if (!before.texts.has(formatTlsa(record))) continue;
-    await patch(api, zone, change, { changetype: "PRUNE", ttl: before.ttl ?? change.ttl, records: one(record) });
+    if (before.texts.has(formatTlsa(record))) await send("PRUNE", before.ttl ?? change.ttl, record);
   }
 }
 
-async function replace(api: Api, server: string, zone: Zone, change: TlsaChange): Promise<Seen> {
-  const disabled = await disabledContents(api, server, change);
-  // The last look goes just before the write: whatever is added from here on is lost.
-  const now = await look(api, change, zone);
-  requireExpected(api.service, now, change);
+/** The whole RRset as it is to be. */
+function wholeRrset(change: TlsaChange, now: Seen, disabled: readonly string[]): Patch {
   const removed = new Set(change.remove.map(formatTlsa));
   const active = new Set([...now.texts].filter((text) => !removed.has(text)));
   for (const record of change.add) active.add(formatTlsa(record));
+  const asleep = disabled.filter((content) => !active.has(canonicalContent(content)));
   const records: readonly StoredRecord[] = [
     ...[...active].map((content) => ({ content, disabled: false })),
-    ...disabled
-      .filter((content) => !active.has(canonicalContent(content)))
-      .map((content) => ({ content, disabled: true })),
+    ...asleep.map((content) => ({ content, disabled: true })),
   ];
-  const ttl = change.add.length > 0 ? change.ttl : (now.ttl ?? change.ttl);
-  await patch(
-    api,
-    zone,
-    change,
-    records.length === 0 ? { changetype: "DELETE" } : { changetype: "REPLACE", ttl, records },
-  );
+  if (records.length === 0) return { changetype: "DELETE" };
+  return { changetype: "REPLACE", ttl: change.add.length > 0 ? change.ttl : (now.ttl ?? change.ttl), records };
+}
+
+/** Gives back what stood there when it was replaced. */
+async function replace(api: Api, server: string, zone: Zone, change: TlsaChange, before: Seen): Promise<Seen> {
+  let now = before;
+  await patch(api, zone, change, async () => {
+    const disabled = await disabledContents(api, server, change);
+    // The last look goes just before the write: whatever is added from here on is lost.
+    now = await look(api, change, zone);
+    requireExpected(api.service, now, change);
+    return wholeRrset(change, now, disabled);
+  });
   return now;
 }
 
@@ -269,7 +275,7 @@ export function createPowerDnsPublisher(options: PowerDnsOptions): Publisher {
   };
   const write = async (change: TlsaChange, zone: Zone, before: Seen): Promise<Seen> => {
     const sameTtl = change.add.length === 0 || before.ttl === null || before.ttl === change.ttl;
-    if (!zone.byRecord || !sameTtl) return await replace(api, server, zone, change);
+    if (!zone.byRecord || !sameTtl) return await replace(api, server, zone, change, before);
     await writeRecords(api, zone, change, before);
     // Nothing of others was touched, so there is nothing to compare.
     return { ...before, serial: null };
