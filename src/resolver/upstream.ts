@@ -27,6 +27,7 @@ import { openResolverChannel } from "../transport/resolver-channel.ts";
 import type { ResolverChannel } from "../transport/resolver-channel.ts";
 import { relayInterruption } from "../transport/settle.ts";
 import type { Interruption } from "../transport/settle.ts";
+import { monotonicMs } from "../transport/stopwatch.ts";
 
 /**
  * Asks for one name and type. A success is NOERROR or NXDOMAIN from a server that offers recursion; every failure, an
@@ -61,7 +62,7 @@ const TELLING: readonly FaultCode[] = [
 interface Upstream {
   readonly server: ResolverServer;
   readonly channel: ResolverChannel;
-  /** Asked last until then, on the clock of `performance.now()`. */
+  /** Asked last until then, on the clock of {@link monotonicMs}. */
   demotedUntil: number;
 }
 
@@ -143,19 +144,19 @@ export function createUpstream(options: UpstreamOptions): Ask {
     return [...upstreams.filter((one) => !isDemoted(one)), ...upstreams.filter(isDemoted)];
   };
   const askAll = async (name: DomainName, type: number): Promise<Result<DnsMessage, Fault>> => {
-    const began = performance.now();
+    const began = monotonicMs();
     const faults: Fault[] = [];
     const candidates = inOrder(began);
     for (const [index, upstream] of candidates.entries()) {
-      const left = timeoutMs - (performance.now() - began);
+      const left = timeoutMs - (monotonicMs() - began);
       if (left <= 0) break;
       const share = Math.max(1, Math.floor(left / (candidates.length - index)));
       const outcome = await askOne(upstream, name, type, { timeoutMs: share, signal });
       if (!("demotes" in outcome)) return success(outcome);
-      if (outcome.demotes) upstream.demotedUntil = performance.now() + DEMOTION_MS;
+      if (outcome.demotes) upstream.demotedUntil = monotonicMs() + DEMOTION_MS;
       faults.push(outcome.fault);
     }
-    return failure(joinFaults(faults, name, type, performance.now() - began));
+    return failure(joinFaults(faults, name, type, monotonicMs() - began));
   };
   const throughGate = createGate(MAX_IN_FLIGHT);
   return (name, type) => throughGate(() => askAll(name, type));

@@ -31,6 +31,7 @@ import { extendedErrorText } from "./extended-error.ts";
 import { createFramer, frameMessage } from "./framing.ts";
 import { describeCause, formatServer, problem, requireAddress, settleOnce } from "./settle.ts";
 import type { Attempt, DnsServer, ExchangeOptions, Interruption } from "./settle.ts";
+import { monotonicMs } from "./stopwatch.ts";
 
 export { formatServer };
 export type { DnsServer };
@@ -231,8 +232,8 @@ async function askByDatagram(
 export async function queryOver(carriers: Carriers, question: DnsQuery): Promise<DnsMessage> {
   const { server, signal, timeoutMs } = question;
   const options = { timeoutMs, signal, subject: subjectOf(question) };
-  const began = performance.now();
-  const left = (): number => Math.max(1, Math.round(timeoutMs - (performance.now() - began)));
+  const began = monotonicMs();
+  const left = (): number => Math.max(1, Math.round(timeoutMs - (monotonicMs() - began)));
   const build = (): Uint8Array => encodeMessage(queryMessage({ ...question, id: randomMessageId() }));
   let transport: Attempt["transport"] = carriers.datagram === null ? carriers.streamName : "udp";
   let reply = carriers.datagram === null ? null : await askByDatagram(build, carriers.datagram, left, options);

@@ -21,6 +21,7 @@ import { isReplyTo } from "./dns-exchange.ts";
 import type { Carry } from "./dns-exchange.ts";
 import { describeCause, problem, requireAddress, settleOnce } from "./settle.ts";
 import type { Attempt, DnsServer, Settle } from "./settle.ts";
+import { monotonicMs } from "./stopwatch.ts";
 
 const MAX_USES = 16;
 const MAX_AGE_MS = 10_000;
@@ -62,7 +63,7 @@ function onDatagram(lane: Lane, datagram: Buffer): void {
 function openLane(server: DnsServer, onConnect: (lane: Lane) => void): Lane {
   // Not isIPv6: its pattern takes milliseconds to compile, and isIP tries IPv4 first.
   const socket = createSocket(isIP(server.address) === 6 ? "udp6" : "udp4");
-  const lane: Lane = { socket, opened: performance.now(), uses: 0, spoilt: false, errand: null };
+  const lane: Lane = { socket, opened: monotonicMs(), uses: 0, spoilt: false, errand: null };
   socket.on("error", (error) => {
     lane.spoilt = true;
     const { errand } = lane;
@@ -91,7 +92,7 @@ export function createUdpPool(server: DnsServer): Carry {
   let sweeper: NodeJS.Timeout | null = null;
   let lastUse = 0;
   const usable = (lane: Lane): boolean =>
-    !lane.spoilt && lane.uses < MAX_USES && performance.now() - lane.opened < MAX_AGE_MS;
+    !lane.spoilt && lane.uses < MAX_USES && monotonicMs() - lane.opened < MAX_AGE_MS;
   const take = (): Lane | null => {
     for (let lane = free.pop(); lane !== undefined; lane = free.pop()) {
       if (usable(lane)) return lane;
@@ -100,7 +101,7 @@ export function createUdpPool(server: DnsServer): Carry {
     return null;
   };
   const sweep = (): void => {
-    const idle = performance.now() - lastUse;
+    const idle = monotonicMs() - lastUse;
     sweeper = null;
     if (idle < IDLE_MS) watch(IDLE_MS - idle);
     else for (const lane of free.splice(0)) lane.socket.close();
@@ -110,7 +111,7 @@ export function createUdpPool(server: DnsServer): Carry {
   };
   const giveBack = (lane: Lane, errand: Errand): void => {
     lane.errand = null;
-    lastUse = performance.now();
+    lastUse = monotonicMs();
     if (errand.answered && usable(lane)) {
       free.push(lane);
       watch(IDLE_MS);

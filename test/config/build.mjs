@@ -31,6 +31,14 @@ async function bundle(input, output) {
   await build.close();
 }
 
+// What a validated lookup needs, without the parsers of trust anchors.
+const LOOKUP = [
+  /src\/dnssec\/(?!anchor)/,
+  /src\/resolver\/(open|upstream|validating|trusted-stub)\.ts/,
+  /src\/transport\/(dns-|udp-pool|settle|stopwatch|resolver-channel|framing|extended)/,
+  /src\/cli\/(resolver-flag|time-flags|demo\/style)/,
+];
+
 await bundle(
   { daneward: "src/cli/main.ts" },
   {
@@ -41,7 +49,9 @@ await bundle(
     codeSplitting: {
       groups: [
         { name: "base", test: /src\/(base|cli\/(exit|quick|verbs|file-options|location))/ },
+        { name: "dns", test: /src\/dns\/(?!tsig|update)/ },
         { name: "records", test: /src\/(dns|tlsa|pki)\/(?!peculiar)/ },
+        { name: "lookup", test: (file) => LOOKUP.some((pattern) => pattern.test(file)) },
       ],
     },
   },
