@@ -28,7 +28,7 @@ export interface CommandOptions {
 export type RunCommand = (argv: readonly string[], options: CommandOptions) => Promise<CommandResult>;
 
 const SHOWN_LINES = 3;
-const SHOWN_LETTERS = 400;
+const SHOWN_LETTERS = 600;
 
 /** What went wrong, with the last lines of output; null when the command ended with 0. */
 export function describeFailure(

@@ -160,7 +160,9 @@ export function scratchParent(parent: string, file: string, candidate: string): 
     const named = written.replace(/^"(.*)"$/, "$1");
     if (!isSameFile(named, parent, file)) return line;
     included += 1;
-    return `${lead}"${candidate}"${rest}`;
+    // NSD 4.6.1 takes quotes for a part of the file name: only where there is no other way.
+    const quote = /[\s;()"]/.test(candidate) ? '"' : "";
+    return `${lead}${quote}${candidate}${quote}${rest}`;
   };
   try {
     const text = readFileSync(parent, "utf8").replace(INCLUDE, replace);

@@ -251,11 +251,11 @@ describe("the check", () => {
     const check = [
       "/bin/sh",
       "-c",
-      `cat "$1" > ${copy}; pwd >> ${copy}; cat $(sed -n 's/.*"\\(.*\\)".*/\\1/p' "$1") >> ${copy}`,
+      `cat "$1" > ${copy}; pwd >> ${copy}; cat $(sed -n 's/^.include \\([^ ]*\\) .*/\\1/p' "$1") >> ${copy}`,
     ];
     await add(1, make({ parent, check: [...check, "sh", "{parent}"] }));
     const seen = readFileSync(copy, "utf8");
-    expect(seen).toMatch(/^\$ORIGIN example\.org\.\n\$include "[^"]+\.tmp" ; records\n@ IN NS ns\n/);
+    expect(seen).toMatch(/^\$ORIGIN example\.org\.\n\$include [^"\s]+\.tmp ; records\n@ IN NS ns\n/);
     expect(seen).toContain(`\n${folder}\n`);
     expect(seen).toContain(line(1));
     expect(readFileSync(parent, "utf8")).toContain("$include tlsa.inc ;");
