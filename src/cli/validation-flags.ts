@@ -2,6 +2,7 @@
 import path from "node:path";
 import { fault, OperationalError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
+import type { ResolverServer } from "../dns/resolver-server.ts";
 import type { TrustAnchors } from "../dnssec/anchors.ts";
 import { rootAnchors } from "../dnssec/root-anchors.ts";
 import { openResolver } from "../resolver/open.ts";
@@ -16,24 +17,38 @@ export interface ValidationFlags {
   readonly trustAnchor?: string;
 }
 
-/** A resolver for the life of the process, with one memory: validating here at the present time unless --trust says ad. */
-export async function openValidation(flags: ValidationFlags, timeoutMs: number, io: Io): Promise<Resolve> {
+export interface Validation {
+  readonly resolve: Resolve;
+  readonly trust: "local" | "ad";
+  /** Whom it asks. */
+  readonly servers: readonly ResolverServer[];
+}
+
+/**
+ * A resolver for the life of the process, with one memory: validating here unless --trust says ad. Signatures are judged
+ * at `at`, at the present time when it is null. Flags that an AD bit cannot honour are refused, not ignored.
+ */
+export async function openValidation(
+  flags: ValidationFlags,
+  timeoutMs: number,
+  io: Io,
+  at: Instant | null = null,
+): Promise<Validation> {
   const { resolver = [], trust = "local", trustAnchor } = flags;
   if (trust !== "local" && trust !== "ad") throw usage(`--trust: "${trust}" is not known`, "use local or ad");
+  if (trust === "ad" && at !== null) {
+    throw usage("--at makes sense only with --trust local", "with --trust ad the resolver has its own clock");
+  }
   if (trust === "ad" && trustAnchor !== undefined) {
     throw usage(
       "--trust-anchor makes sense only with --trust local",
       "with --trust ad the resolver has its own anchors",
     );
   }
-  return openResolver({
-    trust,
-    servers: resolver.length === 0 ? [parseResolverFlag(undefined)] : resolver.map(parseResolverFlag),
-    anchors: trustAnchor === undefined ? rootAnchors() : await readAnchors(trustAnchor, io.clock(), io),
-    timeoutMs,
-    clock: io.clock,
-    signal: io.signal,
-  });
+  const servers = resolver.length === 0 ? [parseResolverFlag(undefined)] : resolver.map(parseResolverFlag);
+  const clock = at === null ? io.clock : (): Instant => at;
+  const anchors = trustAnchor === undefined ? rootAnchors() : await readAnchors(trustAnchor, clock(), io);
+  return { resolve: openResolver({ trust, servers, anchors, timeoutMs, clock, signal: io.signal }), trust, servers };
 }
 
 async function readAnchors(file: string, at: Instant, io: Io): Promise<TrustAnchors> {

@@ -125,7 +125,7 @@ export async function openVerification(
   const roots = options.store === undefined ? null : await readCertificates(options.store, io);
   const previous = options.previous === undefined ? [] : await readCertificates(options.previous, io);
   return {
-    resolve: await openValidation(options, timeoutMs, io),
+    resolve: (await openValidation(options, timeoutMs, io)).resolve,
     at: parseAt(options.at, io),
     timeoutMs,
     deadlineMs: ending === null ? null : parseTimeout(ending, "--deadline"),

@@ -6,16 +6,19 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { instant, seconds } from "../../src/base/time.ts";
 import { runProgram } from "../../src/cli/program.ts";
 import { RCODE, TYPE } from "../../src/dns/iana.ts";
-import { encodeCname, encodeTlsa, formatRdata, parseTlsa } from "../../src/dns/rdata.ts";
+import { ROOT } from "../../src/dns/name.ts";
+import { encodeCname, encodeDs, encodeTlsa, formatRdata, parseTlsa } from "../../src/dns/rdata.ts";
 import { startDnsTree } from "../../src/sandbox/dns-tree.ts";
 import type { DnsTree } from "../../src/sandbox/dns-tree.ts";
 import { nameOf, record as sandboxRecord } from "../../src/sandbox/records.ts";
 import { startResolver } from "../../src/sandbox/resolver.ts";
 import type { SandboxResolver } from "../../src/sandbox/resolver.ts";
+import { startWorldServer } from "../dnssec/world-server.ts";
+import { buildWorld, NOW as WORLD_TIME } from "../dnssec/zone-builder.ts";
 import { a, fakeResolver } from "../fakes/resolver.ts";
 import { startFakeDnsServer } from "../fakes/dns-server.ts";
 import { record, reply, startDnsServer } from "../fakes/scripted-dns.ts";
-import type { Script } from "../fakes/scripted-dns.ts";
+import type { FakeDnsServer, Script } from "../fakes/scripted-dns.ts";
 import { query } from "../../src/transport/dns-exchange.ts";
 import { recordingIo } from "./recording-io.ts";
 
@@ -244,6 +247,66 @@ describe("resolvers that do it wrong", () => {
   });
 });
 
+describe("an unsigned zone below a signed one", () => {
+  const world = buildWorld([
+    { name: "." },
+    { name: "test.", records: ["mail CNAME mx.plain.test."] },
+    {
+      name: "plain.test.",
+      keys: [],
+      records: ["mx A 192.0.2.7", `_25._tcp.mx TLSA ${DATA}`],
+    },
+  ]);
+  const then = new Date(WORLD_TIME).toISOString();
+  let server: FakeDnsServer;
+  beforeAll(async () => {
+    server = await startWorldServer(world);
+    const [ds] = world.anchors.get(ROOT)?.ds ?? [];
+    if (ds === undefined) throw new Error("the world has no anchor");
+    await writeFile(path.join(folder, "world.key"), `. IN DS ${formatRdata(TYPE.DS, encodeDs(ds))}\n`);
+  });
+  afterAll(() => server.close());
+
+  function ask(...argv: readonly string[]): Promise<Ended> {
+    const whom = ["--resolver", `127.0.0.1:${String(server.port)}`, "--trust-anchor", "world.key"];
+    return daneward(...argv, ...whom, "--at", then);
+  }
+
+  test("its TLSA records: 1, and where the chain of trust ends", async () => {
+    const { exit, out, err } = await ask("_25._tcp.mx.plain.test");
+    expect(err).toBe("");
+    expect(exit).toBe(1);
+    expect(out).toMatch(/^_25\._tcp\.mx\.plain\.test TLSA {2}insecure\n/);
+    expect(out).toContain("delegates plain.test without a DS record");
+    expect(out).toContain(`_25._tcp.mx.plain.test. 300 IN TLSA ${DATA}\n`);
+    expect(out).toMatch(/\n=> insecure: /);
+  });
+
+  test.each([
+    { name: "a signed alias that leads there", question: ["mail.test"] },
+    { name: "what does not exist in it", question: ["nobody.plain.test"] },
+  ])("$name: 1, and one line when quiet", async ({ question }) => {
+    const { exit, out } = await ask(...question, "-q");
+    expect(exit).toBe(1);
+    expect(out).toMatch(/^\S+ A: insecure: .*\n$/);
+  });
+
+  test("as JSON: 1, with the code and the link that ends it", async () => {
+    const { exit, out } = await ask("mx.plain.test", "--json");
+    expect(exit).toBe(1);
+    const document: unknown = JSON.parse(out);
+    expect(document).toMatchObject({ status: "insecure", at: then.replace(".000", "") });
+    expect(document).toMatchObject({ reasons: [{ code: "DNSSEC_UNSIGNED_DELEGATION", zone: "plain.test." }] });
+    expect(document).toHaveProperty("chain.4.kind", "insecure");
+  });
+
+  test("that it is unsigned is itself proved: 0", async () => {
+    const { exit, out } = await ask("plain.test", "DS");
+    expect(exit).toBe(0);
+    expect(out).toContain("=> secure: ");
+  });
+});
+
 describe("what it refuses, with 3", () => {
   test.each<readonly [string, readonly string[], RegExp]>([
     ["an address", ["192.0.2.1"], /is an address, not a name\nhint: .*resolve 1\.2\.0\.192\.in-addr\.arpa PTR\n/],
@@ -260,8 +323,16 @@ describe("what it refuses, with 3", () => {
     ["signatures as such", ["example.org", "RRSIG"], /RRSIG records carry no signatures of their own/],
     ["a resolver by its name", ["example.org", "--resolver", "dns.example"], /--resolver: .*\nhint: /],
     ["an unknown way to trust", ["example.org", "--trust", "me"], /--trust: "me" is not known\nhint: use local or ad/],
-    ["a time for a resolver's AD bit", ["example.org", "--trust", "ad", "--at", "@1"], /--at makes sense only/],
-    ["anchors for it", ["example.org", "--trust", "ad", "--trust-anchor", "x"], /--trust-anchor makes sense only/],
+    [
+      "a time for a resolver's AD bit",
+      ["example.org", "--trust", "ad", "--at", "@1"],
+      /--at makes sense only with --trust local\nhint: .*its own clock/,
+    ],
+    [
+      "anchors for it",
+      ["example.org", "--trust", "ad", "--trust-anchor", "x"],
+      /--trust-anchor makes sense only with --trust local\nhint: .*its own anchors/,
+    ],
     ["an AD bit from afar", ["example.org", "--trust", "ad", "--resolver", "192.0.2.1"], /is not on this host/],
     ["an AD bit over TLS", ["example.org", "--trust", "ad", "--resolver", "tls://127.0.0.1"], /trust "ad"/],
     ["an anchor file that is missing", ["example.org", "--trust-anchor", "none"], /none is missing/],

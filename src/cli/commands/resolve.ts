@@ -3,30 +3,23 @@
  * no configuration and no root. Exit codes of monitoring plugins: 0 secure, 1 insecure, 2 bogus, 3 indeterminate.
  */
 import { isIP, isIPv4 } from "node:net";
-import path from "node:path";
 import { fault, OperationalError } from "../../base/errors.ts";
 import type { Fault } from "../../base/errors.ts";
 import type { Result } from "../../base/result.ts";
-import type { Instant } from "../../base/time.ts";
 import { TYPE, typeFromName, typeName } from "../../dns/iana.ts";
 import { parseName } from "../../dns/name.ts";
 import type { DomainName } from "../../dns/name.ts";
 import { formatResolver } from "../../dns/resolver-server.ts";
-import type { TrustAnchors } from "../../dnssec/anchors.ts";
-import { rootAnchors } from "../../dnssec/root-anchors.ts";
 import { exitOf } from "../../report/resolve-model.ts";
-import { openResolver } from "../../resolver/open.ts";
 import { styleOf } from "../demo/style.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
-import { parseResolverFlag } from "../resolver-flag.ts";
 import { parseAt, parseTimeout } from "../time-flags.ts";
+import { openValidation } from "../validation-flags.ts";
+import type { ValidationFlags } from "../validation-flags.ts";
 
 /** Flags of `daneward resolve` as they are typed. */
-export interface ResolveOptions {
-  readonly resolver?: readonly string[];
-  readonly trust?: string;
-  readonly trustAnchor?: string;
+export interface ResolveOptions extends ValidationFlags {
   readonly at?: string;
   readonly timeout?: string;
   readonly json?: boolean;
@@ -39,17 +32,14 @@ const DEFAULT_TIMEOUT = "10s";
 /** Throws OperationalError for bad usage and unreadable files; what it finds out is in the exit code. */
 export async function run(args: readonly string[], options: ResolveOptions, io: Io): Promise<ExitCode> {
   const { name, type } = parseQuestion(args);
-  const servers = (options.resolver ?? [undefined]).map(parseResolverFlag);
-  const trust = parseTrust(options);
   const at = parseAt(options.at, io);
-  const resolve = openResolver({
-    trust,
-    servers,
-    anchors: options.trustAnchor === undefined ? rootAnchors() : await readAnchors(options.trustAnchor, at, io),
-    timeoutMs: parseTimeout(options.timeout ?? DEFAULT_TIMEOUT),
-    clock: options.at === undefined ? io.clock : () => at,
-    signal: io.signal,
-  });
+  const timeoutMs = parseTimeout(options.timeout ?? DEFAULT_TIMEOUT);
+  const { resolve, trust, servers } = await openValidation(
+    options,
+    timeoutMs,
+    io,
+    options.at === undefined ? null : at,
+  );
   const answer = await resolve(name, type);
   const report = { answer, at, trust, resolvers: servers.map(formatResolver) };
   if (options.json === true) {
@@ -111,20 +101,4 @@ function parseType(text: string): number {
     `${typeName(type)} ${why}, so there is nothing to validate`,
     "ask for a type of record that a zone holds",
   );
-}
-
-/** Flags that an AD bit cannot honour are refused, not ignored. */
-function parseTrust({ trust = "local", at, trustAnchor }: ResolveOptions): "local" | "ad" {
-  if (trust === "local") return "local";
-  if (trust !== "ad") throw usage(`--trust: "${trust}" is not known`, "use local or ad");
-  if (at !== undefined) throw usage("--at makes sense only with --trust local: the resolver has its own clock");
-  if (trustAnchor !== undefined) {
-    throw usage("--trust-anchor makes sense only with --trust local: the resolver has its own anchors");
-  }
-  return "ad";
-}
-
-async function readAnchors(file: string, at: Instant, io: Io): Promise<TrustAnchors> {
-  const { readTrustAnchorFile } = await import("../../config/trust-anchor-file.ts");
-  return readTrustAnchorFile(path.resolve(io.cwd, file), at);
 }
