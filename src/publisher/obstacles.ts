@@ -14,7 +14,7 @@ export function aliasFault(owner: DomainName, target: string | null): Fault {
   );
 }
 
-/** `PUBLISH_OCCLUDED`: a delegation (NS) or a redirection (DNAME, RFC 6672 §2.3) at `cut`. */
+/** `PUBLISH_OCCLUDED`: a delegation (NS) or a redirection (DNAME) at `cut`. */
 export function occludedFault(owner: DomainName, cut: DomainName, type: "NS" | "DNAME"): Fault {
   const what = type === "NS" ? "delegation" : "redirection (DNAME)";
   return fault(

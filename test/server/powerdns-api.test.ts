@@ -5,11 +5,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import { OperationalError } from "../../src/base/errors.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { seconds } from "../../src/base/time.ts";
-import { readTokenFile } from "../../src/config/token-file.ts";
+import { loadConfiguration } from "../../src/config/load.ts";
 import { TYPE } from "../../src/dns/iana.ts";
 import { decodeTlsa, formatTlsa, parseTlsa } from "../../src/dns/rdata.ts";
 import type { TlsaRdata } from "../../src/dns/rdata.ts";
 import { findRrset } from "../../src/dns/rrset.ts";
+import { openProvider } from "../../src/driver/open-provider.ts";
 import { createPowerDnsPublisher } from "../../src/publisher/providers/powerdns.ts";
 import type { PowerDnsOptions } from "../../src/publisher/providers/powerdns.ts";
 import type { ReadBack, TlsaChange } from "../../src/publisher/publisher.ts";
@@ -255,10 +256,15 @@ serverSuite("the publisher over the API of PowerDNS", API_PROGRAMS, () => {
     expect(notes?.map(({ code }) => code)).toEqual(["PROVIDER_SERIAL_STUCK"]);
   });
 
-  test("the key comes from a file that only we may read", async () => {
-    const file = join(world().folder, "api.key");
-    writeFileSync(file, `${API_KEY}\n`, { mode: 0o600 });
-    await apply(change({ add: [OLD] }), { secret: readTokenFile(file) });
+  test("a configured publisher reads its key from a file", async () => {
+    const { folder, url } = world();
+    writeFileSync(join(folder, "api.key"), `${API_KEY}\n`, { mode: 0o600 });
+    const lines = `version = 1\n[publish.local]\ntype = "powerdns"\nurl = "${url}/api/v1"\napi_key_file = "api.key"\n`;
+    writeFileSync(join(folder, "daneward.toml"), lines);
+    const configuration = await loadConfiguration(join(folder, "daneward.toml"));
+    const config = configuration.publishers.get("local");
+    if (config?.type !== "powerdns") throw new Error("no such publisher");
+    await (await openProvider(config, new AbortController().signal)).apply(change({ add: [OLD] }));
     expect((await served()).records).toEqual([formatTlsa(OLD)]);
   });
 });
