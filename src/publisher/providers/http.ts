@@ -116,8 +116,17 @@ function parseRetryAfter(value: string | null): Seconds | null {
   return value !== null && /^\d{1,6}$/.test(value.trim()) ? seconds(Number(value)) : null;
 }
 
-async function pause(milliseconds: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** Ends early when told to stop; the next request then says so. */
+async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal?.addEventListener("abort", end);
+  });
 }
 
 /** Opens nothing yet. Throws `PROVIDER_URL_INVALID`, `PROVIDER_TOKEN_INVALID`, `PROVIDER_TLS`. */
@@ -207,7 +216,7 @@ export function createApi(options: ApiOptions): Api {
       if (performance.now() + wait * 1000 >= end) {
         throw trouble("PROVIDER_RATE_LIMITED", `wants no further request for ${formatDuration(wait)}`, wait);
       }
-      await pause(wait * 1000);
+      await pause(wait * 1000, signal);
     }
   };
   return { service, call, tell };

@@ -125,7 +125,7 @@ function compareSerials(change: TlsaChange, before: Seen, after: Seen): void {
   if (changes === null || changes <= 1) return;
   const what =
     `${displayName(change.owner)} TLSA was replaced as wanted, but the zone changed ${String(changes)} times meanwhile, ` +
-    "not once: a record that another writer added to the RRset in that moment is gone";
+    "not once: if another writer added a record to this RRset in that moment, it is gone";
   throw new OperationalError("PROVIDER_RACE", what);
 }
 

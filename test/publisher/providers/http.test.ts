@@ -84,6 +84,33 @@ describe("one request", () => {
     expect((await work).code).toBe("DNS_INTERRUPTED");
   });
 
+  test("nor is being told to stop while a rate limit is waited out, which ends the wait", async () => {
+    const fake = await startHttpApi(() => ({ status: 429, headers: { "retry-after": "30" } }));
+    const stop = new AbortController();
+    const started = performance.now();
+    const work = failure(apiAt(fake.url, { signal: stop.signal, timeoutMs: 60_000 }).call(GET));
+    const timer = setTimeout(() => {
+      stop.abort();
+    }, 100);
+    expect((await work).code).toBe("DNS_INTERRUPTED");
+    clearTimeout(timer);
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
+  test("a body that stops in the middle has the same deadline", async () => {
+    const { createServer } = await import("node:http");
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { "content-length": "1000" }).write("{");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const error = await failure(apiAt(`http://127.0.0.1:${String(port)}`, { timeoutMs: 100 }).call(GET));
+    server.closeAllConnections();
+    server.close();
+    expect(error.code).toBe("PROVIDER_TIMEOUT");
+  });
+
   test("a server error is worth another try", async () => {
     const fake = await startHttpApi(() => ({ status: 503, body: "down" }));
     expect(await failure(apiAt(fake.url).call(GET))).toMatchObject({ code: "PROVIDER_FAILED", retry: "later" });
