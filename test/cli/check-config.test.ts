@@ -66,6 +66,22 @@ read daneward.toml
 `);
   });
 
+  test("the file with the token of a provider is looked at, and never repeated", async () => {
+    const rfc2136 = 'type = "rfc2136"\nserver = "127.0.0.1"\nkey_file = "tsig.key"\n';
+    const desec = GOOD.replace(rfc2136, 'type = "desec"\ntoken_file = "tsig.key"\n');
+    const wrong = await check(desec);
+    expect(wrong.exit).toBe(78);
+    expect(wrong.out).toContain("daneward.toml:5:1: error: publish.local.token_file: tsig.key: more than one line");
+    expect(wrong.out).not.toContain("c2VjcmV0");
+    const exposed = await check(desec, {}, 0o644);
+    expect(exposed.exit).toBe(78);
+    expect(exposed.out).toContain("publish.local.token_file: the key file tsig.key has mode 0644");
+    const powerdns = 'type = "powerdns"\nurl = "http://127.0.0.1:8081"\napi_key_file = "gone.key"\n';
+    expect((await check(GOOD.replace(rfc2136, powerdns))).out).toContain(
+      "publish.local.api_key_file: the key file gone",
+    );
+  });
+
   test("as JSON", async () => {
     const { exit, out } = await check(GOOD.replace('"live"', '"gone"').replace("127.0.0.1", "a..b"), { json: true });
     expect(exit).toBe(78);
