@@ -9,9 +9,10 @@ import { openResolver } from "../resolver/open.ts";
 import type { Resolve } from "../resolver/resolver.ts";
 import type { Io } from "./io.ts";
 import { parseResolverFlag } from "./resolver-flag.ts";
+import { systemResolvers } from "./system-resolvers.ts";
 
 export interface ValidationFlags {
-  /** In order of preference; none: 127.0.0.1. */
+  /** In order of preference; none: those of the system for "local", 127.0.0.1 for "ad". */
   readonly resolver?: readonly string[];
   readonly trust?: string;
   readonly trustAnchor?: string;
@@ -45,7 +46,8 @@ export async function openValidation(
       "with --trust ad the resolver has its own anchors",
     );
   }
-  const servers = resolver.length === 0 ? [parseResolverFlag(undefined)] : resolver.map(parseResolverFlag);
+  const unnamed = trust === "local" ? systemResolvers : (): readonly ResolverServer[] => [parseResolverFlag(undefined)];
+  const servers = resolver.length === 0 ? unnamed() : resolver.map(parseResolverFlag);
   const clock = at === null ? io.clock : (): Instant => at;
   const anchors = trustAnchor === undefined ? rootAnchors() : await readAnchors(trustAnchor, clock(), io);
   return { resolve: openResolver({ trust, servers, anchors, timeoutMs, clock, signal: io.signal }), trust, servers };

@@ -45,7 +45,7 @@ const TSIG = [
 const VALIDATION: readonly Flag[] = [
   [
     "--resolver <address>",
-    "recursive resolver to ask: IP, IP:PORT or tls://IP#NAME (default 127.0.0.1; repeatable)",
+    "recursive resolver to ask: IP, IP:PORT or tls://IP#NAME (repeatable; default: those of /etc/resolv.conf, with --trust ad 127.0.0.1)",
     "list",
   ],
   [
