@@ -3,7 +3,7 @@
  *
  * - nothing throws;
  * - secure data are the very data of the unchanged conversation (for ANY some of its RRsets, whole);
- * - insecure is only what was insecure before;
+ * - insecure is only what was insecure before, or was led to by an unsigned alias;
  * - what was bogus or indeterminate stays so, unless the mutation is provably irrelevant: when the records that it brought
  *   in are taken out again (TTLs, letter case, order, repetition and the header apart), the outcome is the same. What is
  *   then judged is a selection of the records that were there before, for instance without the one that was wrong.
@@ -119,13 +119,21 @@ function withoutNews(changed: Asked, honest: Uint8Array): Asked | null {
   return { ...changed, wire: encodeMessage(message) };
 }
 
+/**
+ * Whoever can change a message may make of an unsigned zone's records what he likes: also an address of the alias that
+ * led to something worse.
+ */
+function restsOnUnsigned({ status, chain }: Verdict): boolean {
+  return status === "insecure" || chain.some((link) => link.kind === "alias" && link.status === "insecure");
+}
+
 /** Null when the outcome does no harm; else what it was and became. */
 function harm(talk: Conversation, honest: Outcome, changed: Asked, before: Uint8Array): string | null {
   const { verdict } = hold(talk, honest.trusts, changed);
   if (!isUsable(verdict)) return verdict.rrsets.length === 0 ? null : "data with an outcome that has none";
   const was = honest.verdict;
   const told = `${meaning(was)} became ${meaning(verdict)}`;
-  if (verdict.status === "insecure" && was.status === "insecure") return null;
+  if (verdict.status === "insecure" && restsOnUnsigned(was)) return null;
   if (verdict.status === "secure" && was.status === "secure") {
     // ANY is answered with whatever there is; that some of it is missing nobody can see (RFC 8482 §4).
     if (talk.type === TYPE.ANY) return verdict.rrsets.every((rrset) => isPart(rrset, was.rrsets)) ? null : told;
