@@ -90,7 +90,7 @@ export function* judgeAbsence(name: DomainName, type: number, message: DnsMessag
   const deciding = decidingName(name, type);
   let refused: Judged | null = null;
   for (const zone of denyingZones(authority, deciding, ground)) {
-    const trust = yield* trustAt(zone);
+    const trust = yield* trustAt(zone, { signs: true });
     if (trust.status === "insecure") return byZone(subject, trust);
     if (trust.status !== "secure") {
       refused ??= byZone(subject, trust);

@@ -12,7 +12,7 @@ import type { ZoneTrust } from "./zone-trust.ts";
 
 export type Need =
   | { readonly kind: "message"; readonly name: DomainName; readonly type: number }
-  | { readonly kind: "trust"; readonly name: DomainName };
+  | { readonly kind: "trust"; readonly name: DomainName; readonly signs: boolean };
 
 export type Evidence =
   | { readonly kind: "message"; readonly reply: Result<DnsMessage, Fault> }
@@ -28,9 +28,12 @@ export function* messageFor(name: DomainName, type: number): Walk<Result<DnsMess
   return evidence.reply;
 }
 
-/** What is known of the zone that holds this name: {@link establishTrust} of it, fresh or remembered. */
-export function* trustAt(name: DomainName): Walk<ZoneTrust> {
-  const evidence = yield { kind: "trust", name };
+/**
+ * What is known of the zone that holds this name: {@link establishTrust} of it, fresh or remembered. `signs`: a signature
+ * names it, so it is a zone with keys in all likelihood.
+ */
+export function* trustAt(name: DomainName, { signs = false }: { signs?: boolean } = {}): Walk<ZoneTrust> {
+  const evidence = yield { kind: "trust", name, signs };
   assert(evidence.kind === "trust", "a walk that asked for trust was given something else");
   return evidence.trust;
 }
@@ -40,7 +43,7 @@ export interface Sources {
   /** Asks with DO=1 and CD=1. */
   readonly message: (name: DomainName, type: number) => Promise<Result<DnsMessage, Fault>>;
   /** Drives {@link establishTrust} itself, unless it remembers or shares one. */
-  readonly trust: (name: DomainName) => Promise<ZoneTrust>;
+  readonly trust: (name: DomainName, signs: boolean) => Promise<ZoneTrust>;
 }
 
 /** Drives a walk to its end. Rejects only when a source does. */
@@ -51,6 +54,6 @@ export async function drive<T>(walk: Walk<T>, sources: Sources): Promise<T> {
     step =
       need.kind === "message"
         ? walk.next({ kind: "message", reply: await sources.message(need.name, need.type) })
-        : walk.next({ kind: "trust", trust: await sources.trust(need.name) });
+        : walk.next({ kind: "trust", trust: await sources.trust(need.name, need.signs) });
   }
 }

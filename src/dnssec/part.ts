@@ -170,7 +170,7 @@ export function* judgeRrset(part: AnswerPart, authority: readonly Rrset[], groun
   const deciding = decidingName(rrset.name, rrset.type);
   const signers = candidateSigners(rrset).filter((signer) => mayJudge(signer, deciding, ground));
   for (const signer of signers.slice(0, MAX_SIGNERS)) {
-    const trust = yield* trustAt(signer);
+    const trust = yield* trustAt(signer, { signs: true });
     if (trust.status === "insecure") return byZone(subject, trust);
     if (trust.status !== "secure") {
       refused ??= byZone(subject, trust);

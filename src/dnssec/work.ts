@@ -7,6 +7,8 @@ export type WorkKind = "questions" | "verifications" | "hashes";
 export interface Work {
   /** Takes one unit, or says false: there is none left. */
   readonly spend: (kind: WorkKind) => boolean;
+  /** How much of a kind is left. */
+  readonly left: (kind: WorkKind) => number;
   /** The first kind that ran out; null while nothing did. */
   readonly exhausted: () => WorkKind | null;
 }
@@ -23,6 +25,7 @@ export function createWork(limits: ValidationLimits): Work {
       first ??= kind;
       return false;
     },
+    left: (kind) => left[kind],
     exhausted: () => first,
   };
 }

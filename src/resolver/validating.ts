@@ -8,6 +8,9 @@
  * an error code of the resolver not at all. Questions that are under way are joined, not repeated, so that checking a thousand hosts asks for the keys of the
  * root and of each TLD once.
  *
+ * Where a signature names a zone of which nothing is known yet, the DS and DNSKEY records from there up to the anchor are
+ * asked for all at once and not one after the other: a first lookup then waits twice for the resolver, not six times.
+ *
  * The account of work belongs to the question that causes it. A zone that could not be judged because somebody's account
  * ran out is judged again on the account of the next who asks, so that one hostile answer cannot poison another's.
  */
@@ -17,7 +20,7 @@ import { failure } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import { addSeconds, seconds } from "../base/time.ts";
 import type { Clock, Instant, Seconds } from "../base/time.ts";
-import { typeName } from "../dns/iana.ts";
+import { TYPE, typeName } from "../dns/iana.ts";
 import type { DnsMessage } from "../dns/message.ts";
 import { displayName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
@@ -49,6 +52,12 @@ const MOST_REMEMBERED = seconds(3600);
 const BOGUS_REMEMBERED = seconds(60);
 /** Entries of each kind: enough for the zones and hosts of a large check, some ten megabytes at most. */
 const MOST_ENTRIES = 10_000;
+
+/**
+ * Records are fetched ahead of need only while the account holds more questions than this, so that signatures that name
+ * deep and empty names cannot spend it.
+ */
+const AHEAD_FLOOR = 40;
 
 interface Memory<T> {
   readonly find: (key: string, now: Instant) => Promise<T> | null;
@@ -108,6 +117,11 @@ interface Paid {
   readonly starved: boolean;
 }
 
+/** What one question rests on, and what was asked on its account before it was needed. */
+interface Asking extends Ground {
+  readonly ahead: Map<string, Promise<Result<DnsMessage, Fault>>>;
+}
+
 /** A verdict and when it was found. */
 interface Dated {
   readonly verdict: Verdict;
@@ -149,17 +163,32 @@ export function createValidatingResolver(options: ValidatingOptions): Resolve {
   const trusts = createMemory<Paid>();
   const verdicts = createMemory<Dated>();
 
-  const fetch = async (name: DomainName, type: number, ground: Ground): Promise<Result<DnsMessage, Fault>> =>
-    ground.work.spend("questions") ? ask(name, type) : failure(tooManyQuestions(name, type, ground));
+  const fetch = async (name: DomainName, type: number, ground: Asking): Promise<Result<DnsMessage, Fault>> => {
+    const key = `${String(type)} ${name}`;
+    const early = ground.ahead.get(key);
+    ground.ahead.delete(key);
+    if (early !== undefined) return early;
+    return ground.work.spend("questions") ? ask(name, type) : failure(tooManyQuestions(name, type, ground));
+  };
 
-  const sourcesFor = (ground: Ground): Sources => ({
+  const fetchAhead = (name: DomainName, type: number, ground: Asking): void => {
+    if (ground.work.left("questions") <= AHEAD_FLOOR) return;
+    const reply = fetch(name, type, ground);
+    // A rejection belongs to whoever needs the reply; without this Node would end the process before that.
+    reply.catch(() => undefined);
+    ground.ahead.set(`${String(type)} ${name}`, reply);
+  };
+
+  /** `signs` is handed on: above a zone that signs there are such zones up to the anchor. */
+  const sourcesFor = (ground: Asking, signs: boolean): Sources => ({
     message: (name, type) => fetch(name, type, ground),
-    trust: (name) => trustOf(name, ground),
+    trust: (name, signer) => trustOf(name, ground, signs || signer),
   });
 
-  async function establish(name: DomainName, ground: Ground): Promise<Paid> {
+  async function establish(name: DomainName, ground: Asking, signs: boolean): Promise<Paid> {
+    if (signs && !anchors.has(name)) for (const type of [TYPE.DS, TYPE.DNSKEY]) fetchAhead(name, type, ground);
     try {
-      const trust = await drive(establishTrust(name, ground), sourcesFor(ground));
+      const trust = await drive(establishTrust(name, ground), sourcesFor(ground, signs));
       const starved = ground.work.exhausted() !== null && trust.status !== "secure";
       if (starved) trusts.drop(name);
       else trusts.keep(name, rememberUntil(trust, ground.now));
@@ -170,10 +199,10 @@ export function createValidatingResolver(options: ValidatingOptions): Resolve {
     }
   }
 
-  async function trustOf(name: DomainName, ground: Ground): Promise<ZoneTrust> {
+  async function trustOf(name: DomainName, ground: Asking, signs: boolean): Promise<ZoneTrust> {
     for (;;) {
       const known = trusts.find(name, ground.now);
-      const under = known ?? establish(name, ground);
+      const under = known ?? establish(name, ground, signs);
       if (known === null) trusts.put(name, under);
       const { trust, payer, starved } = await under;
       if (!starved || payer === ground) return trust;
@@ -182,9 +211,9 @@ export function createValidatingResolver(options: ValidatingOptions): Resolve {
 
   async function judge(key: string, name: DomainName, type: number): Promise<Dated> {
     const now = clock();
-    const ground: Ground = { now, policy, work: createWork(policy.limits), anchors };
+    const ground: Asking = { now, policy, work: createWork(policy.limits), anchors, ahead: new Map() };
     try {
-      const verdict = await drive(validate(name, type, ground), sourcesFor(ground));
+      const verdict = await drive(validate(name, type, ground), sourcesFor(ground, false));
       verdicts.keep(key, rememberUntil(verdict, now));
       return { verdict, at: now };
     } catch (error) {

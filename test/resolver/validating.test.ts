@@ -1,5 +1,7 @@
 /** What a validating resolver remembers, shares and forgets, over answers that are at hand. */
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { concatBytes } from "../../src/base/bytes.ts";
 import { fault, OperationalError } from "../../src/base/errors.ts";
 import type { Fault } from "../../src/base/errors.ts";
 import { failure, success } from "../../src/base/result.ts";
@@ -8,6 +10,7 @@ import { instant } from "../../src/base/time.ts";
 import type { Instant } from "../../src/base/time.ts";
 import { TYPE, typeName } from "../../src/dns/iana.ts";
 import type { DnsMessage } from "../../src/dns/message.ts";
+import { encodeName } from "../../src/dns/name.ts";
 import type { DomainName } from "../../src/dns/name.ts";
 import { DEFAULT_POLICY } from "../../src/dnssec/policy.ts";
 import type { ValidationPolicy } from "../../src/dnssec/policy.ts";
@@ -136,6 +139,68 @@ describe("sharing", () => {
     at(later(61));
     expect((await resolve(name, TYPE.A)).status).toBe("insecure");
     expect(asked.slice(before)).toEqual(["www.plain.test. A"]);
+  });
+});
+
+/** The questions of each round: those that went out before any of them was answered. */
+async function roundsOf({ resolve, asked, meddle }: Setup, name: DomainName): Promise<readonly (readonly string[])[]> {
+  const waiting: (() => void)[] = [];
+  meddle(
+    (honest) =>
+      new Promise((reply) =>
+        waiting.push(() => {
+          reply(success(honest));
+        }),
+      ),
+  );
+  const rounds: (readonly string[])[] = [];
+  const answer = resolve(name, TYPE.A);
+  for (;;) {
+    await setImmediate();
+    if (waiting.length === 0) break;
+    rounds.push(asked.splice(0).toSorted());
+    for (const reply of waiting.splice(0)) reply();
+  }
+  await answer;
+  return rounds;
+}
+
+describe("asking ahead", () => {
+  test("what a signature will need up to the anchor is asked for at once", async () => {
+    const setup = setUp();
+    expect(await roundsOf(setup, host("a"))).toEqual([
+      ["a.sub.test. A"],
+      [". DNSKEY", "sub.test. DNSKEY", "sub.test. DS", "test. DNSKEY", "test. DS"],
+    ]);
+    expect(await roundsOf(setup, host("b"))).toEqual([["b.sub.test. A"]]);
+  });
+
+  test("without a signature nothing is asked for that may not be needed", async () => {
+    const rounds = await roundsOf(setUp(), nameOf("www.plain.test."));
+    expect(rounds).toEqual([["www.plain.test. A"], [". DNSKEY"], ["test. DS"], ["test. DNSKEY"], ["plain.test. DS"]]);
+  });
+
+  test("a signature that names a deep name cannot spend the account on what lies above", async () => {
+    const deep = nameOf(`${"x.".repeat(30)}sub.test.`);
+    const setup = setUp();
+    const signed = worldOf()
+      .answer(host("a"), TYPE.A)
+      .answer.map((record) => ({ ...record, name: deep }));
+    const signer = encodeName(deep);
+    const misled = signed.map((record) => {
+      if (record.type !== TYPE.RRSIG) return record;
+      const { rdata } = record;
+      return { ...record, rdata: concatBytes(rdata.subarray(0, 18), signer, rdata.subarray(rdata.length - 64)) };
+    });
+    const atOnce: number[] = [];
+    setup.meddle((honest, question) => {
+      atOnce.push(setup.asked.length);
+      return success(question === `${deep} A` ? { ...honest, rcode: 0, answer: misled, authority: [] } : honest);
+    });
+    const answer = await setup.resolve(deep, TYPE.A);
+    expect(answer.status).toBe("bogus");
+    expect(Math.max(...atOnce.map((count, at) => count - at))).toBeLessThanOrEqual(21);
+    expect(setup.asked.length).toBeLessThanOrEqual(DEFAULT_POLICY.limits.questions);
   });
 });
 
