@@ -1,11 +1,12 @@
 // Handshakes per second of a bulk verification, as a ratio to a bare `tls.connect` loop with one shared context at the
 // same concurrency, in the same run and against the same local server (a process of its own). Contenders alternate.
-// Then the whole program over 10 000 targets with a DNS server on loopback: rate and memory.
+// Then the whole program over 10 000 targets with a DNS server on loopback: rate and memory; and what it costs to ask each
+// server for every kind of certificate, where it has one kind and where it has two.
 // Usage: npm run --silent build && node test/bench/verify-bulk.mjs [TARGETS [ROUNDS]]
 import { execFileSync, fork, spawn } from "node:child_process";
 import { createHash, X509Certificate } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { connect, createSecureContext, createServer } from "node:tls";
@@ -25,19 +26,29 @@ else await main(Number(process.argv[2] ?? 10_000), Number(process.argv[3] ?? 5))
 /** TLS and DNS for any number of hosts; says on which ports. */
 function serve(folder) {
   const cert = readFileSync(path.join(folder, "cert.pem"));
-  const server = createServer({ cert, key: readFileSync(path.join(folder, "key.pem")) }, (socket) => {
-    socket.on("error", () => socket.destroy());
-    socket.on("end", () => socket.end());
-    socket.resume();
-  });
-  server.on("tlsClientError", () => undefined);
+  const key = readFileSync(path.join(folder, "key.pem"));
+  const start = (options) => {
+    const server = createServer(options, (socket) => {
+      socket.on("error", () => socket.destroy());
+      socket.on("end", () => socket.end());
+      socket.resume();
+    });
+    return server.on("tlsClientError", () => undefined);
+  };
+  const server = start({ cert, key });
+  const pem = (file) => readFileSync(path.join(folder, file));
+  const second = existsSync(path.join(folder, "rsa-cert.pem")) ? ["rsa-cert.pem", "rsa-key.pem"].map(pem) : [];
+  const dual = start({ cert: [cert, ...second.slice(0, 1)], key: [key, ...second.slice(1)] });
   const spki = new X509Certificate(cert).publicKey.export({ type: "spki", format: "der" });
   const tlsa = Buffer.concat([Buffer.from([3, 1, 1]), createHash("sha256").update(spki).digest()]);
   const dns = createSocket("udp4");
   dns.on("message", (query, from) => dns.send(answer(query, tlsa), from.port, from.address));
   dns.bind(0, "127.0.0.1", () =>
     server.listen(0, "0.0.0.0", 1024, () => {
-      process.send({ tls: server.address().port, dns: dns.address().port, tlsa: tlsa.toString("hex") });
+      dual.listen(0, "0.0.0.0", 1024, () => {
+        const ports = { tls: server.address().port, dual: dual.address().port, dns: dns.address().port };
+        process.send({ ...ports, tlsa: tlsa.toString("hex") });
+      });
     }),
   );
 }
@@ -69,13 +80,13 @@ function answer(query, tlsa) {
 
 async function main(targets, rounds) {
   const folder = mkdtempSync(path.join(tmpdir(), "daneward-bench-"));
-  execFileSync(
-    "openssl",
-    `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=${DOMAIN} -keyout key.pem -out cert.pem`.split(
-      " ",
-    ),
-    { cwd: folder, stdio: "ignore" },
-  );
+  const request = (kind, prefix) => {
+    const files = ["-keyout", `${prefix}key.pem`, "-out", `${prefix}cert.pem`];
+    const argv = `req -x509 -newkey ${kind} -nodes -days 30 -subj /CN=${DOMAIN}`.split(" ");
+    execFileSync("openssl", [...argv, ...files], { cwd: folder, stdio: "ignore" });
+  };
+  request("ec -pkeyopt ec_paramgen_curve:P-256", "");
+  request("rsa:2048", "rsa-");
   const server = fork(self, ["--server", folder]);
   try {
     const ports = await new Promise((resolve, reject) => {
@@ -84,6 +95,7 @@ async function main(targets, rounds) {
     });
     await compare(folder, ports, rounds);
     await wholeProgram(folder, ports, targets);
+    await kinds(folder, ports, Math.floor(targets / 20), rounds);
     await bounded(folder, ports, targets);
   } finally {
     server.kill();
@@ -220,6 +232,35 @@ async function bounded(folder, ports, targets) {
     const code = await new Promise((resolve) => child.once("exit", resolve));
     console.log(
       `${count} targets without an address, old space of 24 MiB: exit ${code} (3: nothing to look at, as it should be)`,
+    );
+  }
+}
+
+/** One handshake an address beside one for every kind of certificate, as the program does it unless told otherwise. */
+async function kinds(folder, ports, targets, rounds) {
+  for (const [what, port] of [
+    ["one kind", ports.tls],
+    ["two kinds", ports.dual],
+  ]) {
+    const list = path.join(folder, "kinds.txt");
+    writeFileSync(list, Array.from({ length: targets }, (_, index) => `h${index}.${DOMAIN}:${port}\n`).join(""));
+    const argv = [path.join(root, "bin/daneward.js"), "verify", "--targets", list, "--json"];
+    const resolver = ["--resolver", `127.0.0.1:${ports.dns}`, "--trust", "ad"];
+    const timed = async (more) => {
+      const started = process.hrtime.bigint();
+      const child = spawn(process.execPath, [...argv, ...resolver, ...more], { stdio: "ignore" });
+      await new Promise((resolve) => child.once("exit", resolve));
+      return Number(process.hrtime.bigint() - started) / 1e9;
+    };
+    const [one, every] = [[], []];
+    for (let round = 0; round < rounds; round += 1) {
+      one.push(await timed(["--one-certificate"]));
+      every.push(await timed([]));
+    }
+    const ratio = median(every.map((time, round) => time / one[round])).toFixed(2);
+    const rate = (times) => (targets / median(times)).toFixed(0);
+    console.log(
+      `${targets} servers with ${what} of certificate: --one-certificate ${rate(one)}/s, every kind ${rate(every)}/s, time x ${ratio}`,
     );
   }
 }
