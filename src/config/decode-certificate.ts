@@ -26,7 +26,9 @@ export const DEFAULT_KEYS = [
   "cache_floor",
   "max_records",
 ];
-const OWN_KEYS = ["source", "deploy", "publish", "services", "reload", "verify", "next", "key_group"];
+const OWN_KEYS = ["source", "deploy", "hold_file", "publish", "services", "reload", "verify", "next", "key_group"];
+/** What `[certificate.NAME]` may say. */
+export const CERTIFICATE_KEYS = [...OWN_KEYS, ...DEFAULT_KEYS];
 
 export interface Defaults {
   readonly parameters: readonly TlsaParameters[];
@@ -52,6 +54,9 @@ const BUILT_IN: Defaults = {
     maxRecords: 12,
   },
 };
+
+/** Whoever swaps certificates elsewhere does so every hour, if not once a day; no official reference. */
+const SWAP_PATIENCE = 3600;
 
 /** What stands around a certificate in the configuration. */
 export interface Surroundings {
@@ -141,12 +146,13 @@ export function decodeCertificate(
     const hint = "letters, digits, dots, dashes and underscores, at most 100, not beginning with a dot or a dash";
     refuse(problems, item, `"${name}" cannot be the name of a certificate`, hint);
   }
-  refuseUnknownKeys(table, [...OWN_KEYS, ...DEFAULT_KEYS], problems);
+  refuseUnknownKeys(table, CERTIFICATE_KEYS, problems);
   const source = required(item, table, "source", readSource, problems);
   const services = required(item, table, "services", readServices, problems);
   const publisher = choosePublisher(item, table, surroundings.publisherNames, problems);
   const deploy = optional(table, "deploy", path, join(surroundings.deployRoot, name), problems);
   const rest = {
+    holdFile: optional(table, "hold_file", path, null, problems),
     reload: optional(table, "reload", reloadActions, [], problems),
     verify: optional(table, "verify", addresses, null, problems),
     next: optional(table, "next", readNext, "on-renewal" as const, problems),
@@ -155,7 +161,12 @@ export function decodeCertificate(
   const { parameters: chosen, timing } = decodeShared(table, surroundings.defaults, problems);
   if (services !== null) refusePkixForMail(table.get("tlsa") ?? item, chosen, services, problems);
   if (source !== null) refuseDeployIntoSource(table.get("deploy") ?? item, deploy, source, problems);
-  if (rest.reload.length === 0 && !table.has("reload")) {
+  const holdItem = table.get("hold_file");
+  if (holdItem !== undefined && timing.confirmPatience < SWAP_PATIENCE) {
+    const hint = 'add confirm_patience = "1d", or as long as the swap may take';
+    warn(problems, holdItem, "the certificate must be swapped within confirm_patience, or the old one is held", hint);
+  }
+  if (rest.reload.length === 0 && !table.has("reload") && holdItem === undefined) {
     warn(
       problems,
       item,

@@ -13,7 +13,7 @@ import type { TomlDocument } from "./toml.ts";
 import { flag, path, port, resolverAddresses, text } from "./values.ts";
 
 const SECTIONS = ["dnssec", "defaults", "publish", "certificate"] as const;
-const TOP_KEYS = ["version", "resolver", "name_server_port", "deploy_root", ...SECTIONS];
+const TOP_KEYS = ["version", "resolver", "name_server_port", "deploy_root", "import", ...SECTIONS];
 const DNSSEC_KEYS = ["trust", "trust_anchors", "sha1", "allow_remote_ad"];
 
 /** The folder that server programs confined by AppArmor may read keys from on Debian and Ubuntu. */
@@ -30,7 +30,7 @@ export function decodeConfiguration(
   const tops = roots.map((root) => readTable(root, problems) ?? new Map<string, Item>());
   checkVersions(roots, tops, problems);
   for (const top of tops) refuseUnknownKeys(top, TOP_KEYS, problems);
-  const apart: ReadonlySet<string> = new Set<string>([...SECTIONS, "version"]);
+  const apart: ReadonlySet<string> = new Set<string>([...SECTIONS, "import", "version"]);
   const top = mergeTables(
     tops.map((table) => new Map([...table].filter(([key]) => !apart.has(key)))),
     problems,

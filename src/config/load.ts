@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fault, OperationalError } from "../base/errors.ts";
 import { decodeConfiguration } from "./decode.ts";
+import { expandImports } from "./import-map.ts";
 import { pathKey } from "./locate.ts";
 import type { KeyPath } from "./locate.ts";
 import { formatProblem } from "./problem.ts";
@@ -38,9 +39,16 @@ export async function readConfiguration(mainFile: string): Promise<Reading> {
   // With a file that cannot be parsed, the others' references would look broken: its faults come first.
   const locate = locatorOf(documents);
   if (problems.length > 0) return { configuration: null, files, problems, locate };
-  const configuration = decodeConfiguration(documents, [...files, folder], problems);
+  const imported = expandImports(documents, problems);
+  const all = [...files, ...imported.map(({ file }) => file)];
+  const configuration = decodeConfiguration([...documents, ...imported], [...all, folder], problems);
   const faulty = problems.some((problem) => problem.severity === "fault");
-  return { configuration: faulty ? null : configuration, files, problems: inOrder(problems, files), locate };
+  return {
+    configuration: faulty ? null : configuration,
+    files: all,
+    problems: inOrder(problems, all),
+    locate: locatorOf([...documents, ...imported]),
+  };
 }
 
 function locatorOf(documents: readonly TomlDocument[]): Reading["locate"] {

@@ -70,6 +70,8 @@ export interface CertificateConfig {
   readonly source: SourceConfig;
   /** The link that servers read through. */
   readonly deploy: string;
+  /** File that names the certificate which something else may bring to its servers now; null: nothing else does. */
+  readonly holdFile: string | null;
   /** Key of {@link Configuration.publishers}. */
   readonly publisher: string;
   readonly services: readonly ServiceConfig[];

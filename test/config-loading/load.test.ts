@@ -51,6 +51,7 @@ describe("a good configuration", () => {
         ],
         verify: ["192.0.2.10", "2001:db8::10"],
         next: "on-renewal",
+        holdFile: null,
         keyGroup: "ssl-cert",
         parameters: [{ usage: 3, selector: 1, matchingType: 1 }],
         policy: {

@@ -152,6 +152,7 @@ function certificateConfig(
     reload: [["/bin/cp", path.join(deploy, "fullchain.pem"), servedFile]],
     verify: null,
     next: "on-renewal",
+    holdFile: null,
     keyGroup: null,
     parameters: [{ usage: 3, selector: 1, matchingType: 1 }],
     policy: {
