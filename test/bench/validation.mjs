@@ -5,12 +5,13 @@
 // the clock: it tells what the work costs when the machine is busy with other things.
 // Needs Debian's named, dnssec-keygen, dnssec-signzone, dnssec-dsfromkey, delv and unbound for (b) and (c).
 // Usage: npm run bench:validation [-- PARTS [SCALE]], PARTS some of abc, SCALE 1 for the usual number of turns
-import { spawnSync } from "node:child_process";
+import { fork, spawnSync } from "node:child_process";
 import { generateKeyPairSync, verify } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { loadSources, nameOf, processorTime, root, startTree, ZONE } from "./validation-lab.mjs";
 
 const IN_FLIGHT = 64;
@@ -189,8 +190,8 @@ async function uncachedAnswers(ours, tree, hosts) {
   const anchors = readAnchors(ours, tree.anchorFile);
   const { places, pids } = tree;
   const contenders = {
-    "ours, asking the authoritative server": { prepare: ourClient(ours, places.authority, anchors), pids: [] },
-    "ours, asking an iterating Unbound": { prepare: ourClient(ours, places.plain, anchors), pids: [] },
+    "ours, asking the authoritative server": { prepare: ourClient(ours, places.authority, anchors) },
+    "ours, asking an iterating Unbound": { prepare: ourClient(ours, places.plain, anchors) },
     "Unbound, validating": {
       prepare: (first, count) => plainClient(ours, places.validating, first, count),
       pid: pids.unbound,
@@ -225,8 +226,39 @@ async function uncachedAnswers(ours, tree, hosts) {
 
 // (c) ---------------------------------------------------------------------------------------------------------------
 
-function wholeProcesses(tree) {
-  const { address, port } = tree.places.authority;
+/** Answers of the server come so many milliseconds late, as from a resolver somewhere else. */
+function relay(server, delay) {
+  const front = createSocket("udp4");
+  front.on("message", (query, from) => {
+    const back = createSocket("udp4");
+    back.once("message", (reply) => {
+      back.close();
+      setTimeout(() => front.send(reply, from.port, from.address), delay);
+    });
+    back.send(query, server.port, server.address);
+  });
+  front.bind(0, "127.0.0.1", () => process.send(front.address().port));
+}
+
+async function startRelay(server, delay) {
+  const child = fork(fileURLToPath(import.meta.url), ["--relay", JSON.stringify(server), String(delay)]);
+  const port = await new Promise((resolve, reject) => child.once("message", resolve).once("exit", reject));
+  return { child, server: { address: "127.0.0.1", port } };
+}
+
+async function wholeProcesses(tree) {
+  compareProcesses(tree, tree.places.authority, "on this host");
+  for (const delay of [10, 20]) {
+    const { child, server } = await startRelay(tree.places.authority, delay);
+    try {
+      compareProcesses(tree, server, `${delay} ms away`);
+    } finally {
+      child.kill();
+    }
+  }
+}
+
+function compareProcesses(tree, { address, port }, where) {
   const name = nameOf(1);
   const program = path.join(root, "bin/daneward.js");
   const node = process.execPath;
@@ -269,23 +301,29 @@ function wholeProcesses(tree) {
     (cpuOf(who) / cpuOf("delv")).toFixed(2),
   ]);
   const head = ["whole process", "time", "x node", "x delv", "processor", "x node", "x delv"];
-  table(`(c) one TLSA name, cold, ${rounds} rounds; goals for resolve: < 1 x delv, <= 2.2 x node`, head, rows);
+  const goals = "goals for resolve: < 1 x delv, <= 2.2 x node";
+  table(`(c) one TLSA name, cold, the resolver ${where}, ${rounds} rounds; ${goals}`, head, rows);
 }
 
-const folder = mkdtempSync(path.join(tmpdir(), "daneward-bench-"));
-try {
-  const ours = await loadSources(folder);
-  if (parts.includes("a")) await warmKeys(ours);
-  if (/[bc]/.test(parts)) {
-    const hosts = parts.includes("b") ? 20_000 : 100;
-    const tree = await startTree(ours, folder, hosts);
-    try {
-      if (parts.includes("b")) await uncachedAnswers(ours, tree, hosts);
-      if (parts.includes("c")) wholeProcesses(tree);
-    } finally {
-      await tree.stop();
+async function main() {
+  const folder = mkdtempSync(path.join(tmpdir(), "daneward-bench-"));
+  try {
+    const ours = await loadSources(folder);
+    if (parts.includes("a")) await warmKeys(ours);
+    if (/[bc]/.test(parts)) {
+      const hosts = parts.includes("b") ? 20_000 : 100;
+      const tree = await startTree(ours, folder, hosts);
+      try {
+        if (parts.includes("b")) await uncachedAnswers(ours, tree, hosts);
+        if (parts.includes("c")) await wholeProcesses(tree);
+      } finally {
+        await tree.stop();
+      }
     }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-} finally {
-  rmSync(folder, { recursive: true, force: true });
 }
+
+if (process.argv[2] === "--relay") relay(JSON.parse(process.argv[3]), Number(process.argv[4]));
+else await main();
