@@ -1,4 +1,5 @@
 /** What `publish` and `withdraw` share: their flags, the way to the server and the zone, and what they print. */
+import { assert } from "../base/assert.ts";
 import type { Fault } from "../base/errors.ts";
 import { fault, OperationalError } from "../base/errors.ts";
 import type { Result } from "../base/result.ts";
@@ -10,30 +11,40 @@ import type { TsigKeyFile } from "../config/key-file.ts";
 import { loadConfiguration } from "../config/load.ts";
 import { configurationPath } from "../config/location.ts";
 import type { Rfc2136Config } from "../config/publisher-rfc2136.ts";
-import { displayName, parentOf, parseName } from "../dns/name.ts";
+import { displayName, isAtOrBelow, parentOf, parseName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import { formatTlsa, parseTlsa } from "../dns/rdata.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
+import { tsigAlgorithmFromName } from "../dns/tsig.ts";
+import type { TsigAlgorithm } from "../dns/tsig.ts";
 import type { Publisher, ReadBack, TlsaChange } from "../publisher/publisher.ts";
+import { atFirstReachable, locateServers } from "../publisher/locate-server.ts";
+import type { HostPort } from "../publisher/locate-server.ts";
 import { findZoneAtServer, readOwner } from "../publisher/read-back.ts";
 import type { ServedRrset } from "../publisher/read-back.ts";
-import { atFirstReachable, createRfc2136Publisher, locateServer } from "../publisher/rfc2136.ts";
+import { createRfc2136Publisher } from "../publisher/rfc2136.ts";
 import type { Resolve } from "../resolver/resolver.ts";
 import { createTrustedStub } from "../resolver/trusted-stub.ts";
 import { findZone } from "../resolver/zone-of.ts";
 import { formatServer } from "../transport/dns-exchange.ts";
 import type { ResolverServer } from "../dns/resolver-server.ts";
 import type { DnsServer } from "../transport/dns-exchange.ts";
+import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { parseResolverFlag } from "./resolver-flag.ts";
 
 /** Flags of `publish` and `withdraw` as they are typed. */
 export interface UpdateOptions {
   readonly ttl?: string;
-  readonly server?: string;
-  readonly keyFile?: string;
-  readonly keyName?: string;
-  readonly zone?: string;
+  readonly server?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly keyName?: string | undefined;
+  readonly keyAlgorithm?: string | undefined;
+  readonly queryServer?: string | undefined;
+  readonly transport?: string;
+  readonly signQueries?: boolean;
+  readonly followCname?: boolean;
+  readonly zone?: string | undefined;
   readonly resolver?: string;
   readonly config?: string;
   readonly dryRun?: boolean;
@@ -48,7 +59,8 @@ export interface PreparedUpdate {
   readonly record: TlsaRdata;
   readonly ttl: Seconds;
   readonly zone: DomainName;
-  readonly server: { readonly host: string; readonly port: number };
+  /** The preferred one. */
+  readonly server: HostPort;
   readonly key: TsigKeyFile;
   readonly publisher: Publisher;
   /** What the update server serves now. */
@@ -81,59 +93,86 @@ function withoutLead(text: string): string {
 
 /** Where an update goes and what it is signed with. */
 interface Destination {
-  readonly server: { readonly host: string; readonly port: number };
+  readonly servers: readonly HostPort[];
+  readonly queryServer: HostPort | null;
   readonly keyFile: string;
   readonly keyName: DomainName | null;
+  readonly keyAlgorithm: TsigAlgorithm | null;
+  readonly transport: "tcp" | "udp";
+  readonly signQueries: boolean;
   readonly zone: DomainName | null;
   readonly resolver: ResolverServer;
 }
 
-/** By flags; where neither server nor key file is given, by the one publisher of the configuration, if there is one. */
-async function whereTo(options: UpdateOptions, io: Io): Promise<Destination> {
+function parseTransport(text: string | undefined): "tcp" | "udp" | null {
+  if (text === undefined || text === "tcp" || text === "udp") return text ?? null;
+  throw usage(`--transport: "${text}" is neither tcp nor udp`);
+}
+
+function parseAlgorithm(text: string | undefined): TsigAlgorithm | null {
+  if (text === undefined) return null;
+  const algorithm = tsigAlgorithmFromName(text.replaceAll("_", "-"));
+  if (algorithm !== null) return algorithm;
+  throw usage(`--key-algorithm: "${text}" is no known algorithm`, "write hmac-sha256, hmac-sha512 …");
+}
+
+function parseServer(text: string | undefined, flag: string): HostPort | null {
+  return text === undefined || text === "" ? null : orUsage(parseHostPort(text, DNS_PORT), flag);
+}
+
+/** By flags; what no flag says by the publisher of the configuration that `choose` finds, if there is one. */
+async function whereTo(options: UpdateOptions, io: Io, choose: Choose): Promise<Destination> {
   const zone = options.zone === undefined ? null : orUsage(parseName(options.zone), "--zone");
   const keyName = options.keyName === undefined ? null : orUsage(parseName(options.keyName), "--key-name");
-  const resolver = parseResolverFlag(options.resolver);
-  const configuration = isMissing(options.server) || isMissing(options.keyFile) ? await soleSetup(options, io) : null;
-  if (configuration !== null) {
-    const { publisher, file } = configuration;
-    if (options.verbose === true) {
-      io.err(`using [publish.${publisher.name}] of ${file} for what no flag says\n`);
-    }
-    const own = isMissing(options.keyFile);
-    return {
-      server: isMissing(options.server)
-        ? publisher.server
-        : orUsage(parseHostPort(options.server ?? "", DNS_PORT), "--server"),
-      keyFile: own ? publisher.keyFile : (options.keyFile ?? ""),
-      keyName: keyName ?? (own ? publisher.keyName : null),
-      zone: zone ?? publisher.zone,
-      resolver: options.resolver === undefined ? configuration.resolver : resolver,
-    };
+  const server = parseServer(options.server, "--server");
+  const needed = server === null || isMissing(options.keyFile);
+  const setup = needed ? await configured(options, io, choose) : null;
+  const publisher = setup?.publisher ?? null;
+  if (setup !== null && options.verbose === true) {
+    io.err(`using [publish.${setup.publisher.name}] of ${setup.file} for what no flag says\n`);
   }
-  const serverText = required(options.server, "--server", "name the primary that takes updates: --server 127.0.0.1");
-  const server = orUsage(parseHostPort(serverText, DNS_PORT), "--server");
-  const keyFile = required(options.keyFile, "--key-file", "make a key with: tsig-keygen -a hmac-sha256 NAME");
-  return { server, keyFile, keyName, zone, resolver };
+  const servers = server === null ? publisher?.servers : [server];
+  // A key, its name and its algorithm go together, and so do a server and how to talk to it.
+  const keyed = isMissing(options.keyFile) ? publisher : null;
+  const served = server === null ? publisher : null;
+  if (servers === undefined) required(undefined, "--server", "name the primary that takes updates: --server 127.0.0.1");
+  return {
+    servers: servers ?? [],
+    queryServer: parseServer(options.queryServer, "--query-server") ?? served?.queryServer ?? null,
+    keyFile:
+      keyed?.keyFile ?? required(options.keyFile, "--key-file", "make a key with: tsig-keygen -a hmac-sha256 NAME"),
+    keyName: keyName ?? keyed?.keyName ?? null,
+    keyAlgorithm: parseAlgorithm(options.keyAlgorithm) ?? keyed?.keyAlgorithm ?? null,
+    transport: parseTransport(options.transport) ?? served?.transport ?? "tcp",
+    signQueries: options.signQueries ?? served?.signQueries ?? false,
+    zone: zone ?? publisher?.zone ?? null,
+    resolver: options.resolver === undefined && setup !== null ? setup.resolver : parseResolverFlag(options.resolver),
+  };
 }
 
 function isMissing(flag: string | undefined): boolean {
   return flag === undefined || flag === "";
 }
 
-interface SoleSetup {
+/** Picks the publisher that stands in for flags that were not given. */
+type Choose = (publishers: readonly Rfc2136Config[]) => Rfc2136Config | null;
+
+const theOnlyOne: Choose = ([first, ...others]) => (first === undefined || others.length > 0 ? null : first);
+
+interface Setup {
   readonly publisher: Rfc2136Config;
   readonly resolver: ResolverServer;
   readonly file: string;
 }
 
-/** Null without a configuration file, or when it does not name exactly one publisher of updates. Throws as loadConfiguration. */
-async function soleSetup(options: UpdateOptions, io: Io): Promise<SoleSetup | null> {
+/** Null without a configuration file, or when it has no publisher to choose. Throws as loadConfiguration. */
+async function configured(options: UpdateOptions, io: Io, choose: Choose): Promise<Setup | null> {
   const file = configurationPath(options.config, io);
   try {
     const { publishers, resolvers } = await loadConfiguration(file);
     const resolver = resolvers[0] ?? parseResolverFlag(undefined);
-    const [publisher, ...others] = [...publishers.values()].filter((one) => one.type === "rfc2136");
-    return publisher === undefined || others.length > 0 ? null : { publisher, resolver, file };
+    const publisher = choose([...publishers.values()].filter((one) => one.type === "rfc2136"));
+    return publisher === null ? null : { publisher, resolver, file };
   } catch (error) {
     // Nobody needs one for an update by hand; one that was named must be there.
     const isAbsent = error instanceof OperationalError && error.code === "CONFIG_MISSING";
@@ -150,34 +189,101 @@ function parentsOf(name: DomainName): readonly DomainName[] {
 }
 
 /** Reads arguments and flags, the key file, and finds server and zone. Throws USAGE, KEY_FILE_… and what the look-ups throw. */
-export async function prepareUpdate(args: readonly string[], options: UpdateOptions, io: Io): Promise<PreparedUpdate> {
+export async function prepareUpdate(
+  args: readonly string[],
+  options: UpdateOptions,
+  io: Io,
+  choose: Choose = theOnlyOne,
+): Promise<PreparedUpdate> {
   const [ownerText = "", recordText = ""] = args;
   const owner = orUsage(parseName(ownerText), "the owner name");
   const record = orUsage(parseTlsa(withoutLead(recordText)), "the record");
   const ttl = seconds(orUsage(parseDuration(options.ttl ?? DEFAULT_TTL), "--ttl"));
-  const { server, keyFile, keyName, zone: givenZone, resolver: resolverServer } = await whereTo(options, io);
-  const key = readTsigKeyFile(keyFile, keyName);
+  const destination = await whereTo(options, io, choose);
+  const { servers: written, queryServer, transport } = destination;
+  const key = readTsigKeyFile(destination.keyFile, destination.keyName, { algorithm: destination.keyAlgorithm });
   if (options.quiet !== true) printNotes(key.warnings, io);
 
   const { clock, signal } = io;
+  const signQueries = destination.signQueries || key.signQueries;
   // Remote is fine here: the answers lead the way to the server, and TSIG proves that it is the right one.
-  const resolve = createTrustedStub({ server: resolverServer, timeoutMs: TIMEOUT_MS, allowRemote: true, signal });
-  const servers = await locateServer(server, resolve);
-  const at = (address: DnsServer): Parameters<typeof readOwner>[1] => ({
-    server: address,
-    key,
-    clock,
-    timeoutMs: TIMEOUT_MS,
-    signal,
-  });
+  const resolve = createTrustedStub({ server: destination.resolver, timeoutMs: TIMEOUT_MS, allowRemote: true, signal });
+  const readers = await locateServers(queryServer === null ? written : [queryServer], resolve);
+  const at = (server: DnsServer): Parameters<typeof readOwner>[1] => {
+    return { server, key, clock, signQueries, timeoutMs: TIMEOUT_MS, signal };
+  };
   const zone =
-    givenZone ??
-    (await atFirstReachable(servers, async (address) => findZoneAtServer(owner, parentsOf(owner), at(address)))) ??
+    destination.zone ??
+    (await atFirstReachable(readers, async (address) => findZoneAtServer(owner, parentsOf(owner), at(address)))) ??
     (await zoneFromResolver(owner, resolve));
-  const publisher = createRfc2136Publisher({ server, key, clock, signal, resolve, timeoutMs: TIMEOUT_MS });
+  const how = { servers: written, queryServer, transport, signQueries, timeoutMs: TIMEOUT_MS };
+  const publisher = createRfc2136Publisher({ ...how, key, clock, signal, resolve });
   const read = async (): Promise<ServedRrset> =>
-    atFirstReachable(servers, async (address) => readOwner(owner, at(address)));
+    atFirstReachable(readers, async (address) => readOwner(owner, at(address)));
+  const [server] = written;
+  assert(server !== undefined, "a destination has a server");
   return { owner, record, ttl, zone, server, key, publisher, read };
+}
+
+/** More aliases in a row are taken for a loop. */
+const MAX_ALIASES = 8;
+
+/**
+ * Does `work` at the owner name, and where that is an alias at its target instead: in the target's zone, with the server
+ * and the key of the publisher that the configuration has for that zone, or those of the flags. Throws as `work` does,
+ * `PUBLISH_CNAME_AT_OWNER` with `--no-follow-cname`.
+ */
+export async function updateFollowingAliases(
+  args: readonly string[],
+  options: UpdateOptions,
+  io: Io,
+  work: (prepared: PreparedUpdate) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  let prepared = await prepareUpdate(args, options, io);
+  for (let followed = 0; ; followed++) {
+    try {
+      return await work(prepared);
+    } catch (error) {
+      const isAlias = error instanceof OperationalError && error.code === "PUBLISH_CNAME_AT_OWNER";
+      if (!isAlias || options.followCname === false || followed >= MAX_ALIASES) throw error;
+      const { alias } = await prepared.read();
+      if (alias === null) throw error;
+      if (options.quiet !== true) {
+        io.err(`${displayName(prepared.owner)} is an alias of ${displayName(alias)}: going there\n`);
+      }
+      prepared = await prepareAtTarget(alias, args, options, io);
+    }
+  }
+}
+
+/** The zone of the alias does not hold its target, so neither `--zone` nor a publisher's own zone may be taken for it. */
+async function prepareAtTarget(
+  target: DomainName,
+  [, record = ""]: readonly string[],
+  given: UpdateOptions,
+  io: Io,
+): Promise<PreparedUpdate> {
+  const options = { ...given, zone: undefined };
+  const holding: Choose = (publishers) => {
+    const candidates = publishers.filter(({ zone }) => zone !== null && isAtOrBelow(target, zone));
+    return candidates.sort((left, right) => (right.zone ?? "").length - (left.zone ?? "").length)[0] ?? null;
+  };
+  if ((await configured(options, io, holding)) !== null) {
+    // What the flags say of server and key was said of the alias.
+    const own = {
+      server: undefined,
+      queryServer: undefined,
+      keyFile: undefined,
+      keyName: undefined,
+      keyAlgorithm: undefined,
+    };
+    return prepareUpdate([target, record], { ...options, ...own }, io, holding);
+  }
+  const anyZone: Choose = (publishers) => {
+    const only = theOnlyOne(publishers);
+    return only === null ? null : { ...only, zone: null };
+  };
+  return prepareUpdate([target, record], options, io, anyZone);
 }
 
 async function zoneFromResolver(owner: DomainName, resolve: Resolve): Promise<DomainName> {

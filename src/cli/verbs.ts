@@ -37,7 +37,12 @@ const TSIG = [
     "TSIG key: tsig-keygen output, K*.private, alg:name:secret, certbot's rfc2136.ini (default: likewise)",
   ],
   ["--key-name <name>", "which key of a file that holds several"],
+  ["--key-algorithm <name>", "algorithm of the key, such as hmac-sha256, where the file does not say it"],
   ["--zone <zone>", "the zone, when it should not be looked up"],
+  ["--query-server <host[:port]>", "where to read before and after (default: where the update goes)"],
+  ["--transport <transport>", "tcp (default), or udp: datagrams first, TCP when they do not get through"],
+  ["--sign-queries", "sign questions too, for servers that choose the view by key"],
+  ["--no-follow-cname", "fail where the owner name is an alias, instead of publishing at its target"],
   RESOLVER,
   DRY_RUN,
 ] as const;

@@ -1,8 +1,10 @@
 /**
  * TSIG keys in the files that people already have. The forms: `key "n" { algorithm …; secret "…"; };` (tsig-keygen,
  * ddns-confgen, session.key), the legacy pair `Kn.+165+12345.{key,private}`, one line `algorithm:name:secret` (nsupdate
- * -y, knsupdate -k), `name algorithm secret` (pdnsutil list-tsig-keys), the YAML of keymgr -t, and certbot's
- * `rfc2136.ini`. The form is recognised by what stands in the file, the pair by its file name.
+ * -y, knsupdate -k), `name algorithm secret` (pdnsutil list-tsig-keys), the YAML of keymgr -t, certbot's `rfc2136.ini`,
+ * lego's `RFC2136_…` variables and LetsDNS's JSON. The form is recognised by what stands in the file, the pair by its file
+ * name. Two forms do not say the algorithm (`name:secret`, JSON): it must be given, for a guess would be found out as
+ * BADKEY only. `algorithm hmac-sha256-128` in a key clause means what BIND means: wire name hmac-sha256, MACs cut to 128 bits.
  *
  * Decided: an unreadable key stops the program (nsupdate goes on and sends the update unsigned, which the server then
  * refuses for a reason that nobody understands). A file that strangers can read is refused. With several keys in one
@@ -19,8 +21,8 @@ import type { Failure, Result } from "../base/result.ts";
 import { Secret } from "../base/secret.ts";
 import { displayName, parseName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
-import { tsigAlgorithmFromName } from "../dns/tsig.ts";
-import type { TsigKey } from "../dns/tsig.ts";
+import { tsigAlgorithmFromName, tsigMacLength } from "../dns/tsig.ts";
+import type { TsigAlgorithm, TsigKey } from "../dns/tsig.ts";
 import { checkMode, ownGroups, readGuarded } from "./guarded-file.ts";
 import { looksLikeSecret, readKeyStatements } from "./key-text.ts";
 import type { RawKey, RawKeys } from "./key-text.ts";
@@ -31,6 +33,8 @@ export interface TsigKeyFile extends TsigKey {
   readonly warnings: readonly Fault[];
   /** certbot's file also names the update server. */
   readonly server: { readonly host: string; readonly port: number } | null;
+  /** certbot's `sign_query`. */
+  readonly signQueries: boolean;
 }
 
 export interface ParseKeyOptions {
@@ -38,11 +42,15 @@ export interface ParseKeyOptions {
   readonly source: string;
   /** Which key, when the text holds several. */
   readonly name?: DomainName | null;
+  /** In place of what the text says, or does not. */
+  readonly algorithm?: TsigAlgorithm | null;
 }
 
 export interface ReadKeyOptions {
   /** Groups whose members may read the file; those of this process unless told. */
   readonly groups?: readonly number[];
+  /** In place of what the file says, or does not. */
+  readonly algorithm?: TsigAlgorithm | null;
 }
 
 /** RFC 8945 §8 advises secrets as long as the hash; below this they can be guessed. */
@@ -69,10 +77,46 @@ function swapped(source: string): Failure<Fault> {
   return refuse("KEY_FILE_SWAPPED", source, "what stands in the place of the key name looks like the secret");
 }
 
-function checkAlgorithm(raw: RawKey, source: string): Result<TsigKey["algorithm"], Fault> {
+interface CheckedAlgorithm {
+  readonly algorithm: TsigAlgorithm;
+  readonly macLength?: number;
+}
+
+/** BIND's `hmac-sha256-128`: RFC 8945 §5.2.2.1 allows no MAC of less than ten octets, or of less than half. */
+function bindTruncation(text: string, source: string): Result<CheckedAlgorithm, Fault> | null {
+  const parts = /^(?<name>hmac-(?:md5|sha\d+))-(?<bits>\d+)\.?$/i.exec(text)?.groups;
+  const algorithm = tsigAlgorithmFromName(parts?.["name"] ?? "");
+  if (algorithm === null) return null;
+  const bits = Number(parts?.["bits"]);
+  const full = tsigMacLength(algorithm);
+  if (bits % 8 === 0 && bits / 8 <= full && bits / 8 >= Math.max(10, full / 2)) {
+    return success(bits / 8 === full ? { algorithm } : { algorithm, macLength: bits / 8 });
+  }
+  const hint = `write ${algorithm} on both sides`;
+  return refuse(
+    "KEY_FILE_ALGORITHM",
+    source,
+    `signatures cut to ${String(bits)} bits are not allowed with ${algorithm}`,
+    hint,
+  );
+}
+
+function checkAlgorithm(raw: RawKey, source: string, override: TsigAlgorithm | null): Result<CheckedAlgorithm, Fault> {
+  if (override !== null) return success({ algorithm: override });
   const text = raw.algorithm.trim();
+  if (text === "") {
+    const hint = 'add it: "algorithm:name:secret", or key_algorithm in the configuration, or --key-algorithm';
+    return refuse(
+      "KEY_FILE_ALGORITHM",
+      source,
+      "it names no algorithm, and the servers differ in what they take for granted",
+      hint,
+    );
+  }
+  const truncated = raw.bindLength === true ? bindTruncation(text, source) : null;
+  if (truncated !== null) return truncated;
   const algorithm = tsigAlgorithmFromName(text);
-  if (algorithm !== null) return success(algorithm);
+  if (algorithm !== null) return success({ algorithm });
   const dashed = tsigAlgorithmFromName(text.replaceAll("_", "-"));
   if (dashed !== null) {
     const what = `the algorithm "${text}" is written with an underscore`;
@@ -94,8 +138,8 @@ function checkName(raw: RawKey, source: string): Result<DomainName, Fault> {
 }
 
 /** Name, algorithm and secret checked; the secret goes into a {@link Secret} and nowhere else. */
-function checkKey(raw: RawKey, source: string): Result<TsigKeyFile, Fault> {
-  const algorithm = checkAlgorithm(raw, source);
+function checkKey(raw: RawKey, source: string, override: TsigAlgorithm | null | undefined): Result<TsigKeyFile, Fault> {
+  const algorithm = checkAlgorithm(raw, source, override ?? null);
   if (!algorithm.ok) return algorithm;
   const name = checkName(raw, source);
   const secret = decodeBase64(raw.secret);
@@ -105,8 +149,9 @@ function checkKey(raw: RawKey, source: string): Result<TsigKeyFile, Fault> {
   if (secret === null) return refuse("KEY_FILE_SECRET", source, `the secret of key "${who}" is not base64`);
   if (secret.length === 0) return refuse("KEY_FILE_SECRET", source, `the secret of key "${who}" is empty`);
   const warnings: Fault[] = [];
-  if (algorithm.value === "hmac-md5" || algorithm.value === "hmac-sha1") {
-    warnings.push(fault("KEY_ALGORITHM_WEAK", `${source}: key "${who}" uses ${algorithm.value}`));
+  const used = algorithm.value.algorithm;
+  if (used === "hmac-md5" || used === "hmac-sha1") {
+    warnings.push(fault("KEY_ALGORITHM_WEAK", `${source}: key "${who}" uses ${used}`));
   }
   if (secret.length < SHORTEST_SECRET) {
     const what = `the secret of key "${who}" has only ${String(secret.length)} octets`;
@@ -114,10 +159,11 @@ function checkKey(raw: RawKey, source: string): Result<TsigKeyFile, Fault> {
   }
   return success({
     name: name.value,
-    algorithm: algorithm.value,
+    ...algorithm.value,
     secret: new Secret(secret),
     warnings,
     server: raw.server ?? null,
+    signQueries: raw.signQueries === true,
   });
 }
 
@@ -162,7 +208,7 @@ export function parseTsigKey(text: string, options: ParseKeyOptions): Result<Tsi
   const found = readKeyStatements(text);
   if (!found.ok) return refuse("KEY_FILE_FORMAT", options.source, found.fault.what, found.fault.hint);
   const raw = chooseKey(found.value, options);
-  return raw.ok ? checkKey(raw.value, options.source) : raw;
+  return raw.ok ? checkKey(raw.value, options.source, options.algorithm) : raw;
 }
 
 /** The secret stands in both files of a pair; the name only in the file name, the algorithm in file name and `.private`. */
@@ -194,7 +240,7 @@ function readPair(file: string, wanted: DomainName | null, groups: readonly numb
   }
   const raw = { name: parts?.["name"] ?? "", algorithm, secret };
   const chosen = chooseKey({ keys: [raw] }, { source, name: wanted });
-  return chosen.ok ? checkKey(chosen.value, source) : chosen;
+  return chosen.ok ? checkKey(chosen.value, source, null) : chosen;
 }
 
 /**
@@ -209,7 +255,7 @@ export function readTsigKeyFile(
   const groups = options.groups ?? ownGroups();
   const read = PAIR.test(path.basename(file))
     ? readPair(file, name, groups)
-    : parseTsigKey(readGuarded(file, groups), { source: file, name });
+    : parseTsigKey(readGuarded(file, groups), { source: file, name, algorithm: options.algorithm ?? null });
   if (!read.ok) throw OperationalError.of(read.fault);
   return read.value;
 }

@@ -6,9 +6,13 @@ import type { Result } from "../base/result.ts";
 /** Name, algorithm and secret as they stand in the file. */
 export interface RawKey {
   readonly name: string;
+  /** Empty: the form does not say it. */
   readonly algorithm: string;
   readonly secret: string;
   readonly server?: { readonly host: string; readonly port: number };
+  /** `hmac-sha256-128` as BIND means it: the algorithm without the length, its MACs cut to so many bits. */
+  readonly bindLength?: true;
+  readonly signQueries?: true;
 }
 
 export interface RawKeys {
@@ -81,7 +85,7 @@ function readNamedKeys(text: string): Result<RawKeys, TextFault> {
     const secret = wordAfter(block, "secret");
     if (algorithm === null) return refuse(`a key clause has no algorithm`, "write: algorithm hmac-sha256;");
     if (secret === null) return refuse(`a key clause has no secret`, 'write: secret "BASE64";');
-    keys.push({ name, algorithm, secret });
+    keys.push({ name, algorithm, secret, bindLength: true });
   }
   return success({ keys });
 }
@@ -104,7 +108,64 @@ function readCertbot(lines: readonly string[]): Result<RawKeys, TextFault> {
   const port = Number(values.get("port") ?? 53);
   const host = values.get("server");
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return refuse(`${CERTBOT}port is not a port number`);
-  return success({ keys: [{ name, algorithm, secret, ...(host === undefined ? {} : { server: { host, port } }) }] });
+  const signQueries = /^(?:true|yes|1|on)$/i.test(values.get("sign_query") ?? "") ? { signQueries: true as const } : {};
+  const server = host === undefined ? {} : { server: { host, port } };
+  return success({ keys: [{ name, algorithm, secret, ...server, ...signQueries }] });
+}
+
+/** `NAME=value` lines as a shell or systemd reads them; other lines do not matter. */
+function readVariables(lines: readonly string[]): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (const line of lines) {
+    const parts = /^(?:export\s+)?(?<key>[A-Z][A-Z0-9_]*)\s*=\s*(?<value>.*)$/.exec(line)?.groups;
+    const value = parts?.["value"]?.trim().replace(/^"(.*)"$|^'(.*)'$/, "$1$2");
+    if (parts?.["key"] !== undefined && value !== undefined) values.set(parts["key"], value);
+  }
+  return values;
+}
+
+const LEGO = "RFC2136_";
+
+/** lego's environment, where TSIG_KEY is the *name* of the key. */
+function readLego(values: ReadonlyMap<string, string>): Result<RawKeys, TextFault> {
+  const file = values.get(`${LEGO}TSIG_FILE`);
+  const name = values.get(`${LEGO}TSIG_KEY`);
+  const secret = values.get(`${LEGO}TSIG_SECRET`);
+  if (file !== undefined)
+    return refuse(`${LEGO}TSIG_FILE names another file that holds the key`, `give ${file} itself`);
+  if (name === undefined) return refuse(`${LEGO}TSIG_KEY, the name of the key, is missing`);
+  if (secret === undefined) return refuse(`${LEGO}TSIG_SECRET is missing`);
+  const [, host = "", port = "53"] = /^\[?([^\]]+?)\]?(?::(\d+))?$/.exec(values.get(`${LEGO}NAMESERVER`) ?? "") ?? [];
+  // lego's own default is HMAC-SHA1.
+  const algorithm = values.get(`${LEGO}TSIG_ALGORITHM`) ?? "hmac-sha1";
+  const server = host === "" ? {} : { server: { host, port: Number(port) } };
+  return success({ keys: [{ name, algorithm, secret, ...server }] });
+}
+
+/** acme.sh keeps the path of a key file, never a key. */
+function readAcmeSh(values: ReadonlyMap<string, string>): Result<RawKeys, TextFault> | null {
+  const file = values.get("NSUPDATE_KEY") ?? values.get("SAVED_NSUPDATE_KEY");
+  return file === undefined
+    ? null
+    : refuse("NSUPDATE_KEY names another file that holds the key", `give ${file} itself`);
+}
+
+/** LetsDNS: `{"keyname": "base64"}`, the algorithm apart. */
+function readJson(text: string): Result<RawKeys, TextFault> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return refuse("it begins like JSON and is none");
+  }
+  const entries: readonly (readonly [string, unknown])[] =
+    typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+  const keys: RawKey[] = [];
+  for (const [name, secret] of entries) {
+    if (typeof secret !== "string") return refuse("a key in it has no secret", 'write {"name": "BASE64"}');
+    keys.push({ name, algorithm: "", secret });
+  }
+  return success({ keys });
 }
 
 /** `key:` with a list of `id`, `algorithm`, `secret`, as keymgr -t prints it; no YAML beyond that. */
@@ -134,6 +195,7 @@ function readLine(line: string): RawKey | null {
   const colons = line.split(":");
   const [first = "", second = "", third = ""] = colons;
   if (colons.length === 3) return { algorithm: first, name: second, secret: third };
+  if (colons.length === 2 && !/\s/.test(line)) return { algorithm: "", name: first, secret: second };
   const words = line.split(/\s+/);
   const [name = "", algorithm = "", secret = ""] = words;
   return words.length === 3 && colons.length === 1 ? { name, algorithm, secret } : null;
@@ -152,14 +214,15 @@ export function readKeyStatements(text: string): Result<RawKeys, TextFault> {
     .filter((line) => line !== "" && !/^[#;]|^\/\//.test(line));
   if (lines.some((line) => line.startsWith(CERTBOT))) return readCertbot(lines);
   if (lines[0] === "key:") return readKnotYaml(lines);
+  if (text.trimStart().startsWith("{")) return readJson(text);
+  const variables = readVariables(lines);
+  if ([...variables.keys()].some((key) => key.startsWith(LEGO))) return readLego(variables);
+  const acmeSh = readAcmeSh(variables);
+  if (acmeSh !== null) return acmeSh;
   if (lines.some((line) => /^Private-key-format:/i.test(line))) {
     return refuse("a private key of dnssec-keygen must keep its file name", "name it Kname.+165+12345.private again");
   }
   const keys = lines.map(readLine);
   if (keys.every((key) => key !== null)) return success({ keys });
-  const [line = ""] = lines;
-  if (lines.length === 1 && line.split(":").length === 2) {
-    return refuse('"name:secret" without an algorithm is ambiguous', 'write "hmac-sha256:name:secret"');
-  }
   return refuse("it is in no known form");
 }

@@ -7,7 +7,6 @@ import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import { fault, OperationalError } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
-import type { DomainName } from "../dns/name.ts";
 import { formatPath } from "./locate.ts";
 import type { KeyPath } from "./locate.ts";
 import { isAllowed, isProgram, nearestExisting } from "./look.ts";
@@ -15,12 +14,13 @@ import { suggestion } from "./nearest.ts";
 import { adviceOnExec, adviceOnZonefile } from "./pipeline-advice.ts";
 import type { Advice } from "./pipeline-advice.ts";
 import type { Place, Problem } from "./problem.ts";
+import type { Rfc2136Config } from "./publisher-rfc2136.ts";
 import { RELOAD_PRESETS } from "./reload-presets.ts";
 import type { CertificateConfig, Configuration, PublisherConfig, SourceConfig } from "./schema.ts";
 
 export interface SurroundingsDependencies {
   /** Reads a TSIG key as a publisher would and returns what is worth telling. Throws OperationalError. */
-  readonly readKey: (file: string, keyName: DomainName | null) => readonly Fault[];
+  readonly readKey: (publisher: Rfc2136Config) => readonly Fault[];
   /** Reads an API key or token as a publisher would. Throws OperationalError. */
   readonly readToken: (file: string) => void;
   /** Looks a group up. Throws OperationalError. */
@@ -54,7 +54,7 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
     const path = ["publish", publisher.name, secret.key];
     attempt(path, () => {
       if (publisher.type !== "rfc2136") deps.readToken(secret.file);
-      else for (const advice of deps.readKey(secret.file, publisher.keyName)) note("warning", path, advice);
+      else for (const advice of deps.readKey(publisher)) note("warning", path, advice);
     });
   }
   for (const certificate of configuration.certificates) {

@@ -61,6 +61,8 @@ export interface TsigKey {
   readonly name: DomainName;
   readonly algorithm: TsigAlgorithm;
   readonly secret: Secret;
+  /** Octets of MAC to send, where both sides agreed on fewer than all; replies may be as short. */
+  readonly macLength?: number;
 }
 
 /** What a TSIG record says (RFC 8945 §4.2). `timeSigned` and `fudge` are seconds, the former since 1970. */
@@ -127,7 +129,7 @@ export interface SignOptions {
   readonly otherData?: Uint8Array;
   /** ID that the MAC covers, when a forwarder has put another one into the header. */
   readonly originalId?: number;
-  /** Octets of MAC to send; all unless told. */
+  /** Octets of MAC to send; the key's, or all, unless told. */
   readonly macLength?: number;
 }
 
@@ -149,6 +151,11 @@ export function tsigAlgorithmName(algorithm: TsigAlgorithm): DomainName {
   const name = parseName(ALGORITHMS[algorithm].wireName);
   assert(name.ok, "algorithm names are domain names");
   return name.value;
+}
+
+/** Octets of a full MAC. */
+export function tsigMacLength(algorithm: TsigAlgorithm): number {
+  return ALGORITHMS[algorithm].length;
 }
 
 function hmac(key: TsigKey, data: Uint8Array): Uint8Array {
@@ -228,7 +235,7 @@ export function signMessage(
   };
   const kind = options.kind ?? (options.priorMac === undefined ? "request" : "response");
   const input = digestInput(withId(message, unsigned.originalId), unsigned, kind, options.priorMac);
-  const mac = hmac(key, input).slice(0, options.macLength);
+  const mac = hmac(key, input).slice(0, options.macLength ?? key.macLength);
   return { message: appendTsig(message, { ...unsigned, mac }), mac };
 }
 

@@ -40,17 +40,17 @@ export function openPublisher(config: PublisherConfig, outside: PublisherOutside
   }
 }
 
-async function openRfc2136(config: Rfc2136Config, { resolve, clock }: PublisherOutside): Promise<Publisher> {
+async function openRfc2136(config: Rfc2136Config, { resolve, clock, signal }: PublisherOutside): Promise<Publisher> {
   const [{ createRfc2136Publisher }, { readTsigKeyFile }] = await Promise.all([
     import("../publisher/rfc2136.ts"),
     import("../config/key-file.ts"),
   ]);
+  const { servers, queryServer, transport, signQueries, keyFile, keyName, keyAlgorithm, timeout } = config;
+  const key = readTsigKeyFile(keyFile, keyName, { algorithm: keyAlgorithm });
   return createRfc2136Publisher({
-    server: config.server,
-    key: readTsigKeyFile(config.keyFile, config.keyName),
-    clock,
-    resolve,
-    timeoutMs: config.timeout * 1000,
+    ...{ servers, queryServer, key, clock, resolve, signal, transport },
+    signQueries: signQueries || key.signQueries,
+    timeoutMs: timeout * 1000,
   });
 }
 

@@ -8,6 +8,7 @@ import type { Clock } from "../base/time.ts";
 import type { CertificateConfig, PublisherConfig } from "../config/schema.ts";
 import { parseTlsa } from "../dns/rdata.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
+import { aliasFault } from "../publisher/obstacles.ts";
 import type { TlsaChange } from "../publisher/publisher.ts";
 import type { Action } from "../rollover/actions.ts";
 import type { RecordText } from "../rollover/chain.ts";
@@ -24,6 +25,8 @@ import type { World } from "./world.ts";
 export interface Tools {
   readonly certificate: CertificateConfig;
   readonly publisher: PublisherConfig;
+  /** All that are configured, by name: another one may be in charge of the zone that an alias leads to. */
+  readonly publishers: ReadonlyMap<string, PublisherConfig>;
   readonly target: DeployTarget;
   readonly world: World;
   readonly clock: Clock;
@@ -34,28 +37,36 @@ export interface Tools {
 
 type ActionOf<Kind extends Action["kind"]> = Extract<Action, { readonly kind: Kind }>;
 
-/** Carries out every action; one that fails does not keep the others from being tried. */
+/**
+ * Carries out every action; one that fails does not keep the others from being tried. Changes of records that follow
+ * each other go to the publisher together: it may have a way to make several at once.
+ */
 export async function perform(actions: readonly Action[], tools: Tools): Promise<readonly ActionOutcome[]> {
   const outcomes: ActionOutcome[] = [];
-  for (const action of actions) outcomes.push(await performOne(action, tools));
+  for (let at = 0; at < actions.length;) {
+    const changes = takeChanges(actions.slice(at));
+    if (changes.length > 0) outcomes.push(...(await applyChanges(changes, tools)));
+    else outcomes.push(...(await performOther(actions[at], tools)));
+    at += Math.max(1, changes.length);
+  }
   return outcomes;
 }
 
-function performOne(action: Action, tools: Tools): Promise<ActionOutcome> {
-  switch (action.kind) {
-    case "store":
-      return Promise.resolve(store(action, tools));
-    case "deploy":
-      return deploy(action, tools);
-    case "publish":
-      return change(action, tools, { add: rdataOf(action.add), remove: [], expected: null });
-    case "withdraw":
-      return change(action, tools, {
-        add: [],
-        remove: rdataOf(action.remove),
-        expected: rdataOf(action.expected),
-      });
-  }
+type RecordAction = ActionOf<"publish" | "withdraw">;
+
+function isRecordAction(action: Action): action is RecordAction {
+  return action.kind === "publish" || action.kind === "withdraw";
+}
+
+/** The changes of records at the head of the list, up to the first other action. */
+function takeChanges(actions: readonly Action[]): readonly RecordAction[] {
+  const end = actions.findIndex((action) => !isRecordAction(action));
+  return actions.slice(0, end === -1 ? actions.length : end).filter(isRecordAction);
+}
+
+async function performOther(action: Action | undefined, tools: Tools): Promise<readonly ActionOutcome[]> {
+  if (action === undefined || isRecordAction(action)) return [];
+  return [action.kind === "store" ? store(action, tools) : await deploy(action, tools)];
 }
 
 function store(action: ActionOf<"store">, tools: Tools): ActionOutcome {
@@ -80,23 +91,60 @@ async function deploy(action: ActionOf<"deploy">, tools: Tools): Promise<ActionO
   return { kind: "deploy", chain: action.chain, ...ending, at: tools.clock() };
 }
 
-async function change(
-  action: ActionOf<"publish" | "withdraw">,
-  tools: Tools,
-  records: Pick<TlsaChange, "add" | "remove" | "expected">,
-): Promise<ActionOutcome> {
-  const { finalOwner, zone, ttl } = action;
-  const problem = await tryChange({ owner: finalOwner, zone, ttl, ...records }, tools);
-  return { kind: action.kind, owner: action.owner, fault: problem, at: tools.clock() };
+function changeOf(action: RecordAction): TlsaChange {
+  const { finalOwner: owner, zone, ttl } = action;
+  if (action.kind === "publish") return { owner, zone, ttl, add: rdataOf(action.add), remove: [], expected: null };
+  return { owner, zone, ttl, add: [], remove: rdataOf(action.remove), expected: rdataOf(action.expected) };
 }
 
-async function tryChange(wanted: TlsaChange, tools: Tools): Promise<Fault | null> {
+/** All changes, those for one publisher together, with an outcome for each in the order of the actions. */
+async function applyChanges(actions: readonly RecordAction[], tools: Tools): Promise<readonly ActionOutcome[]> {
+  const faults = new Map<RecordAction, Fault | null>();
+  const groups = new Map<PublisherConfig, RecordAction[]>();
+  for (const action of actions) {
+    const config = publisherFor(action, tools);
+    if ("code" in config) faults.set(action, config);
+    else groups.set(config, [...(groups.get(config) ?? []), action]);
+  }
+  for (const [config, group] of groups) {
+    const problems = await tryChanges(config, group.map(changeOf), tools);
+    group.forEach((action, at) => faults.set(action, problems[at] ?? null));
+  }
+  return actions.map((action) => {
+    return { kind: action.kind, owner: action.owner, fault: faults.get(action) ?? null, at: tools.clock() };
+  });
+}
+
+/**
+ * The certificate's own publisher; for an owner name that is an alias, the one that is configured for the zone of its
+ * target, if there is one. A fault where aliases are not to be followed.
+ */
+function publisherFor({ owner, finalOwner, zone }: RecordAction, tools: Tools): PublisherConfig | Fault {
+  const { publisher, publishers } = tools;
+  if (owner === finalOwner) return publisher;
+  if (publisher.type === "rfc2136" && !publisher.followCname) return aliasFault(owner, finalOwner);
+  const holding = [...publishers.values()].find((other) => other.zone === zone);
+  return publisher.zone === zone ? publisher : (holding ?? publisher);
+}
+
+/** Null for each change that was made. */
+async function tryChanges(
+  config: PublisherConfig,
+  changes: readonly TlsaChange[],
+  tools: Tools,
+): Promise<readonly (Fault | null)[]> {
   try {
-    const publisher = await tools.world.publisher(tools.publisher);
-    await publisher.apply(wanted);
-    return null;
+    const publisher = await tools.world.publisher(config);
+    if (publisher.applyAll !== undefined && changes.length > 1) {
+      const settled = await publisher.applyAll(changes);
+      return settled.map((outcome) => (outcome.ok ? null : faultOf(outcome.fault)));
+    }
+    const problems: (Fault | null)[] = [];
+    for (const change of changes) problems.push(await publisher.apply(change).then(() => null, faultOf));
+    return problems;
   } catch (error) {
-    return faultOf(error);
+    const problem = faultOf(error);
+    return changes.map(() => problem);
   }
 }
 

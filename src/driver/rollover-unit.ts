@@ -143,7 +143,8 @@ async function takeStep(
   );
   if (stepped.actions.length === 0) return { saved: intent, actions: [], outcomes: [] };
   const { world, clock, reload } = setting;
-  const tools = { certificate, publisher, target, world, clock, reload, source: sight.source };
+  const { publishers } = setting.configuration;
+  const tools = { certificate, publisher, publishers, target, world, clock, reload, source: sight.source };
   const outcomes = await perform(stepped.actions, tools);
   const saved: SavedState = { ...intent, savedAt: clock(), state: recordOutcomes(stepped.state, outcomes) };
   saveState(setting.stateDirectory, saved);

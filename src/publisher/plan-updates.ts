@@ -85,28 +85,77 @@ function steps(change: TlsaChange, before: ServedRrset | null): readonly Step[] 
   return [...added, ...removed];
 }
 
-function condition(change: TlsaChange, present: ReadonlyMap<string, TlsaRdata> | null): readonly Prerequisite[] {
+/** What the RRset holds, by hexadecimal RDATA. */
+type Present = Map<string, Uint8Array>;
+
+function condition(owner: TlsaChange["owner"], present: Present | null): readonly Prerequisite[] {
   if (present === null) return [];
-  if (present.size === 0) return [rrsetAbsent(change.owner, TYPE.TLSA)];
-  return rrsetIsExactly(change.owner, TYPE.TLSA, [...present.values()].map(encodeTlsa));
+  if (present.size === 0) return [rrsetAbsent(owner, TYPE.TLSA)];
+  return rrsetIsExactly(owner, TYPE.TLSA, [...present.values()]);
+}
+
+function presentOf(rdatas: readonly Uint8Array[]): Present {
+  return new Map(rdatas.map((rdata) => [formatHex(rdata), rdata]));
 }
 
 /**
- * The messages that carry `change` out, nearly always one: additions first, at most 100 records a message. With an
- * expected RRset each message demands exactly what the ones before it will have left.
+ * The messages that carry `change` out, nearly always one: additions first, at most 100 records a message. A change that
+ * expects an RRset demands exactly the one that was read (the expected one where nothing could be read), and each message
+ * exactly what the ones before it will have left. Whether that RRset will do is for {@link survivesRace} to say.
  */
 export function planUpdates(change: TlsaChange, before: ServedRrset | null): readonly PlannedUpdate[] {
   const all = steps(change, before);
-  const present =
-    change.expected === null ? null : new Map(change.expected.map((record) => [formatTlsa(record), record]));
+  const { expected, owner } = change;
+  const present = expected === null ? null : presentOf(before?.rdatas ?? expected.map(encodeTlsa));
   const planned: PlannedUpdate[] = [];
   for (let at = 0; at < all.length; at += BATCH) {
     const batch = all.slice(at, at + BATCH);
-    planned.push({ prerequisites: condition(change, present), updates: batch.flatMap((step) => step.updates) });
+    planned.push({ prerequisites: condition(owner, present), updates: batch.flatMap((step) => step.updates) });
     for (const step of batch) {
-      if (step.present) present?.set(formatTlsa(step.record), step.record);
-      else present?.delete(formatTlsa(step.record));
+      const rdata = encodeTlsa(step.record);
+      if (step.present) present?.set(formatHex(rdata), rdata);
+      else present?.delete(formatHex(rdata));
     }
   }
   return planned;
+}
+
+/**
+ * Whether a change that was decided on `expected` is still right on what is served now. Other writers' records may have
+ * come, and what is to go may be gone. But every record that was to stay must be there, for the decision to remove
+ * rests on those; and where none was to stay, nobody else's may stand there alone, for clients would hold to it.
+ */
+export function survivesRace(change: TlsaChange, served: ServedRrset): boolean {
+  const { expected, remove, add } = change;
+  if (expected === null) return true;
+  const now = presentOf(served.rdatas);
+  const asked = presentOf(expected.map(encodeTlsa));
+  const going = presentOf(remove.map(encodeTlsa));
+  const staying = [...asked.keys()].filter((rdata) => !going.has(rdata));
+  if (!staying.every((rdata) => now.has(rdata))) return false;
+  const strangers = [...now.keys()].some((rdata) => !asked.has(rdata) && !going.has(rdata));
+  return !strangers || (remove.length > 0 && staying.length + add.length > 0);
+}
+
+/**
+ * Changes of several owner names in as few messages as hold them: all of one zone, for a message has one (RFC 2136
+ * §2.3). The parts of one change stay apart and in order, because conditions are tested before anything is done.
+ */
+export function packUpdates<T>(
+  parts: readonly { readonly subject: T; readonly planned: PlannedUpdate }[],
+): readonly { readonly subjects: readonly T[]; readonly planned: PlannedUpdate }[] {
+  const packed: { subjects: T[]; prerequisites: Prerequisite[]; updates: Update[] }[] = [];
+  for (const { subject, planned } of parts) {
+    const last = packed.at(-1);
+    const fits = last !== undefined && last.updates.length + planned.updates.length <= BATCH;
+    if (fits && !last.subjects.includes(subject)) {
+      last.subjects.push(subject);
+      last.prerequisites.push(...planned.prerequisites);
+      last.updates.push(...planned.updates);
+    } else {
+      const { prerequisites, updates } = planned;
+      packed.push({ subjects: [subject], prerequisites: [...prerequisites], updates: [...updates] });
+    }
+  }
+  return packed.map(({ subjects, prerequisites, updates }) => ({ subjects, planned: { prerequisites, updates } }));
 }

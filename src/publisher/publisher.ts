@@ -2,7 +2,8 @@
  * A publisher writes TLSA records at one owner name; it never decides what to publish. Record by record: other
  * records at the name belong to other people.
  */
-import type { Fault } from "../base/errors.ts";
+import type { Fault, OperationalError } from "../base/errors.ts";
+import type { Result } from "../base/result.ts";
 import type { Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
@@ -15,8 +16,9 @@ export interface TlsaChange {
   readonly add: readonly TlsaRdata[];
   readonly remove: readonly TlsaRdata[];
   /**
-   * Compare-and-swap: the exact RRset that must be there (RFC 2136 §2.4.2), else nothing is changed. Required for
-   * removals; null for additions, which are idempotent.
+   * Compare-and-swap: the RRset on which the change was decided; on another one nothing is changed (RFC 2136 §2.4.2),
+   * unless all that was to stay is there and others' records have come. Required for removals; null for additions, which
+   * are idempotent.
    */
   readonly expected: readonly TlsaRdata[] | null;
 }
@@ -53,4 +55,6 @@ export interface Publisher {
   readonly capabilities: Capabilities;
   /** Applies the change and reads it back. Throws OperationalError; a change already in place is a success. */
   readonly apply: (change: TlsaChange) => Promise<ReadBack>;
+  /** Applies several changes in fewer steps than one by one, each with an outcome of its own, in their order. */
+  readonly applyAll?: (changes: readonly TlsaChange[]) => Promise<readonly Result<ReadBack, OperationalError>[]>;
 }

@@ -1,7 +1,7 @@
 /**
  * What the update server itself serves at an owner name. Read over TCP with RD=0 and DO=1, unsigned at first, because
  * some servers answer BADKEY to a signed query that they would answer unsigned; signed with the TSIG key when that is
- * refused, for servers that choose the view, or the right to ask, by key.
+ * refused, for servers that choose the right to ask by key, or at once when told so, for those that choose the view by it.
  */
 import { OperationalError } from "../base/errors.ts";
 import type { Clock, Seconds } from "../base/time.ts";
@@ -15,8 +15,15 @@ import type { TlsaRdata } from "../dns/rdata.ts";
 import { findRrset } from "../dns/rrset.ts";
 import { signMessage, verifyReply } from "../dns/tsig.ts";
 import type { TsigKey } from "../dns/tsig.ts";
-import { exchangeTcp, formatServer, query, randomMessageId, requireAnswer } from "../transport/dns-exchange.ts";
-import type { DnsServer } from "../transport/dns-exchange.ts";
+import {
+  exchangeTcp,
+  formatServer,
+  query,
+  queryOver,
+  randomMessageId,
+  requireAnswer,
+} from "../transport/dns-exchange.ts";
+import type { Carry, DnsServer } from "../transport/dns-exchange.ts";
 
 export interface ReadOptions {
   readonly server: DnsServer;
@@ -24,6 +31,10 @@ export interface ReadOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Sign at once, for servers that choose by key what they show: an unsigned question would be answered, wrongly. */
+  readonly signQueries?: boolean;
+  /** A connection that is kept; a new one for each question unless given. */
+  readonly carry?: Carry;
 }
 
 /** The TLSA RRset at a name as one server serves it, and what stands in its way. */
@@ -48,10 +59,11 @@ async function askSigned(options: ReadOptions, owner: DomainName, type: number):
   const plain = encodeMessage(queryMessage({ id: randomMessageId(), name: owner, type, dnssecOk: true }));
   const { message, mac } = signMessage(plain, key, clock());
   const subject = `the signed question ${displayName(owner)}`;
-  const bytes = await exchangeTcp(message, server, { timeoutMs, signal, subject });
+  const carry: Carry = options.carry ?? ((request, how) => exchangeTcp(request, server, how));
+  const bytes = await carry(message, { timeoutMs, signal, subject });
   const verdict = verifyReply({ bytes, key, requestMac: mac, now: clock() });
   if (verdict.status !== "verified") {
-    const what = `${formatServer(server)} does not answer ${subject} either: ${verdict.status}`;
+    const what = `${formatServer(server)} does not answer ${subject}: ${verdict.status}`;
     throw new OperationalError("DNS_RCODE", what);
   }
   const decoded = decodeMessage(verdict.message);
@@ -60,9 +72,13 @@ async function askSigned(options: ReadOptions, owner: DomainName, type: number):
 }
 
 async function ask(options: ReadOptions, owner: DomainName, type: number): Promise<DnsMessage> {
-  const { server, timeoutMs, signal } = options;
+  const { server, timeoutMs, signal, carry } = options;
+  if (options.signQueries === true) return await askSigned(options, owner, type);
   const question = { server, name: owner, type, dnssecOk: true, transport: "tcp", timeoutMs, signal } as const;
-  const message = await query(question);
+  const message =
+    carry === undefined
+      ? await query(question)
+      : await queryOver({ datagram: null, stream: carry, streamName: "tcp" }, question);
   try {
     return requireAnswer(message, question);
   } catch {

@@ -3,61 +3,74 @@
  *
  * One change is one message: deletions and additions of single records at one owner name, so that the RRset is never
  * seen half changed. Never a whole RRset and never a whole name, because other people's records stand there. Additions
- * carry no condition, they are idempotent. Removals carry one: the RRset is exactly what was read before (RFC 2136
- * §2.4.2), so that two hosts cannot take away each other's last record.
+ * carry no condition, they are idempotent. Removals carry one: the RRset is exactly what was read a moment before (RFC
+ * 2136 §2.4.2), so that two hosts cannot take away each other's last record. Who loses that race reads again, decides
+ * again (`survivesRace`) and tries again after a random pause, a few times. Several owner names of one zone go together
+ * in one message (`applyAll`), because a signed zone is signed once a message; one that the server does not take whole
+ * is sent again name by name, so that each gets its own answer.
  *
  * Accepted is not published. NOERROR was measured for updates at an alias, below a delegation, or skipped by a policy
- * script, none of which changed anything. So the name is read from the update server before (an alias, an occluded name
- * and a change already in place are known at once) and after, until the records, and the RRSIG where the zone is signed,
- * are there. A lost reply is answered by reading too, never by sending again: the caller's next pass does that.
+ * script, none of which changed anything. So the name is read before (an alias, an occluded name and a change already in
+ * place are known at once) and after, until the records, and the RRSIG where the zone is signed, are there. A lost reply
+ * is answered by reading too, never by sending the same again: only when the change is not to be seen, the next server
+ * (or TCP after UDP) gets a message of its own, signed anew.
  *
  * A TTL is changed by deleting and adding the same records in one message: Knot ignores a mere re-addition, BIND and
  * PowerDNS accept both ways. A TTL that the server clamps is a note, not an error: the waits use what is served.
  *
- * TCP unless told otherwise (PowerDNS drops large updates over UDP), an ID, time and signature of its own for each
- * message, and nothing is believed before its MAC is verified. Not done: GSS-TSIG, SIG(0), several owner names in one message.
+ * TCP unless told otherwise (PowerDNS drops large updates over UDP), one connection a server, an ID, time and signature
+ * for each message, and nothing is believed before its MAC is verified. Not done: GSS-TSIG, SIG(0).
  */
-import { isIP } from "node:net";
-import { assert } from "../base/assert.ts";
+import { randomInt } from "node:crypto";
 import { formatHex } from "../base/bytes.ts";
 import { fault, OperationalError } from "../base/errors.ts";
-import type { Fault } from "../base/errors.ts";
+import { failure, success } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
 import type { Clock } from "../base/time.ts";
-import { TYPE } from "../dns/iana.ts";
-import { displayName, parseName } from "../dns/name.ts";
-import type { DomainName } from "../dns/name.ts";
-import { decodeA, decodeAaaa, encodeTlsa, formatTlsa } from "../dns/rdata.ts";
+import { displayName } from "../dns/name.ts";
+import { encodeTlsa, formatTlsa } from "../dns/rdata.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
-import { signMessage, verifyReply } from "../dns/tsig.ts";
 import type { TsigKey } from "../dns/tsig.ts";
-import { encodeUpdate } from "../dns/update.ts";
 import type { Resolve } from "../resolver/resolver.ts";
-import { exchangeMessage, formatServer, randomMessageId } from "../transport/dns-exchange.ts";
+import { formatServer } from "../transport/dns-exchange.ts";
 import type { DnsServer, DnsTransport } from "../transport/dns-exchange.ts";
-import { checkChange, DNS_TTL_LIMITS, planUpdates } from "./plan-updates.ts";
-import type { PlannedUpdate } from "./plan-updates.ts";
+import { atFirstReachable, locateServers } from "./locate-server.ts";
+import type { HostPort } from "./locate-server.ts";
+import { aliasFault, occludedFault } from "./obstacles.ts";
+import { checkChange, DNS_TTL_LIMITS, packUpdates, planUpdates, survivesRace } from "./plan-updates.ts";
+import { powerDnsLua } from "./policy-lines.ts";
 import type { Capabilities, Publisher, ReadBack, TlsaChange } from "./publisher.ts";
 import { readOwner } from "./read-back.ts";
-import type { ReadOptions, ServedRrset } from "./read-back.ts";
-import { judgeUpdateReply } from "./update-reply.ts";
+import type { ServedRrset } from "./read-back.ts";
+import { openUpdateChannel } from "./update-channel.ts";
+import type { UpdateChannel } from "./update-channel.ts";
 
 export interface Rfc2136Options {
-  /** Address or name of the primary that takes updates. A name needs `resolve`, but for `localhost`. */
-  readonly server: { readonly host: string; readonly port: number };
+  /** Addresses or names of the servers that take updates, in order of preference. A name needs `resolve`, but for `localhost`. */
+  readonly servers: readonly HostPort[];
+  /** Where to read before and after; the update server itself unless told. */
+  readonly queryServer?: HostPort | null;
   readonly key: TsigKey;
   readonly clock: Clock;
   /** For each exchange; 10 s unless told. */
   readonly timeoutMs?: number;
   /** How long to wait for the accepted change, and its RRSIG, to be served; 5 s unless told. */
   readonly readBackMs?: number;
+  /** `udp`: by datagram first, over TCP when it is too large or nothing comes back. */
   readonly transport?: DnsTransport;
+  /** Sign questions too. */
+  readonly signQueries?: boolean;
   readonly resolve?: Resolve | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Target extends ReadOptions {
+/** One server to update, and how to read there. */
+interface Target {
+  readonly channel: UpdateChannel;
+  readonly read: (owner: TlsaChange["owner"]) => Promise<ServedRrset>;
   readonly readBackMs: number;
-  readonly transport: DnsTransport;
+  /** In the order to try. */
+  readonly transports: readonly DnsTransport[];
 }
 
 /** RFC 2136 §3.7: each message whole or not at all. RFC 2136 §2.4.2 is the compare-and-swap. */
@@ -72,57 +85,26 @@ const CAPABILITIES: Capabilities = {
 const TIMEOUT_MS = 10_000;
 const READ_BACK_MS = 5_000;
 /** Between two looks while reading back, doubled each time up to the last. BIND signs within 40 to 60 ms. */
-const FIRST_PAUSE_MS = 25;
+const FIRST_PAUSE_MS = 5;
 const LAST_PAUSE_MS = 400;
+/** How often a lost race is run again, and the longest pause before the second run; doubled each time. */
+const MAX_RACES = 8;
+const RACE_PAUSE_MS = 20;
+/** Where another server, or another look, may do better. Anything else is an answer. */
+const FAIL_OVER: readonly string[] = [
+  "DNS_UNREACHABLE",
+  "DNS_TIMEOUT",
+  "DNS_CONNECTION_LOST",
+  "PUBLISH_OUTCOME_UNKNOWN",
+  "UPDATE_SERVFAIL",
+];
 
-function codeOf(error: unknown): string | null {
-  return error instanceof OperationalError ? error.code : null;
+function codeOf(error: unknown): string {
+  return error instanceof OperationalError ? error.code : "";
 }
 
-/** The addresses of the update server in the order to try; a literal stands for itself. Throws `PUBLISH_SERVER_UNKNOWN`. */
-export async function locateServer(
-  server: { readonly host: string; readonly port: number },
-  resolve: Resolve | undefined,
-): Promise<readonly DnsServer[]> {
-  const { host, port } = server;
-  if (isIP(host) !== 0) return [{ address: host, port }];
-  const name = parseName(host);
-  if (!name.ok) throw OperationalError.of(name.fault);
-  // RFC 6761 §6.3: localhost is the loopback interface, whatever DNS says.
-  if (name.value === "localhost.") return ["127.0.0.1", "::1"].map((address) => ({ address, port }));
-  if (resolve === undefined) {
-    const message = `the update server "${host}" is a name, and there is no resolver to find its address`;
-    throw new OperationalError("PUBLISH_SERVER_UNKNOWN", message, { retry: "never" });
-  }
-  const answers = await Promise.all([resolve(name.value, TYPE.A), resolve(name.value, TYPE.AAAA)]);
-  const addresses = answers.flatMap((answer) => {
-    if ("reasons" in answer) return [];
-    const decoded = (answer.rrset?.rdatas ?? []).map(answer.type === TYPE.A ? decodeA : decodeAaaa);
-    return decoded.flatMap((address) => (address.ok ? [address.value] : []));
-  });
-  if (addresses.length > 0) return addresses.map((address) => ({ address, port }));
-  const reasons = answers.flatMap((answer) => ("reasons" in answer ? answer.reasons : [])).map((one) => one.message);
-  const why = reasons[0] ?? "it has neither an A nor an AAAA record";
-  throw new OperationalError("PUBLISH_SERVER_UNKNOWN", `the update server "${host}" has no address to send to: ${why}`);
-}
-
-/**
- * Does `work` at the first address that can be talked to, and throws what the last one threw. Only for what changes
- * nothing: an update may have arrived although no reply came.
- */
-export async function atFirstReachable<T>(
-  servers: readonly DnsServer[],
-  work: (server: DnsServer) => Promise<T>,
-): Promise<T> {
-  for (const [at, server] of servers.entries()) {
-    try {
-      return await work(server);
-    } catch (error) {
-      const silent = ["DNS_UNREACHABLE", "DNS_TIMEOUT", "DNS_CONNECTION_LOST"].includes(codeOf(error) ?? "");
-      if (!silent || at === servers.length - 1) throw error;
-    }
-  }
-  assert(false, "a located server has an address");
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function holds(served: ServedRrset, record: TlsaRdata): boolean {
@@ -142,41 +124,20 @@ function toReadBack(served: ServedRrset, change: TlsaChange): ReadBack {
   return { status: "served", records, ttl, signed, notes: clamped ? [fault("PUBLISH_TTL_CHANGED", what)] : [] };
 }
 
-function aliasFault(owner: DomainName, target: DomainName): Fault {
-  return fault(
-    "PUBLISH_CNAME_AT_OWNER",
-    `${displayName(owner)} is an alias (CNAME) of ${displayName(target)}, so a TLSA record there would be ignored`,
-    `publish at ${displayName(target)} instead, in its own zone`,
-  );
+/** Throws what stands in the way of any record at the name, known before anything is sent. */
+function requireClear({ alias, delegation }: ServedRrset, { owner }: TlsaChange): void {
+  if (alias !== null) throw OperationalError.of(aliasFault(owner, alias));
+  if (delegation !== null) throw OperationalError.of(occludedFault(owner, delegation, "NS"));
 }
 
-function occludedFault(owner: DomainName, delegation: DomainName): Fault {
-  return fault(
-    "PUBLISH_OCCLUDED",
-    `${displayName(owner)} lies below the delegation of ${displayName(delegation)}, so records of the parent zone are never served there`,
-    `update the zone ${displayName(delegation)} on its own primary`,
-  );
-}
-
-/** What stands in the way of any record at the name, known before anything is sent. */
-function obstacle(served: ServedRrset, change: TlsaChange): Fault | null {
-  if (served.alias !== null) return aliasFault(change.owner, served.alias);
-  return served.delegation === null ? null : occludedFault(change.owner, served.delegation);
-}
-
-function notApplied(served: ServedRrset, change: TlsaChange, target: Target): OperationalError {
-  const known = obstacle(served, change);
-  if (known !== null) return OperationalError.of(known);
-  const missing = change.add
-    .filter((record) => !holds(served, record))
-    .map((record) => `without ${formatTlsa(record)}`);
-  const left = change.remove
-    .filter((record) => holds(served, record))
-    .map((record) => `still with ${formatTlsa(record)}`);
-  const what = `${formatServer(target.server)} answered NOERROR but serves ${displayName(change.owner)} ${[...missing, ...left].join(" and ")}`;
+function notApplied(served: ServedRrset, change: TlsaChange, { channel }: Target): OperationalError {
+  const { owner } = change;
+  const missing = change.add.filter((one) => !holds(served, one)).map((one) => `without ${formatTlsa(one)}`);
+  const left = change.remove.filter((one) => holds(served, one)).map((one) => `still with ${formatTlsa(one)}`);
+  const what = `${formatServer(channel.server)} answered NOERROR but serves ${displayName(owner)} ${[...missing, ...left].join(" and ")}`;
   return new OperationalError("PUBLISH_NOT_APPLIED", what, {
     retry: "never",
-    hint: "PowerDNS skips records that its lua-dnsupdate-policy-script refuses and still says NOERROR; elsewhere look for another view, or a zone that is not reloaded",
+    hint: `PowerDNS skips records that its lua-dnsupdate-policy-script refuses and still says NOERROR: let the script allow ${powerDnsLua({ owner })} for this key; elsewhere look for another view, or a zone that is not reloaded`,
   });
 }
 
@@ -188,55 +149,30 @@ async function pause(milliseconds: number): Promise<void> {
 async function readUntilServed(change: TlsaChange, target: Target, wantSignature: boolean): Promise<ServedRrset> {
   const deadline = performance.now() + target.readBackMs;
   for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(wait * 2, LAST_PAUSE_MS)) {
-    const served = await readOwner(change.owner, target);
+    const served = await target.read(change.owner);
     const done = isApplied(served, change) && (served.signed || !wantSignature);
     if (done || performance.now() + wait > deadline) return served;
     await pause(wait);
   }
 }
 
-/** Sends one message and judges the reply. Throws what {@link judgeUpdateReply} says, or that the reply was lost. */
-async function send(planned: PlannedUpdate, change: TlsaChange, target: Target): Promise<void> {
-  const { server, key, clock, transport, timeoutMs, signal } = target;
-  const { owner, zone } = change;
-  const plain = encodeUpdate({ id: randomMessageId(), zone, ...planned });
-  if (plain.length > 65_000) {
-    throw new OperationalError(
-      "PUBLISH_INVALID",
-      `an update of ${String(plain.length)} octets does not fit a DNS message`,
-      {
-        retry: "never",
-      },
-    );
-  }
-  const { message, mac } = signMessage(plain, key, clock());
-  const subject = `the update of ${displayName(owner)} TLSA`;
-  const bytes = await exchangeMessage(message, server, { timeoutMs, signal, subject, transport });
-  const now = clock();
-  const verdict = verifyReply({ bytes, key, requestMac: mac, now });
-  const judged = judgeUpdateReply({ bytes, verdict, server: formatServer(server), zone, owner, key, now });
-  if (!judged.ok) throw OperationalError.of(judged.fault.fault, judged.fault.retry);
-}
-
 /** Whether the request may have arrived although no reply that can be read came back. */
 function isLostReply(error: unknown): boolean {
-  return ["DNS_TIMEOUT", "DNS_CONNECTION_LOST", "DNS_MESSAGE_MALFORMED"].includes(codeOf(error) ?? "");
+  return ["DNS_TIMEOUT", "DNS_CONNECTION_LOST", "DNS_MESSAGE_MALFORMED"].includes(codeOf(error));
 }
 
 /** After a lost reply: done when the change is visible, else `PUBLISH_OUTCOME_UNKNOWN`. */
 async function settleLostReply(lost: unknown, change: TlsaChange, target: Target): Promise<ReadBack> {
-  const why = lost instanceof Error ? lost.message : String(lost);
+  const head = `the reply to the update of ${displayName(change.owner)} was lost (${messageOf(lost)})`;
   let served: ServedRrset;
   try {
     served = await readUntilServed(change, target, false);
   } catch (error) {
-    const second = error instanceof Error ? error.message : String(error);
-    const what = `the reply to the update of ${displayName(change.owner)} was lost (${why}), and reading back failed (${second})`;
+    const what = `${head}, and reading back failed (${messageOf(error)})`;
     throw new OperationalError("PUBLISH_OUTCOME_UNKNOWN", what, { cause: error });
   }
   if (isApplied(served, change)) return toReadBack(served, change);
-  const what = `the reply to the update of ${displayName(change.owner)} was lost (${why}), and the change is not visible`;
-  throw new OperationalError("PUBLISH_OUTCOME_UNKNOWN", what, { cause: lost });
+  throw new OperationalError("PUBLISH_OUTCOME_UNKNOWN", `${head}, and the change is not visible`, { cause: lost });
 }
 
 async function confirm(change: TlsaChange, target: Target, before: ServedRrset | null): Promise<ReadBack> {
@@ -245,62 +181,188 @@ async function confirm(change: TlsaChange, target: Target, before: ServedRrset |
     served = await readUntilServed(change, target, before?.zoneSigned ?? true);
   } catch (error) {
     if (codeOf(error) === "DNS_INTERRUPTED") throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    const what = `the update of ${displayName(change.owner)} was accepted but cannot be read back: ${why}`;
+    const what = `the update of ${displayName(change.owner)} was accepted but cannot be read back: ${messageOf(error)}`;
     throw new OperationalError("PUBLISH_UNCONFIRMED", what, { cause: error });
   }
-  if (!isApplied(served, change)) throw notApplied(served, change, target);
-  return toReadBack(served, change);
+  if (isApplied(served, change)) return toReadBack(served, change);
+  requireClear(served, change);
+  throw notApplied(served, change, target);
 }
 
 /** The first look; null when this server answers updates but no questions. Throws when it cannot be reached. */
 async function readBefore(change: TlsaChange, target: Target): Promise<ServedRrset | null> {
   try {
-    return await readOwner(change.owner, target);
+    return await target.read(change.owner);
   } catch (error) {
     if (codeOf(error) === "DNS_RCODE") return null;
     throw error;
   }
 }
 
-async function applyAt(change: TlsaChange, target: Target, before: ServedRrset | null): Promise<ReadBack> {
-  if (before !== null) {
-    const known = obstacle(before, change);
-    if (known !== null) throw OperationalError.of(known);
-    const sameTtl = change.add.length === 0 || before.ttl === change.ttl;
-    if (isApplied(before, change) && sameTtl) return toReadBack(before, change);
-  }
+/** What is there already, or null when something must be sent. Throws when nothing may be. */
+function alreadyThere(change: TlsaChange, before: ServedRrset): ReadBack | null {
+  requireClear(before, change);
+  const sameTtl = change.add.length === 0 || before.ttl === change.ttl;
+  if (isApplied(before, change) && sameTtl) return toReadBack(before, change);
+  if (survivesRace(change, before)) return null;
+  const what = `the TLSA RRset at ${displayName(change.owner)} is not the one that the change was decided on; nothing was changed`;
+  throw new OperationalError("PUBLISH_CONFLICT", what, { retry: "later" });
+}
+
+/** One look, one change; an error that says `PUBLISH_CONFLICT` is returned when somebody else was faster. */
+async function attempt(
+  change: TlsaChange,
+  target: Target,
+  transport: DnsTransport,
+): Promise<ReadBack | OperationalError> {
+  const before = await readBefore(change, target);
+  const done = before === null ? null : alreadyThere(change, before);
+  if (done !== null) return done;
   for (const planned of planUpdates(change, before)) {
     try {
-      await send(planned, change, target);
+      await target.channel.send(planned, change, transport);
     } catch (error) {
-      if (!isLostReply(error)) throw error;
-      return await settleLostReply(error, change, target);
+      if (isLostReply(error)) return await settleLostReply(error, change, target);
+      if (error instanceof OperationalError && error.code === "PUBLISH_CONFLICT") return error;
+      throw error;
     }
   }
   return await confirm(change, target, before);
 }
 
+/** Runs a lost race again; the pause is drawn by lot, or the same two would meet again. */
+async function race(change: TlsaChange, target: Target, transport: DnsTransport): Promise<ReadBack> {
+  for (let run = 1; ; run++) {
+    const outcome = await attempt(change, target, transport);
+    if (!(outcome instanceof OperationalError)) return outcome;
+    if (run >= MAX_RACES) throw outcome;
+    await pause(randomInt(1, RACE_PAUSE_MS * 2 ** run));
+  }
+}
+
+/** Over each transport at each server until one answers. Each attempt begins with a look, so nothing is done twice. */
+async function applyAtOneOf(change: TlsaChange, targets: readonly Target[]): Promise<ReadBack> {
+  const ways = targets.flatMap((target) => target.transports.map((transport) => ({ target, transport })));
+  let unknown: unknown = null;
+  let last: unknown = null;
+  for (const { target, transport } of ways) {
+    try {
+      return await race(change, target, transport);
+    } catch (error) {
+      const code = codeOf(error);
+      if (!FAIL_OVER.includes(code)) throw error;
+      if (code === "PUBLISH_OUTCOME_UNKNOWN") unknown ??= error;
+      last = error;
+    }
+  }
+  // That an update may be under way matters more than that the next server was silent.
+  throw unknown ?? last;
+}
+
+type Outcome = Result<ReadBack, OperationalError>;
+
+function failed(error: unknown): Outcome {
+  if (error instanceof OperationalError) return failure(error);
+  throw error;
+}
+
+/**
+ * Changes of one zone at one server in as few messages as possible. A change without an outcome was not taken: its
+ * message failed for the sake of another, or its reply was lost, or a first look failed.
+ */
+async function applyTogether(
+  changes: readonly TlsaChange[],
+  target: Target,
+  transport: DnsTransport,
+): Promise<ReadonlyMap<TlsaChange, Outcome>> {
+  const outcomes = new Map<TlsaChange, Outcome>();
+  const befores = new Map<TlsaChange, ServedRrset | null>();
+  const looks = changes.map(async (change) => {
+    try {
+      const before = await readBefore(change, target);
+      const done = before === null ? null : alreadyThere(change, before);
+      if (done === null) befores.set(change, before);
+      else outcomes.set(change, success(done));
+    } catch (error) {
+      if (codeOf(error) === "DNS_INTERRUPTED" || !(error instanceof OperationalError)) throw error;
+    }
+  });
+  await Promise.all(looks);
+  const waiting = changes.filter((change) => befores.has(change));
+  const parts = waiting.flatMap((change) =>
+    planUpdates(change, befores.get(change) ?? null).map((planned) => ({ subject: change, planned })),
+  );
+  const refused = new Set<TlsaChange>();
+  for (const { subjects, planned } of packUpdates(parts)) {
+    const [first] = subjects;
+    if (first === undefined || subjects.some((change) => refused.has(change))) continue;
+    try {
+      await target.channel.send(planned, first, transport);
+    } catch (error) {
+      if (codeOf(error) === "DNS_INTERRUPTED" || !(error instanceof OperationalError)) throw error;
+      for (const change of subjects) refused.add(change);
+    }
+  }
+  const sent = waiting.filter((change) => !refused.has(change));
+  await Promise.all(
+    sent.map(async (change) => {
+      outcomes.set(change, await confirm(change, target, befores.get(change) ?? null).then(success, failed));
+    }),
+  );
+  return outcomes;
+}
+
+/** By zone, in the order in which the zones come. */
+function byZone(changes: readonly TlsaChange[]): readonly (readonly TlsaChange[])[] {
+  const zones = new Map<string, TlsaChange[]>();
+  for (const change of changes) zones.set(change.zone, [...(zones.get(change.zone) ?? []), change]);
+  return [...zones.values()];
+}
+
 /** A publisher that sends signed updates to one primary. See the head of this file for what it promises. */
-export function createRfc2136Publisher(options: Rfc2136Options): Publisher {
-  const { key, clock, signal, resolve } = options;
-  const settings = {
-    key,
-    clock,
-    signal,
-    timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
-    readBackMs: options.readBackMs ?? READ_BACK_MS,
-    transport: options.transport ?? "tcp",
+export function createRfc2136Publisher(options: Rfc2136Options): Publisher & Required<Pick<Publisher, "applyAll">> {
+  const { key, clock, signal, resolve, signQueries = false } = options;
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  const channels = new Map<string, UpdateChannel>();
+  const channelTo = (server: DnsServer): UpdateChannel => {
+    const known = channels.get(formatServer(server));
+    if (known !== undefined) return known;
+    const channel = openUpdateChannel(server, { key, clock, timeoutMs, signal });
+    channels.set(formatServer(server), channel);
+    return channel;
+  };
+  const targets = async (): Promise<readonly Target[]> => {
+    const { queryServer = null, readBackMs = READ_BACK_MS } = options;
+    const transports = options.transport === "udp" ? (["udp", "tcp"] as const) : (["tcp"] as const);
+    const readers = queryServer === null ? null : await locateServers([queryServer], resolve);
+    return (await locateServers(options.servers, resolve)).map((server) => {
+      const read: Target["read"] = (owner) =>
+        atFirstReachable(readers ?? [server], (reader) => {
+          const { carry } = channelTo(reader);
+          return readOwner(owner, { server: reader, key, clock, timeoutMs, signal, signQueries, carry });
+        });
+      return { channel: channelTo(server), read, readBackMs, transports };
+    });
   };
   const apply = async (change: TlsaChange): Promise<ReadBack> => {
     const invalid = checkChange(change);
     if (invalid !== null) throw OperationalError.of(invalid);
-    const servers = await locateServer(options.server, resolve);
-    const found = await atFirstReachable(servers, async (server) => {
-      const target: Target = { ...settings, server };
-      return { target, before: await readBefore(change, target) };
-    });
-    return await applyAt(change, found.target, found.before);
+    return await applyAtOneOf(change, await targets());
   };
-  return { capabilities: CAPABILITIES, apply };
+  const applyAll = async (changes: readonly TlsaChange[]): Promise<readonly Outcome[]> => {
+    const outcomes = new Map<TlsaChange, Outcome>();
+    const sound = changes.filter((change) => checkChange(change) === null);
+    for (const group of byZone(sound)) {
+      const [target] = group.length > 1 ? await targets().catch(() => []) : [];
+      const [transport] = target?.transports ?? [];
+      if (target === undefined || transport === undefined) continue;
+      for (const [change, outcome] of await applyTogether(group, target, transport)) outcomes.set(change, outcome);
+    }
+    const settled: Outcome[] = [];
+    for (const change of changes) {
+      settled.push(outcomes.get(change) ?? (await apply(change).then(success<ReadBack>, failed)));
+    }
+    return settled;
+  };
+  return { capabilities: CAPABILITIES, apply, applyAll };
 }

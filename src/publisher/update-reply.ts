@@ -18,6 +18,7 @@ import { displayName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { TsigKey, TsigVerdict } from "../dns/tsig.ts";
 import { readUint16 } from "../dns/wire.ts";
+import { bindGrant, knotAcl, powerDnsMeta } from "./policy-lines.ts";
 
 /** A reply and what it answers. */
 export interface UpdateReply {
@@ -83,13 +84,13 @@ function tsigProblem(
   said: string,
   serverTime: Instant | null,
 ): Result<true, UpdateProblem> | null {
-  const { key, owner, zone, server } = reply;
+  const { key, owner, zone } = reply;
   switch (error) {
     case TSIG_ERROR.BADKEY:
       return problem(
         "TSIG_BADKEY",
         `${said}: it does not know ${keyText(key)}, or knows it with another algorithm; Knot also says so when the key may not change ${displayName(owner)} TLSA in ${displayName(zone)}`,
-        `compare key name and algorithm on both sides (the server log of ${server} says "tsig key … unknown" or "not allowed"); on Knot check the acl: action update, update-type TLSA, update-owner-name, and that the zone lists the acl`,
+        `compare key name and algorithm on both sides (BIND logs "unknown TSIG key", Knot "unauthorized update"); on Knot the zone must list an acl that allows this: ${knotAcl(reply)}`,
       );
     case TSIG_ERROR.BADSIG:
       return problem(
@@ -114,11 +115,11 @@ function tsigProblem(
 
 /** REFUSED under a good MAC: the key is right and the server will not do it. */
 function refusedSigned(reply: UpdateReply, said: string): Result<true, UpdateProblem> {
-  const { owner, zone, key } = reply;
+  const { owner, zone } = reply;
   return problem(
     "UPDATE_REFUSED",
     `${said}: the key is right, but the server will not change ${displayName(owner)} TLSA in ${displayName(zone)} for it`,
-    `on BIND check update-policy ("grant ${displayName(key.name)}. name ${owner} TLSA;"), that the zone is not frozen (rndc thaw) and that this server is the primary, not a secondary; on PowerDNS an alias (CNAME) at the name gives this too; the log says "update … denied"`,
+    `on BIND the zone needs update-policy { ${bindGrant(reply)} }, must not be frozen (rndc thaw), and this server must be its primary; the log says "update … denied", "update … failed: not authoritative for update zone" or "frozen"; on Knot check that the zone is not frozen (knotc zone-thaw); on PowerDNS an alias (CNAME) at the name gives this too`,
   );
 }
 
@@ -130,7 +131,7 @@ function rcodeProblem(reply: UpdateReply, rcode: number, said: string, signed: b
       return problem(
         "UPDATE_REFUSED_UNSIGNED",
         `${said} without a reason: PowerDNS answers so to an unknown key, a wrong algorithm or secret and a wrong clock alike; any server does to an address that may not update`,
-        `compare ${keyText(key)} and its secret on both sides, check the clocks, and the addresses allowed (allow-dnsupdate-from, ALLOW-DNSUPDATE-FROM, TSIG-ALLOW-DNSUPDATE on PowerDNS); the log of ${server} says which`,
+        `compare ${keyText(key)} and its secret on both sides and check the clocks; on PowerDNS: ${powerDnsMeta(reply)}, and allow-dnsupdate-from or ALLOW-DNSUPDATE-FROM with the address of this host; the log of ${server} says which`,
       );
     case RCODE.NOTAUTH:
       return problem(

@@ -28,7 +28,7 @@ import { describeCause, problem, requireAddress, settleOnce } from "./settle.ts"
 import type { Attempt, ExchangeOptions, Settle } from "./settle.ts";
 
 const IDLE_MS = 10_000;
-/** How often a question is put when connections close under it. */
+/** How often a question is put when connections close under it; once for what must not be sent again blindly. */
 const MAX_ATTEMPTS = 2;
 /** More IDs than this taken on one connection, by questions that were given up above all: a new one is due. */
 const MAX_TAKEN = 1_024;
@@ -237,9 +237,9 @@ function isLost(error: unknown): boolean {
 
 /**
  * A {@link Carry} to `server` over a connection that is opened when needed and kept. Throws `DNS_UNREACHABLE`,
- * `RESOLVER_TLS_FAILED`, `DNS_CONNECTION_LOST` (twice), `DNS_MESSAGE_MALFORMED`, `DNS_TIMEOUT`, `DNS_INTERRUPTED`.
+ * `RESOLVER_TLS_FAILED`, `DNS_CONNECTION_LOST` (at the last of `maxAttempts`), `DNS_MESSAGE_MALFORMED`, `DNS_TIMEOUT`, `DNS_INTERRUPTED`.
  */
-export function createDnsStream(server: ResolverServer, trust: TlsTrust = {}): Carry {
+export function createDnsStream(server: ResolverServer, trust: TlsTrust = {}, maxAttempts = MAX_ATTEMPTS): Carry {
   const tls: TlsState = { roots: trust.roots, context: null, session: null };
   let current: Connection | null = null;
   const exchange = async (request: Uint8Array, options: ExchangeOptions): Promise<Uint8Array> => {
@@ -255,7 +255,7 @@ export function createDnsStream(server: ResolverServer, trust: TlsTrust = {}): C
       try {
         return await exchange(request, { ...options, timeoutMs: Math.max(1, Math.round(left)) });
       } catch (error) {
-        if (!isLost(error) || tries >= MAX_ATTEMPTS) throw error;
+        if (!isLost(error) || tries >= maxAttempts) throw error;
       }
     }
   };

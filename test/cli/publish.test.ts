@@ -244,9 +244,27 @@ describe("withdraw", () => {
     expect(server.updates()).toHaveLength(0);
   });
 
-  test("at an alias names the target", async () => {
+  test("at an alias names the target when told not to follow it", async () => {
     const server = await primary({ records: [record(OWNER, TYPE.CNAME, 60, encodeCname(name("x.example.net")))] });
-    const attempt = withdraw([OWNER, TEXT], flags(server), io());
+    const attempt = withdraw([OWNER, TEXT], flags(server, { followCname: false }), io());
     await expect(attempt).rejects.toMatchObject({ code: "PUBLISH_CNAME_AT_OWNER" });
+  });
+
+  test("follows an alias into another zone, with the server and the key of the publisher for that zone", async () => {
+    const target = "_dane.example.net";
+    const other = await primary({ zone: "example.net" });
+    const server = await primary({ records: [record(OWNER, TYPE.CNAME, 60, encodeCname(name(target)))] });
+    const config = path.join(folder, "daneward.toml");
+    const publisher = (called: string, at: FakePrimary, zone: string): string =>
+      `[publish.${called}]\ntype = "rfc2136"\nserver = "127.0.0.1:${String(at.port)}"\nkey_file = "${keyFile}"\nzone = "${zone}"\n`;
+    const certificate = `[certificate.mx]\nsource = "${folder}"\npublish = "own"\nservices = ["mx.example.org:25"]\n`;
+    const text = `version = 1\n${publisher("own", server, "example.org")}${publisher("aliases", other, "example.net")}${certificate}`;
+    writeFileSync(config, text);
+    const recording = io();
+    expect(await publish([OWNER, TEXT], flags(server, { config }), recording)).toBe(0);
+    expect(other.updates()[0]?.question[0]?.name).toBe(name("example.net"));
+    expect(server.updates()).toHaveLength(0);
+    expect(recording.said().err).toBe(`${OWNER} is an alias of ${target}: going there\n`);
+    expect(recording.said().out).toContain(`published  ${target}. TLSA ${TEXT}`);
   });
 });

@@ -59,6 +59,10 @@ describe("the forms of key files", () => {
       "certbot's rfc2136.ini",
       `# Target DNS server\ndns_rfc2136_server = 192.0.2.1\ndns_rfc2136_port = 5353\ndns_rfc2136_name = dane-key.\ndns_rfc2136_secret = ${SECRET}\ndns_rfc2136_algorithm = HMAC-SHA256\ndns_rfc2136_sign_query = false\n`,
     ],
+    [
+      "lego's environment, where TSIG_KEY is the name",
+      `RFC2136_NAMESERVER=192.0.2.1\nexport RFC2136_TSIG_KEY="dane-key."\nRFC2136_TSIG_SECRET='${SECRET}'\nRFC2136_TSIG_ALGORITHM=hmac-sha256.\n`,
+    ],
     ["with Windows line ends", TSIG_KEYGEN.replaceAll("\n", "\r\n")],
   ])("%s", (_, text) => {
     const parsed = parse(text);
@@ -79,6 +83,39 @@ describe("the forms of key files", () => {
         warnings: [{ code: "KEY_ALGORITHM_WEAK" }],
       },
     });
+  });
+
+  test("LetsDNS's JSON and name:secret take the algorithm from elsewhere", () => {
+    for (const text of [JSON.stringify({ "dane-key": SECRET }), `dane-key:${SECRET}`]) {
+      expect(parse(text)).toMatchObject({
+        ok: false,
+        fault: { code: "KEY_FILE_ALGORITHM", message: expect.stringContaining("no algorithm") as string },
+      });
+      const given = parseTsigKey(text, { source: "tsig.key", algorithm: "hmac-sha512" });
+      expect(given).toMatchObject({ ok: true, value: { name: name("dane-key"), algorithm: "hmac-sha512" } });
+    }
+  });
+
+  test("lego's default is SHA-1, certbot's file may ask for signed questions", () => {
+    const lego = `RFC2136_NAMESERVER=[2001:db8::1]:5353\nRFC2136_TSIG_KEY=k\nRFC2136_TSIG_SECRET=${SECRET}\n`;
+    const server = { host: "2001:db8::1", port: 5353 };
+    expect(parse(lego)).toMatchObject({ ok: true, value: { algorithm: "hmac-sha1", server } });
+    const certbot = `dns_rfc2136_name = k\ndns_rfc2136_secret = ${SECRET}\ndns_rfc2136_sign_query = true\n`;
+    expect(parse(certbot)).toMatchObject({ ok: true, value: { signQueries: true } });
+  });
+
+  test.each<readonly [string, string, number | undefined]>([
+    ["hmac-sha256-128", "hmac-sha256", 16],
+    ["hmac-sha512-256", "hmac-sha512", 32],
+    ["hmac-sha1-80", "hmac-sha1", 10],
+    ["hmac-sha256-256", "hmac-sha256", undefined],
+  ])("BIND's %s is %s with signatures of %s octets", (written, algorithm, macLength) => {
+    const parsed = parse(`key "k" { algorithm ${written}; secret "${SECRET}"; };`);
+    expect(parsed.ok && [parsed.value.algorithm, parsed.value.macLength]).toEqual([algorithm, macLength]);
+  });
+
+  test("outside a key clause hmac-sha256-128 is the algorithm of that name", () => {
+    expect(parse(`hmac-sha256-128:k:${SECRET}`)).toMatchObject({ ok: true, value: { algorithm: "hmac-sha256-128" } });
   });
 
   test.each(["hmac-md5", "HMAC-MD5.SIG-ALG.REG.INT", "hmac-sha1"])("%s works, with a warning", (algorithm) => {
@@ -133,7 +170,18 @@ describe("mistakes with names of their own", () => {
     ["base64 without its padding", `hmac-sha256:k:${SECRET.slice(0, -1)}`, "KEY_FILE_SECRET", "not base64"],
     ["base64 with stray bits", "hmac-sha256:k:c2VjcmV0MQ0=".replace("Q0=", "R=="), "KEY_FILE_SECRET", "not base64"],
     ["an empty secret", 'key "k" { algorithm hmac-sha256; secret ""; };', "KEY_FILE_SECRET", "empty"],
-    ["no algorithm in one line", `k:${SECRET}`, "KEY_FILE_FORMAT", "ambiguous"],
+    ["no algorithm in one line", `k:${SECRET}`, "KEY_FILE_ALGORITHM", "no algorithm"],
+    [
+      "signatures cut too short",
+      `key "k" { algorithm hmac-sha256-80; secret "${SECRET}"; };`,
+      "KEY_FILE_ALGORITHM",
+      "80 bits",
+    ],
+    ["lego's variables without the secret", "RFC2136_TSIG_KEY=k\n", "KEY_FILE_FORMAT", "RFC2136_TSIG_SECRET"],
+    ["lego's variables that name a file", "RFC2136_TSIG_FILE=/etc/k.key\n", "KEY_FILE_FORMAT", "another file"],
+    ["acme.sh's, which always name a file", "NSUPDATE_KEY='/etc/k.key'\n", "KEY_FILE_FORMAT", "another file"],
+    ["JSON without a secret", '{"k": 1}', "KEY_FILE_FORMAT", "no secret"],
+    ["JSON that is none", '{"k": ', "KEY_FILE_FORMAT", "JSON"],
     ["no algorithm in a key clause", `key "k" { secret "${SECRET}"; };`, "KEY_FILE_FORMAT", "no algorithm"],
     ["no secret in a key clause", 'key "k" { algorithm hmac-sha256; };', "KEY_FILE_FORMAT", "no secret"],
     [

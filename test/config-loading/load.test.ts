@@ -25,7 +25,12 @@ describe("a good configuration", () => {
     expect(configuration?.publishers.get("local")).toEqual({
       name: "local",
       type: "rfc2136",
-      server: { host: "127.0.0.1", port: 53 },
+      servers: [{ host: "127.0.0.1", port: 53 }],
+      queryServer: null,
+      keyAlgorithm: null,
+      transport: "tcp",
+      signQueries: false,
+      followCname: true,
       keyFile: "/etc/daneward/tsig.key",
       keyName: null,
       zone: null,
@@ -104,7 +109,7 @@ describe("a good configuration", () => {
     expect(problems).toEqual([]);
     expect(configuration?.publishers.get("p")).toMatchObject({
       keyFile: path.join(folder, "p.key"),
-      server: { host: "ns.example.org.", port: 5353 },
+      servers: [{ host: "ns.example.org.", port: 5353 }],
     });
     expect(configuration?.certificates[0]).toMatchObject({
       source: {

@@ -193,7 +193,12 @@ function configurationOf(root: string, certificate: CertificateConfig): Configur
         {
           name: "local",
           type: "rfc2136",
-          server: { host: "127.0.0.1", port: 53 },
+          servers: [{ host: "127.0.0.1", port: 53 }],
+          queryServer: null,
+          keyAlgorithm: null,
+          transport: "tcp",
+          signQueries: false,
+          followCname: true,
           keyFile: path.join(root, "tsig.key"),
           keyName: null,
           zone: null,

@@ -99,11 +99,12 @@ export async function startDnsServer(
     let received = Buffer.alloc(0);
     socket.on("data", (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
-      if (received.length < 2 || received.length < 2 + received.readUInt16BE()) return;
-      const bytes = new Uint8Array(received.subarray(2, 2 + received.readUInt16BE()));
-      received = received.subarray(2 + bytes.length);
-      const from = { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
-      for (const reaction of react(bytes, "tcp", from)) act(socket, reaction);
+      while (received.length >= 2 && received.length >= 2 + received.readUInt16BE()) {
+        const bytes = new Uint8Array(received.subarray(2, 2 + received.readUInt16BE()));
+        received = received.subarray(2 + bytes.length);
+        const from = { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
+        for (const reaction of react(bytes, "tcp", from)) act(socket, reaction);
+      }
     });
   });
   const close = async (): Promise<void> => {

@@ -52,11 +52,14 @@ function checkPrerequisites(wanted: readonly ResourceRecord[], zone: readonly Re
     if (zone.some((present) => present.name === one.name && present.type === one.type)) return RCODE.YXRRSET;
   }
   const exact = wanted.filter((candidate) => candidate.class === CLASS.IN);
-  const [first] = exact;
-  if (first === undefined) return RCODE.NOERROR;
-  const present = zone.filter((candidate) => candidate.name === first.name && candidate.type === first.type);
-  const equal = present.length === exact.length && exact.every((one) => present.some((other) => sameData(one, other)));
-  return equal ? RCODE.NOERROR : RCODE.NXRRSET;
+  for (const first of exact) {
+    const isSame = (one: ResourceRecord): boolean => one.name === first.name && one.type === first.type;
+    const [present, asked] = [zone.filter(isSame), exact.filter(isSame)];
+    const equal =
+      present.length === asked.length && asked.every((one) => present.some((other) => sameData(one, other)));
+    if (!equal) return RCODE.NXRRSET;
+  }
+  return RCODE.NOERROR;
 }
 
 function applyOne(zone: readonly ResourceRecord[], change: ResourceRecord, maxTtl: number): readonly ResourceRecord[] {

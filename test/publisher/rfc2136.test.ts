@@ -8,7 +8,8 @@ import type { TlsaRdata } from "../../src/dns/rdata.ts";
 import { signReply, verifyRequest } from "../../src/dns/tsig.ts";
 import type { TlsaChange } from "../../src/publisher/publisher.ts";
 import { findZoneAtServer } from "../../src/publisher/read-back.ts";
-import { createRfc2136Publisher, locateServer } from "../../src/publisher/rfc2136.ts";
+import { locateServer } from "../../src/publisher/locate-server.ts";
+import { createRfc2136Publisher } from "../../src/publisher/rfc2136.ts";
 import type { Rfc2136Options } from "../../src/publisher/rfc2136.ts";
 import type { Resolve } from "../../src/resolver/resolver.ts";
 import { name, record, reply, replyTo, soaRecord, startDnsServer, tlsaRecord } from "../fakes/scripted-dns.ts";
@@ -49,7 +50,7 @@ function publisherFor(
   more: Partial<Rfc2136Options> = {},
 ): ReturnType<typeof createRfc2136Publisher> {
   const where = { host: server.address, port: server.port };
-  return createRfc2136Publisher({ server: where, key: KEY, clock, timeoutMs: 500, readBackMs: 100, ...more });
+  return createRfc2136Publisher({ servers: [where], key: KEY, clock, timeoutMs: 500, readBackMs: 100, ...more });
 }
 
 const texts = (server: FakePrimary): readonly string[] =>
@@ -391,7 +392,7 @@ describe("the update server", () => {
   test("may be a name, found through the resolver", async () => {
     const server = await primary();
     const where = { host: "primary.example", port: server.port };
-    const publisher = createRfc2136Publisher({ server: where, key: KEY, clock, resolve, timeoutMs: 500 });
+    const publisher = createRfc2136Publisher({ servers: [where], key: KEY, clock, resolve, timeoutMs: 500 });
     expect((await publisher.apply(change({ add: [A] }))).records).toEqual([A]);
   });
 
@@ -401,7 +402,7 @@ describe("the update server", () => {
       { address: "::1", port: 53 },
     ]);
     const server = await primary({ address: "::1" });
-    const publisher = createRfc2136Publisher({ server: { host: "localhost", port: server.port }, key: KEY, clock });
+    const publisher = createRfc2136Publisher({ servers: [{ host: "localhost", port: server.port }], key: KEY, clock });
     expect((await publisher.apply(change({ add: [A] }))).records).toEqual([A]);
   });
 

@@ -27,7 +27,8 @@ export async function run(_args: readonly string[], options: CheckConfigOptions,
     configuration === null
       ? []
       : checkSurroundings(configuration, {
-          readKey: (file, keyName) => readTsigKeyFile(file, keyName).warnings,
+          readKey: ({ keyFile, keyName, keyAlgorithm }) =>
+            readTsigKeyFile(keyFile, keyName, { algorithm: keyAlgorithm }).warnings,
           readToken: readTokenFile,
           findGroup: groupIdOf,
           searchPath: searchPath(io.env["PATH"]),

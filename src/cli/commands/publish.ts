@@ -2,18 +2,19 @@ import type { TlsaChange } from "../../publisher/publisher.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
-import { formatUpdateScript, prepareUpdate, printReadBack } from "../update-command.ts";
+import { formatUpdateScript, printReadBack, updateFollowingAliases } from "../update-command.ts";
 import type { UpdateOptions } from "../update-command.ts";
 
 /** `daneward publish OWNER RECORD`: adds one TLSA record and reads it back; adding it again is no error. */
 export async function run(args: readonly string[], options: UpdateOptions, io: Io): Promise<ExitCode> {
-  const prepared = await prepareUpdate(args, options, io);
-  const { owner, zone, ttl, record, publisher } = prepared;
-  const change: TlsaChange = { owner, zone, ttl, add: [record], remove: [], expected: null };
-  if (options.dryRun === true) {
-    io.out(formatUpdateScript(prepared, change));
+  return updateFollowingAliases(args, options, io, async (prepared) => {
+    const { owner, zone, ttl, record, publisher } = prepared;
+    const change: TlsaChange = { owner, zone, ttl, add: [record], remove: [], expected: null };
+    if (options.dryRun === true) {
+      io.out(formatUpdateScript(prepared, change));
+      return EXIT.done;
+    }
+    printReadBack("publish", prepared, await publisher.apply(change), options, io);
     return EXIT.done;
-  }
-  printReadBack("publish", prepared, await publisher.apply(change), options, io);
-  return EXIT.done;
+  });
 }

@@ -1,9 +1,11 @@
+import { OperationalError } from "../../base/errors.ts";
 import { formatTlsa } from "../../dns/rdata.ts";
+import { aliasFault } from "../../publisher/obstacles.ts";
 import type { TlsaChange } from "../../publisher/publisher.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
-import { formatUpdateScript, prepareUpdate, printReadBack } from "../update-command.ts";
+import { formatUpdateScript, printReadBack, updateFollowingAliases } from "../update-command.ts";
 import type { UpdateOptions } from "../update-command.ts";
 
 /**
@@ -11,16 +13,18 @@ import type { UpdateOptions } from "../update-command.ts";
  * was read a moment before. A record that is not there is no error.
  */
 export async function run(args: readonly string[], options: UpdateOptions, io: Io): Promise<ExitCode> {
-  const prepared = await prepareUpdate(args, options, io);
-  const { owner, zone, ttl, record, publisher } = prepared;
-  const { records } = await prepared.read();
-  const change: TlsaChange = { owner, zone, ttl, add: [], remove: [record], expected: records };
-  if (options.dryRun === true) {
-    io.out(formatUpdateScript(prepared, change));
+  return updateFollowingAliases(args, options, io, async (prepared) => {
+    const { owner, zone, ttl, record, publisher } = prepared;
+    const { records, alias } = await prepared.read();
+    if (alias !== null) throw OperationalError.of(aliasFault(owner, alias));
+    const change: TlsaChange = { owner, zone, ttl, add: [], remove: [record], expected: records };
+    if (options.dryRun === true) {
+      io.out(formatUpdateScript(prepared, change));
+      return EXIT.done;
+    }
+    const isThere = records.some((one) => formatTlsa(one) === formatTlsa(record));
+    const done = await publisher.apply(change);
+    printReadBack(isThere ? "withdraw" : "nothing", prepared, done, options, io);
     return EXIT.done;
-  }
-  const isThere = records.some((one) => formatTlsa(one) === formatTlsa(record));
-  const done = await publisher.apply(change);
-  printReadBack(isThere ? "withdraw" : "nothing", prepared, done, options, io);
-  return EXIT.done;
+  });
 }
