@@ -74,19 +74,20 @@ function requireOwnDirectory(directory: string): void {
 function makeRoot(root: string): void {
   const missing: string[] = [];
   for (let at = root; statOf(at) === null && at !== path.dirname(at); at = path.dirname(at)) missing.unshift(at);
-  for (const directory of missing) makeDirectory(directory);
+  for (const directory of missing) {
+    makeDirectory(directory);
+    syncDirectory(path.dirname(directory));
+  }
 }
 
+/** With its mode from the start: nobody would mend that of a directory whose maker was killed before setting it. */
 function makeDirectory(directory: string): void {
-  if (statOf(directory) === null) {
-    mkdirSync(directory);
-    // The mode given to mkdir would be cut by the umask (077 here), so it is set afterwards.
-    const handle = openSync(directory, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_DIRECTORY);
-    try {
-      fchmodSync(handle, DIRECTORY_MODE);
-    } finally {
-      closeSync(handle);
-    }
+  if (statOf(directory) !== null) return;
+  const before = process.umask(0o777 & ~DIRECTORY_MODE);
+  try {
+    mkdirSync(directory, DIRECTORY_MODE);
+  } finally {
+    process.umask(before);
   }
 }
 
@@ -116,6 +117,8 @@ function prepare(target: DeployTarget): string {
   for (const own of [versionsRoot(target), directory]) {
     requireOwnDirectory(own);
     makeDirectory(own);
+    // Always: whoever made it may have been killed before it was on disk, and the link would lead nowhere.
+    syncDirectory(path.dirname(own));
   }
   return directory;
 }
@@ -144,7 +147,7 @@ export function writeVersion(
 ): Version {
   return explained(target, () => {
     const directory = prepare(target);
-    const temporary = path.join(directory, `.tmp-${formatHex(randomBytes(8))}`);
+    const temporary = temporaryIn(directory);
     makeDirectory(temporary);
     try {
       // Key first: the order in which Postfix (smtpd_tls_chain_files) and HAProxy want one file.
@@ -209,7 +212,7 @@ function relativeTarget(target: DeployTarget, name: string): string {
 export function flipLink(target: DeployTarget, version: Version): void {
   explained(target, () => {
     if (linkedVersion(target)?.name === version.name) return;
-    const temporary = path.join(path.dirname(target.link), `.tmp-${formatHex(randomBytes(8))}`);
+    const temporary = temporaryIn(path.dirname(target.link));
     symlinkSync(relativeTarget(target, version.name), temporary);
     try {
       renameSync(temporary, target.link);
@@ -233,13 +236,38 @@ export function pruneVersions(target: DeployTarget, keep: ReadonlySet<string>): 
     const obsolete = versions.filter(
       (version) => version.name !== linked && !lastTwo.has(version.name) && !keep.has(version.name),
     );
-    const directory = versionsDirectory(target);
-    const litter = statOf(directory) === null ? [] : readdirSync(directory).filter((name) => TEMPORARY.test(name));
-    for (const name of [...obsolete.map((version) => version.name), ...litter]) {
-      rmSync(path.join(directory, name), { recursive: true });
+    if (obsolete.length > 0) {
+      // A version's name goes before its files do: what bears one is complete at any moment.
+      for (const version of obsolete) renameSync(version.directory, temporaryIn(versionsDirectory(target)));
+      syncDirectory(versionsDirectory(target));
     }
+    for (const litter of litterOf(target)) rmSync(litter, { recursive: true });
     return obsolete.map((version) => version.name);
   });
+}
+
+/** Unfinished versions of this target, and links to its versions that were not renamed into place. */
+function litterOf(target: DeployTarget): readonly string[] {
+  const directory = versionsDirectory(target);
+  const root = path.dirname(target.link);
+  const unfinished = temporariesIn(directory);
+  const links = temporariesIn(root).filter(
+    (file) =>
+      statOf(file)?.isSymbolicLink() === true &&
+      path.dirname(readlinkSync(file)) === path.dirname(relativeTarget(target, "version")),
+  );
+  return [...unfinished, ...links];
+}
+
+function temporariesIn(directory: string): readonly string[] {
+  if (statOf(directory) === null) return [];
+  return readdirSync(directory)
+    .filter((name) => TEMPORARY.test(name))
+    .map((name) => path.join(directory, name));
+}
+
+function temporaryIn(directory: string): string {
+  return path.join(directory, `.tmp-${formatHex(randomBytes(8))}`);
 }
 
 /** Turns errors of system calls into ours, naming the link they are about. */

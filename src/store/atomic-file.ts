@@ -78,11 +78,25 @@ export function syncDirectory(path: string): void {
   }
 }
 
-/** Creates a directory (and its parents) with mode 0700; one that exists is left as it is. Throws as {@link replaceFile}. */
+/**
+ * Creates a directory (and its parents) with mode 0700, durably: a folder lost in a power cut takes all along that was
+ * flushed in it. One that exists is left as it is. Throws as {@link replaceFile}.
+ */
 export function ensureDirectory(path: string): void {
   try {
     // The umask can only take bits away from 0700, and the usual ones take none of these.
-    mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+    const first = mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+    if (first === undefined) return;
+    for (let made = path; made !== dirname(first); made = dirname(made)) syncDirectory(dirname(made));
+  } catch (cause) {
+    throw writeFailure(path, cause);
+  }
+}
+
+/** The same with failures that say what they mean for the operator. Throws as {@link replaceFile}. */
+export function flushDirectory(path: string): void {
+  try {
+    syncDirectory(path);
   } catch (cause) {
     throw writeFailure(path, cause);
   }

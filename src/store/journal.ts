@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { assert } from "../base/assert.ts";
 import { parseInstant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
-import { FILE_MODE, readFailure, systemCode, writeFailure } from "./atomic-file.ts";
+import { FILE_MODE, readFailure, syncDirectory, systemCode, writeFailure } from "./atomic-file.ts";
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
@@ -57,7 +57,8 @@ export function appendJournal(stateDirectory: string, entries: readonly JournalE
   try {
     const file = openSync(path, "a+", FILE_MODE);
     try {
-      append(file, new TextEncoder().encode(entries.map(formatEntry).join("")));
+      const wasEmpty = append(file, new TextEncoder().encode(entries.map(formatEntry).join("")));
+      if (wasEmpty) syncDirectory(stateDirectory);
     } finally {
       closeSync(file);
     }
@@ -66,7 +67,8 @@ export function appendJournal(stateDirectory: string, entries: readonly JournalE
   }
 }
 
-function append(file: number, lines: Uint8Array): void {
+/** True when these are the first lines: then the file's name may not be on disk either. */
+function append(file: number, lines: Uint8Array): boolean {
   const before = fstatSync(file).size;
   if (before === 0) fchmodSync(file, FILE_MODE);
   try {
@@ -77,6 +79,7 @@ function append(file: number, lines: Uint8Array): void {
     ftruncateSync(file, before);
     throw cause;
   }
+  return before === 0;
 }
 
 function endsALine(file: number, size: number): boolean {

@@ -19,7 +19,15 @@ import { assert } from "../base/assert.ts";
 import { OperationalError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import type { Refusal, RolloverState } from "../rollover/state.ts";
-import { ensureDirectory, namesIn, readFailure, replaceFile, sweepTemporaries, systemCode } from "./atomic-file.ts";
+import {
+  ensureDirectory,
+  flushDirectory,
+  namesIn,
+  readFailure,
+  replaceFile,
+  sweepTemporaries,
+  systemCode,
+} from "./atomic-file.ts";
 import { decodeState, encodeState } from "./format-v1.ts";
 import { spoolDirectory } from "./spool.ts";
 
@@ -50,6 +58,8 @@ export function prepareStateDirectory(stateDirectory: string, now: Instant): voi
     ensureDirectory(directory);
     sweepTemporaries(directory, now);
   }
+  // Whoever made these folders may have been killed before they were on disk.
+  flushDirectory(stateDirectory);
 }
 
 /**

@@ -206,6 +206,15 @@ describe("pruning", () => {
     );
   });
 
+  test("removes links of a killed flip, but none that lead elsewhere", () => {
+    const version = write("aaaa");
+    symlinkSync(path.join(".versions/mx", version.name), path.join(root, ".tmp-0123456789abcdef"));
+    symlinkSync(".versions/www/20261122T120000Z-abcd0000", path.join(root, ".tmp-1123456789abcdef"));
+    symlinkSync("/etc", path.join(root, ".tmp-2123456789abcdef"));
+    pruneVersions(target, new Set());
+    expect(readdirSync(root).sort()).toEqual([".tmp-1123456789abcdef", ".tmp-2123456789abcdef", ".versions"]);
+  });
+
   test("of nothing is nothing", () => {
     expect(pruneVersions(target, new Set())).toEqual([]);
   });
