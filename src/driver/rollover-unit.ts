@@ -24,6 +24,7 @@ import { watchedPaths } from "./chain-files.ts";
 import type { RereadOptions } from "./chain-files.ts";
 import { faultOf, pruneStore } from "./deploy.ts";
 import { groupIdOf } from "./group.ts";
+import { updateHoldFile } from "./hold-file.ts";
 import { observe } from "./observe.ts";
 import type { Sight, Subject } from "./observe.ts";
 import { isAborted, pause } from "./pause.ts";
@@ -77,6 +78,8 @@ export async function runUnit(setting: TickSetting, certificate: CertificateConf
     // Interrupted questions look like silent servers: nothing may be concluded from them.
     if (isAborted(setting.signal)) break;
     const { saved, outcomes, actions } = await takeStep(setting, subject, sight, before);
+    // What this pass deployed shows in the next, which follows at once.
+    if (certificate.holdFile !== null) updateHoldFile(certificate.holdFile, sight.observation);
     ending = { saved, paths, stamp };
     acted ||= actions.length > 0;
     const actionsText = JSON.stringify(actions);

@@ -1,0 +1,60 @@
+/**
+ * For hosts where something else brings certificates to their servers (a push, a configuration manager): a file that is
+ * there while the certificate in the source may be shown, and holds its SHA-256 fingerprint, so that whoever copies can
+ * compare what is copied with what was meant. It is there exactly when the deployed link shows the source's
+ * certificate: a renewal takes it away until its records are known everywhere, a rollback takes it away too.
+ */
+import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import type { ChainId } from "../rollover/chain.ts";
+import type { Observation } from "../rollover/observation.ts";
+import { replaceFile, systemCode, writeFailure } from "../store/atomic-file.ts";
+
+/** The source's certificate where the deployed link shows it; null: it may not be shown now, or cannot be read. */
+function showable({ source, deployed }: Observation): ChainId | null {
+  return source.outcome === "chain" && source.chain.id === deployed?.id ? deployed.id : null;
+}
+
+/**
+ * Makes the file say what may be shown. Written only when it says something else. Throws DISK_FULL, PERMISSION_DENIED or
+ * STATE_UNWRITABLE.
+ */
+export function updateHoldFile(file: string, observation: Observation): void {
+  const shown = showable(observation);
+  if (shown === null) {
+    removeHoldFile(file);
+    return;
+  }
+  const content = `${shown}\n`;
+  if (contentOf(file) === content) return;
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
+  } catch (cause) {
+    throw writeFailure(file, cause);
+  }
+  replaceFile(file, content);
+  try {
+    // Whoever copies certificates may be another user; a fingerprint is no secret.
+    chmodSync(file, 0o644);
+  } catch (cause) {
+    throw writeFailure(file, cause);
+  }
+}
+
+function removeHoldFile(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch (cause) {
+    throw writeFailure(file, cause);
+  }
+}
+
+/** Null: not there, or not to be read; it is then written anew. */
+function contentOf(file: string): string | null {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    if (systemCode(cause) === null) throw cause;
+    return null;
+  }
+}
