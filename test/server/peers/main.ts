@@ -7,8 +7,14 @@ import type { Ground } from "./ground.ts";
 import { OURS, PEERS } from "./tools.ts";
 import type { Said, Tool } from "./tools.ts";
 
-/** Where there are several addresses, a tool that looks at one by lot needs several goes to show it. */
+/** A tool that looks at one of several addresses, or at records in the order they come in, needs several goes to show it. */
 const GOES_BY_LOT = 8;
+
+const MUST: Readonly<Record<PeerCase["must"], string>> = {
+  pass: "yes",
+  fail: "no: refuse",
+  none: "no",
+};
 
 /** Whether a tool that says and exits so is right: 0 is for what DANE authenticates, and for nothing else. */
 function rightness(must: PeerCase["must"], { verified, exit }: Said): "right" | "wrong exit" | "wrong" {
@@ -20,7 +26,7 @@ function rightness(must: PeerCase["must"], { verified, exit }: Said): "right" | 
 function cellOf(one: PeerCase, seen: readonly Said[]): string {
   const [first] = seen;
   if (first === undefined) return "n/a";
-  const text = ({ verified, exit }: Said): string => `${verified ? "verified" : "not verified"}, ${String(exit)}`;
+  const text = ({ verified, exit }: Said): string => `${verified ? "yes" : "no"}, ${String(exit)}`;
   if (new Set(seen.map(text)).size > 1) return "**by chance**";
   const how = rightness(one.must, first);
   return how === "right" ? text(first) : how === "wrong" ? `**${text(first)}**` : `_${text(first)}_`;
@@ -28,7 +34,7 @@ function cellOf(one: PeerCase, seen: readonly Said[]): string {
 
 async function lookAt(tool: Tool, one: PeerCase, ground: Ground): Promise<readonly Said[]> {
   const seen: Said[] = [];
-  const goes = one.chains.length > 1 ? GOES_BY_LOT : 1;
+  const goes = one.chains.length > 1 || one.records.length > 1 ? GOES_BY_LOT : 1;
   for (let go = 0; go < goes; go += 1) {
     const result = await tool.look(one, ground);
     if (result === null) return [];
@@ -55,7 +61,7 @@ async function compare(folder: string): Promise<readonly string[]> {
     console.log(version === null ? `- ${tool.name}: not installed, left out` : `- ${tool.name}: ${version}`);
     if (version !== null && PEERS.includes(tool)) peers.push(tool);
   }
-  console.log(`\n| case | must be | ${[...OURS, ...peers].map(({ name }) => name).join(" | ")} |`);
+  console.log(`\n| case | authenticated? | ${[...OURS, ...peers].map(({ name }) => name).join(" | ")} |`);
   console.log(`| --- | --- | ${[...OURS, ...peers].map(() => "---").join(" | ")} |`);
   const complaints: string[] = [];
   const wrong = new Map(peers.map(({ name }) => [name, 0]));
@@ -74,7 +80,7 @@ async function compare(folder: string): Promise<readonly string[]> {
       if (/^[*_]/.test(cell)) wrong.set(tool.name, (wrong.get(tool.name) ?? 0) + 1);
       cells.push(cell);
     }
-    console.log(`| ${one.id}: ${one.what} | ${one.must} | ${cells.join(" | ")} |`);
+    console.log(`| ${one.what} | ${MUST[one.must]} | ${cells.join(" | ")} |`);
   }
   console.log(
     `\nwrong in verdict or exit code: ${[...wrong].map(([name, count]) => `${name} ${String(count)}`).join(", ")}`,
