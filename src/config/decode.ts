@@ -6,7 +6,7 @@ import { decodeCertificate, decodeDefaults, DEFAULT_KEYS } from "./decode-certif
 import type { Located } from "./decode-certificate.ts";
 import { decodePublisher } from "./decode-publisher.ts";
 import { formatPlace } from "./problem.ts";
-import type { CertificateConfig, Configuration, PublisherConfig } from "./schema.ts";
+import type { CertificateConfig, Configuration, PublisherConfig, ServiceConfig } from "./schema.ts";
 import { mergeTables, optional, placeOf, readTable, refuse, refuseUnknownKeys } from "./table.ts";
 import type { Decode, Item, Problems, Table } from "./table.ts";
 import type { TomlDocument } from "./toml.ts";
@@ -175,25 +175,52 @@ function writesSameFile(one: PublisherConfig, other: PublisherConfig): boolean {
   return one.type === "zonefile" && other.type === "zonefile" && one.file === other.file;
 }
 
-/** Two certificates may share neither a service nor a deployed link: each would undo what the other does. */
+/** There are so many kinds of keys: RSA, ECDSA, EdDSA. */
+const KINDS_OF_KEYS = 3;
+
+/**
+ * Certificates may share a service, one for each kind of key. Which kind each has, only its files tell; what cannot be
+ * is refused here. None shares a deployed link: each would undo what the other does.
+ */
 function refuseSharing(certificates: readonly Located[], problems: Problems): void {
-  const services = new Map<string, Located>();
+  const services = new Map<string, readonly Located[]>();
   const links = new Map<string, Located>();
   for (const one of certificates) {
     const { name, deploy } = one.certificate;
-    for (const { owner, label } of one.certificate.services) {
-      const other = services.get(owner);
-      if (other !== undefined && other !== one) {
-        const hint = "one service presents one certificate; join the two, or remove the service from one";
-        refuse(problems, one.item, `the service ${label} belongs to ${whose(other)} already`, hint);
+    for (const { owner, label, protocol } of one.certificate.services) {
+      const others = services.get(owner) ?? [];
+      const [first] = others;
+      services.set(owner, [...others, one]);
+      if (first === undefined) continue;
+      refuseUnlikeService(one, first, { owner, label, protocol }, problems);
+      if (others.length === KINDS_OF_KEYS) {
+        const hint = "a service presents one certificate for each kind of key (RSA, ECDSA, EdDSA); remove it from one";
+        refuse(problems, one.item, `the service ${label} has three certificates already`, hint);
       }
-      services.set(owner, other ?? one);
     }
     const other = links.get(deploy);
     if (other !== undefined) {
       refuse(problems, one.item, `deploys to ${deploy}, as does ${whose(other)}`, `give "${name}" a link of its own`);
     }
     links.set(deploy, other ?? one);
+  }
+}
+
+/** One service has one protocol, one RRset and so one publisher, whichever certificate it presents. */
+function refuseUnlikeService(
+  one: Located,
+  first: Located,
+  service: Pick<ServiceConfig, "owner" | "label" | "protocol">,
+  problems: Problems,
+): void {
+  const theirs = first.certificate.services.find(({ owner }) => owner === service.owner);
+  if (theirs !== undefined && theirs.protocol !== service.protocol) {
+    const hint = `write ${service.label}/${theirs.protocol} in both`;
+    refuse(problems, one.item, `the service ${service.label} has another protocol in ${whose(first)}`, hint);
+  }
+  if (one.certificate.publisher !== first.certificate.publisher) {
+    const hint = "records of one name are published in one way: name the same publisher in both";
+    refuse(problems, one.item, `the service ${service.label} is published otherwise by ${whose(first)}`, hint);
   }
 }
 

@@ -28,6 +28,8 @@ export interface SurroundingsDependencies {
   /** Folders in which reload programs are looked for, separated by colons. */
   readonly searchPath: string;
   readonly locate: (path: KeyPath) => Place | null;
+  /** What keeps a certificate from sharing services with others, as their files are now; null: nothing. */
+  readonly findClash: (certificate: CertificateConfig) => Fault | null;
 }
 
 /** Looks at key files, groups, sources, deploy folders and reload programs. */
@@ -64,6 +66,8 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
         deps.findGroup(keyGroup);
       });
     }
+    const clash = deps.findClash(certificate);
+    if (clash !== null) note("fault", ["certificate", name, "services"], clash);
     for (const [key, advice] of adviceOn(certificate, deps.searchPath)) {
       note("warning", ["certificate", name, key], advice);
     }

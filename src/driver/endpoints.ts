@@ -1,10 +1,13 @@
 /**
  * Asks every address of every service which chain it presents. A server with certificates of several kinds presents one
- * to each kind of client; an observation has room for one, and holds the one that is furthest from what is deployed. So
- * nothing counts as proven before every client is served the deployed chain, and what only some clients meet is seen.
+ * to each kind of client. A unit that has a service to itself answers for all of them: its observation holds the chain
+ * that is furthest from what is deployed, so nothing counts as proven before every client is served the deployed chain,
+ * and what only some clients meet is seen. Units that share a service answer for the kind of their own key each.
  */
 import { fault } from "../base/errors.ts";
 import type { FaultCode } from "../base/errors.ts";
+import { addSeconds } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
 import type { CertificateConfig, ServiceConfig } from "../config/schema.ts";
 import { formatIpv4, formatIpv6, parseIpv6 } from "../dns/address.ts";
 import { TYPE } from "../dns/iana.ts";
@@ -13,11 +16,14 @@ import type { DomainName } from "../dns/name.ts";
 import { readCertificate } from "../pki/certificate.ts";
 import { mapLimited } from "../resolver/map-limited.ts";
 import type { UsableAnswer } from "../resolver/resolver.ts";
-import type { ChainId } from "../rollover/chain.ts";
-import type { EndpointObservation } from "../rollover/observation.ts";
+import type { ChainId, KeyKind } from "../rollover/chain.ts";
+import type { EndpointObservation, KindsSeen, Presented } from "../rollover/observation.ts";
+import type { Phase, RolloverState } from "../rollover/state.ts";
 import type { ProbeOutcome } from "../verifier/endpoint.ts";
+import { kindOfCertificate } from "../verifier/probe.ts";
+import type { Sharing } from "./companions.ts";
 import { chainIdOf, digestsOf, subjectOf } from "./facts.ts";
-import type { World } from "./world.ts";
+import type { Look, World } from "./world.ts";
 
 /** Measured: more than 64 handshakes in flight only cost; several certificates may be at work at once. */
 const PROBES_AT_ONCE = 16;
@@ -27,12 +33,25 @@ type Addresses =
   | { readonly outcome: "known"; readonly addresses: readonly string[] }
   | { readonly outcome: "failed"; readonly code: FaultCode; readonly detail: string };
 
+/** What is known before looking. */
+export interface LookContext {
+  readonly deployed: ChainId | null;
+  /** Chains whose files we have. */
+  readonly known: ReadonlySet<ChainId>;
+  /** Null: no other unit serves any of these services. */
+  readonly sharing: Pick<Sharing, "owners" | "kind"> | null;
+  readonly before: Pick<RolloverState, "phase" | "endpoints"> | null;
+  /** Every record of the deployed and of the offered chain is served: nothing is about to be published. */
+  readonly isPublished: boolean;
+  readonly now: Instant;
+}
+
 /** One observation per service and address; a host whose addresses cannot be found stands there as one that failed. */
 export async function observeEndpoints(
   certificate: CertificateConfig,
   world: World,
   signal: AbortSignal,
-  deployed: ChainId | null,
+  context: LookContext,
 ): Promise<readonly EndpointObservation[]> {
   const hosts = [...new Set(certificate.services.map((service) => service.host))];
   const found = new Map(await mapLimited(hosts, async (host) => [host, await addressesOf(host, world)] as const));
@@ -43,18 +62,18 @@ export async function observeEndpoints(
   const own = certificate.verify === null ? null : new Set(certificate.verify.map(canonicalAddress));
   return mapLimited(
     targets,
-    async ({ service, address, problem }) => ({
-      endpoint: service.label,
-      owner: service.owner,
-      address,
-      own: own === null || own.has(address),
-      presents: problem ?? worstOf((await world.probe(service, address, signal)).map(presented), deployed),
+    async (target) => ({
+      endpoint: target.service.label,
+      owner: target.service.owner,
+      address: target.address,
+      own: own === null || own.has(target.address),
+      ...(target.problem === null
+        ? await lookAtAddress(certificate, target, world, signal, context)
+        : { presents: target.problem }),
     }),
     PROBES_AT_ONCE,
   );
 }
-
-type Presented = EndpointObservation["presents"];
 
 interface Target {
   readonly service: ServiceConfig;
@@ -97,30 +116,102 @@ function canonicalAddress(text: string): string {
   return octets === null ? text : formatIpv6(octets);
 }
 
-/** Another chain than the deployed one, else a look that failed, else the deployed one. */
-function worstOf(seen: readonly Presented[], deployed: ChainId | null): Presented {
-  const other = seen.find((each) => each.outcome === "chain" && each.id !== deployed);
-  const worst = other ?? seen.find((each) => each.outcome === "failed") ?? seen[0];
-  return worst ?? { outcome: "failed", code: "TLS_FAILED", detail: "the address was not looked at" };
+/** Kinds are asked for in full while something is published or swapped, and otherwise once in an observe interval. */
+function lookAt(
+  certificate: CertificateConfig,
+  { owner, label }: ServiceConfig,
+  address: string,
+  context: LookContext,
+): { readonly look: Look; readonly earlier: KindsSeen | null } {
+  const { sharing, before, isPublished, now } = context;
+  if (sharing?.owners.has(owner) === true && sharing.kind !== null) {
+    const look: Look = isPublished ? { look: "one-kind", kind: sharing.kind } : { look: "every-kind" };
+    return { look, earlier: null };
+  }
+  const known = before?.endpoints.find((one) => one.endpoint === label && one.address === address)?.everyKind;
+  const isQuiet = isPublished && before !== null && QUIET.includes(before.phase.phase);
+  const isFresh =
+    known !== undefined && known.at <= now && now < addSeconds(known.at, certificate.policy.observeInterval);
+  if (!isQuiet || !isFresh) return { look: { look: "every-kind" }, earlier: null };
+  return { look: { look: "known-kinds", kinds: known.kinds }, earlier: known };
 }
 
-function presented(outcome: ProbeOutcome): Presented {
-  if (outcome.outcome === "failed")
-    return { outcome: "failed", code: outcome.fault.code, detail: outcome.fault.message };
+/** Phases in which the certificate on the wire is not about to change, nor has just changed. */
+const QUIET: readonly Phase["phase"][] = ["stable", "aging", "held"];
+
+async function lookAtAddress(
+  certificate: CertificateConfig,
+  { service, address }: Target,
+  world: World,
+  signal: AbortSignal,
+  context: LookContext,
+): Promise<Pick<EndpointObservation, "presents" | "beside" | "everyKind">> {
+  const { look, earlier } = lookAt(certificate, service, address, context);
+  const seen = (await world.probe(service, address, signal, look)).map(presented);
+  const { sharing, now } = context;
+  if (sharing?.owners.has(service.owner) === true && sharing.kind !== null) {
+    if (look.look === "one-kind") return { presents: seen[0]?.presents ?? NOTHING_SEEN };
+    return apart(seen, sharing.kind);
+  }
+  const kinds = seen.map(({ kind }) => kind).filter((kind) => kind !== null);
+  // A look that failed for one kind is made again by the next tick.
+  const isComplete = look.look === "every-kind" && seen.every(({ presents }) => presents.outcome === "chain");
+  const everyKind = isComplete ? { at: now, kinds } : earlier;
+  return { presents: worstOf(seen, context), ...(everyKind === null ? {} : { everyKind }) };
+}
+
+/** What was presented, and the kind of its key. */
+interface Seen {
+  readonly presents: Presented;
+  readonly kind: KeyKind | null;
+}
+
+const NOTHING_SEEN: Presented = { outcome: "failed", code: "TLS_FAILED", detail: "the address was not looked at" };
+
+/** The chain of one kind, and what is beside it. */
+function apart(seen: readonly Seen[], kind: KeyKind): Pick<EndpointObservation, "presents" | "beside"> {
+  const own = seen.find((each) => each.kind === kind) ?? seen.find(({ presents }) => presents.outcome === "failed");
+  const detail = "presents no certificate of this kind of key";
+  const presents: Presented = own?.presents ?? { outcome: "failed", code: "TLS_NO_CERTIFICATE", detail };
+  return { presents, beside: seen.filter((each) => each !== own).map((each) => each.presents) };
+}
+
+/** Another chain than the deployed one, else a look that failed, else the deployed one. */
+function worstOf(seen: readonly Seen[], { deployed, known }: LookContext): Presented {
+  const other = seen.find(({ presents }) => presents.outcome === "chain" && presents.id !== deployed);
+  const worst = other ?? seen.find(({ presents }) => presents.outcome === "failed") ?? seen[0];
+  if (worst === undefined) return NOTHING_SEEN;
+  const { presents, kind } = worst;
+  if (presents.outcome === "failed" || kind === null || known.has(presents.id)) return presents;
+  const isSecond = seen.some(
+    (each) => each.presents.outcome === "chain" && known.has(each.presents.id) && each.kind !== kind,
+  );
+  return isSecond ? { ...presents, second: kind } : presents;
+}
+
+function presented(outcome: ProbeOutcome): Seen {
+  const failed = (code: FaultCode, detail: string): Seen => ({
+    presents: { outcome: "failed", code, detail },
+    kind: null,
+  });
+  if (outcome.outcome === "failed") return failed(outcome.fault.code, outcome.fault.message);
   const certificates = [];
   for (const der of outcome.certificates) {
     const read = readCertificate(der);
-    if (!read.ok) return { outcome: "failed", code: read.fault.code, detail: read.fault.message };
+    if (!read.ok) return failed(read.fault.code, read.fault.message);
     certificates.push(read.value);
   }
   const [leaf] = certificates;
-  if (leaf === undefined) return { outcome: "failed", code: "TLS_FAILED", detail: "the server sent no certificate" };
+  if (leaf === undefined) return failed("TLS_FAILED", "the server sent no certificate");
   return {
-    outcome: "chain",
-    id: chainIdOf(leaf),
-    certificates: certificates.map(digestsOf),
-    subject: subjectOf(leaf),
-    notBefore: leaf.notBefore,
-    notAfter: leaf.notAfter,
+    presents: {
+      outcome: "chain",
+      id: chainIdOf(leaf),
+      certificates: certificates.map(digestsOf),
+      subject: subjectOf(leaf),
+      notBefore: leaf.notBefore,
+      notAfter: leaf.notAfter,
+    },
+    kind: kindOfCertificate(leaf),
   };
 }

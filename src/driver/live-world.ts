@@ -10,6 +10,8 @@ import { rootAnchors } from "../dnssec/root-anchors.ts";
 import type { Publisher } from "../publisher/publisher.ts";
 import { viewOwner } from "../resolver/authoritative.ts";
 import { openResolver } from "../resolver/open.ts";
+import type { KeyKind } from "../rollover/chain.ts";
+import type { ProbeOutcome } from "../verifier/endpoint.ts";
 import { probeAddress, probeEveryKind } from "../verifier/probe.ts";
 import { openPublisher } from "./open-publisher.ts";
 import type { World } from "./world.ts";
@@ -39,9 +41,11 @@ export function createLiveWorld(configuration: Configuration, clock: Clock, sign
     viewOwner: (owner) => {
       return viewOwner(owner, TYPE.TLSA, { resolve, clock, timeoutMs: SERVER_TIMEOUT_MS, nameServerPort, signal });
     },
-    probe: async (endpoint, address, probeSignal) => {
+    probe: async (endpoint, address, probeSignal, look) => {
       const options = { serverName: endpoint.host, timeoutMs: PROBE_TIMEOUT_MS, signal: probeSignal };
-      const seen = await probeEveryKind((kind) => probeAddress(endpoint, address, options, kind));
+      const handshake = (kind?: KeyKind): Promise<ProbeOutcome> => probeAddress(endpoint, address, options, kind);
+      if (look.look === "one-kind") return [await handshake(look.kind)];
+      const seen = await probeEveryKind(handshake, look.look === "known-kinds" ? look.kinds : undefined);
       return seen.map(({ outcome }) => outcome);
     },
     uptime: () => {

@@ -17,6 +17,7 @@ import type { DnsAnswer } from "../resolver/resolver.ts";
 import type { ServerView } from "../resolver/server-view.ts";
 import { recordText } from "../rollover/chain.ts";
 import type { RecordText } from "../rollover/chain.ts";
+import { countingServers } from "../rollover/horizon.ts";
 import type {
   Observation,
   OwnerObservation,
@@ -24,11 +25,16 @@ import type {
   SourceObservation,
   ValidatedObservation,
 } from "../rollover/observation.ts";
+import type { RolloverState } from "../rollover/state.ts";
+import { loadState } from "../store/store.ts";
 import { readSource } from "./chain-files.ts";
 import type { ChainFiles, RereadOptions } from "./chain-files.ts";
+import { sharingOf } from "./companions.ts";
+import type { Sharing } from "./companions.ts";
 import { faultOf, viewStore } from "./deploy.ts";
 import type { StoreView } from "./deploy.ts";
 import { observeEndpoints } from "./endpoints.ts";
+import type { LookContext } from "./endpoints.ts";
 import { deploymentFaults, factsOf } from "./facts.ts";
 import type { DeployTarget } from "./versions.ts";
 import type { World } from "./world.ts";
@@ -41,6 +47,9 @@ export interface Subject {
   readonly certificate: CertificateConfig;
   readonly publisher: PublisherConfig;
   readonly target: DeployTarget;
+  readonly stateDirectory: string;
+  /** The units that serve some service of this one. */
+  readonly sharers: readonly CertificateConfig[];
   readonly world: World;
   readonly clock: Clock;
   readonly reread: RereadOptions;
@@ -53,31 +62,65 @@ export interface Sight {
   readonly source: ChainFiles | null;
 }
 
-/** Looks at everything once. Failures of the outside are part of the observation. */
+/** Looks at everything once. Failures of the outside are part of the observation. Throws what a state file throws. */
 export async function observe(subject: Subject): Promise<Sight> {
   const { certificate } = subject;
   const store = viewStore(subject.target, certificate.parameters);
+  const sharing = sharingOf(certificate, subject.sharers, subject.stateDirectory);
+  const reading = readSource(certificate.source, subject.reread);
   const [source, owners, endpoints] = await Promise.all([
-    readSource(certificate.source, subject.reread),
+    reading,
     mapLimited(certificate.policy.owners, (owner) => observeOwner(subject, owner), OWNERS_AT_ONCE),
-    observeEndpoints(certificate, subject.world, subject.signal, store.deployed?.id ?? null),
+    reading.then((read) =>
+      observeEndpoints(certificate, subject.world, subject.signal, sightsOf(subject, store, sharing, read)),
+    ),
   ]);
   return {
     observation: {
       uptime: subject.world.uptime(),
-      source: sourceObservation(subject, store, source),
+      source: sourceObservation(subject, store, sharing, source),
       deployed: store.deployed,
       stored: [...new Set(store.chains.map(({ facts }) => facts.id))],
       owners,
       endpoints,
+      ...(sharing === null ? {} : { companions: sharing.companions }),
+      ...(sharing === null || sharing.clash === null ? {} : { clash: sharing.clash }),
     },
     source: source.ok ? source.value : null,
   };
 }
 
+/** What is known before the services are looked at. */
+function sightsOf(
+  subject: Subject,
+  store: StoreView,
+  sharing: Sharing | null,
+  source: Awaited<ReturnType<typeof readSource>>,
+): LookContext {
+  const before = loadState(subject.stateDirectory, subject.certificate.name)?.state ?? null;
+  const offered = source.ok ? factsOf(source.value, subject.certificate.parameters) : null;
+  const wanted = [offered, store.deployed].flatMap((chain) => chain?.records ?? []);
+  return {
+    deployed: store.deployed?.id ?? null,
+    known: new Set([...store.chains.map(({ facts }) => facts.id), ...(offered === null ? [] : [offered.id])]),
+    sharing,
+    before,
+    isPublished: before?.owners.length === subject.certificate.policy.owners.length && isServed(before, wanted),
+    now: subject.clock(),
+  };
+}
+
+/** Whether every name server was last seen to serve every one of these records at every owner name. */
+function isServed({ owners }: RolloverState, wanted: readonly RecordText[]): boolean {
+  return owners.every((owner) =>
+    countingServers(owner).every(({ records }) => wanted.every((record) => records?.includes(record) === true)),
+  );
+}
+
 function sourceObservation(
   subject: Subject,
   store: StoreView,
+  sharing: Sharing | null,
   source: Awaited<ReturnType<typeof readSource>>,
 ): SourceObservation {
   if (!source.ok) return { outcome: "failed", fault: source.fault };
@@ -89,6 +132,7 @@ function sourceObservation(
       ...deploymentFaults(source.value, certificate, subject.clock()),
       // Said before anything is published: there would be no way to deploy what the records announce.
       ...(store.blocked === null ? [] : [store.blocked]),
+      ...(sharing === null || sharing.change === null ? [] : [sharing.change]),
     ],
   };
 }

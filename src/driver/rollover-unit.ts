@@ -22,6 +22,7 @@ import { loadState, saveState } from "../store/store.ts";
 import type { SavedRefusal, SavedState } from "../store/store.ts";
 import { watchedPaths } from "./chain-files.ts";
 import type { RereadOptions } from "./chain-files.ts";
+import type { SharerIndex } from "./companions.ts";
 import { faultOf, pruneStore } from "./deploy.ts";
 import { groupIdOf } from "./group.ts";
 import { updateHoldFile } from "./hold-file.ts";
@@ -37,6 +38,7 @@ export interface TickSetting {
   readonly configuration: Configuration;
   readonly stateDirectory: string;
   readonly world: World;
+  readonly sharers: SharerIndex;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly reload: ReloadOptions;
@@ -107,14 +109,16 @@ export async function previewUnit(setting: TickSetting, certificate: Certificate
 
 /** Everything `observe` wants to know about a certificate. Throws KEY_GROUP_UNKNOWN. */
 export function subjectOf(
-  setting: Pick<TickSetting, "configuration" | "world" | "clock" | "signal" | "reread">,
+  setting: Pick<TickSetting, "configuration" | "stateDirectory" | "world" | "sharers" | "clock" | "signal" | "reread">,
   certificate: CertificateConfig,
 ): Subject {
   const publisher = setting.configuration.publishers.get(certificate.publisher);
   assert(publisher !== undefined, `the configuration names no publisher "${certificate.publisher}"`);
   const keyGroupId = certificate.keyGroup === null ? null : groupIdOf(certificate.keyGroup);
-  const { world, clock, signal, reread } = setting;
-  return { certificate, publisher, target: { link: certificate.deploy, keyGroupId }, world, clock, signal, reread };
+  const { stateDirectory, world, clock, signal, reread } = setting;
+  const target = { link: certificate.deploy, keyGroupId };
+  const sharers = setting.sharers(certificate);
+  return { certificate, publisher, target, stateDirectory, sharers, world, clock, signal, reread };
 }
 
 interface Pass {

@@ -25,6 +25,7 @@ import { loadState, prepareStateDirectory } from "../store/store.ts";
 import type { SavedState } from "../store/store.ts";
 import { watchedPaths } from "./chain-files.ts";
 import type { RereadOptions } from "./chain-files.ts";
+import { groupSharing, indexSharers } from "./companions.ts";
 import { concerns, selectDue } from "./due.ts";
 import type { ReloadOptions } from "./reload.ts";
 import { previewUnit, retryAt, runUnit } from "./rollover-unit.ts";
@@ -85,7 +86,8 @@ async function tickUnderLock(input: TickInput): Promise<TickReport> {
   if (due.length > 0) {
     const setting = settingOf(input);
     if (known !== null) writeDueIndex(stateDirectory, withDue(known, due, clock()));
-    units = await mapLimited(due, (certificate) => runSafely(setting, certificate, endings), UNITS_AT_ONCE);
+    const groups = groupSharing(due);
+    units = (await mapLimited(groups, (group) => runGroup(setting, group, endings), UNITS_AT_ONCE)).flat();
   }
   const index = nextIndex(configuration, stamp, known, units, endings, input);
   writeDueIndex(stateDirectory, index);
@@ -113,7 +115,19 @@ function settingOf(input: TickInput): TickSetting {
   const { configuration, stateDirectory, clock, signal, reload, reread, lingerMs, onEvent } = input;
   const onLinger = input.onLinger ?? ((): void => undefined);
   const world = input.makeWorld(configuration, clock, signal, reload.path);
-  return { configuration, stateDirectory, world, clock, signal, reload, reread, lingerMs, onEvent, onLinger };
+  const sharers = indexSharers(configuration);
+  return { configuration, stateDirectory, world, sharers, clock, signal, reload, reread, lingerMs, onEvent, onLinger };
+}
+
+/** Units that share a service look one after the other: each must know what the last one has asked for. */
+async function runGroup(
+  setting: TickSetting,
+  group: readonly CertificateConfig[],
+  endings: Map<string, UnitEnding>,
+): Promise<readonly UnitReport[]> {
+  const reports: UnitReport[] = [];
+  for (const certificate of group) reports.push(await runSafely(setting, certificate, endings));
+  return reports;
 }
 
 async function runSafely(

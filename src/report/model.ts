@@ -263,6 +263,8 @@ const ALARMING: ReadonlySet<string> = new Set<Refusal["code"]>([
   "RECORD_VANISHED",
   "FOREIGN_CHAIN_SERVED",
   "LIVE_MISMATCH",
+  "SECOND_CERTIFICATE",
+  "SAME_KIND_SHARED",
   "DEPLOY_BYPASSED",
 ]);
 

@@ -16,6 +16,9 @@ export type ChainId = string & { readonly [chainIdBrand]: true };
  */
 export type RecordText = string & { readonly [recordTextBrand]: true };
 
+/** The kinds of keys for which a server may have a certificate each. */
+export type KeyKind = "rsa" | "ecdsa" | "eddsa";
+
 /** Lower-case hex digests over the octets as sent. */
 export interface CertificateDigests {
   readonly certSha256: string;

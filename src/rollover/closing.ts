@@ -18,7 +18,7 @@ import {
 import type { Scene } from "./gates.ts";
 import { isNowhere, servedRecords } from "./horizon.ts";
 import type { EndpointObservation } from "./observation.ts";
-import { nothingPublished, publication, removableRecords, wantedRecords } from "./publication.ts";
+import { nothingPublished, publication, removableRecords, unneededRecords, wantedRecords } from "./publication.ts";
 import { clientAccepts, sameSet, union, without } from "./records.ts";
 import type { ActivePhase, HoldReason, OwnerState, Phase, Refusal } from "./state.ts";
 import { linkMoved, obstacles } from "./transitions.ts";
@@ -50,7 +50,7 @@ function peerRefusals(scene: Scene, keep: readonly RecordText[]): readonly Refus
   return (scene.observation.endpoints ?? []).flatMap((endpoint): readonly Refusal[] => {
     const owner = scene.state.owners.find((one) => one.owner === endpoint.owner);
     if (endpoint.own || owner === undefined) return [];
-    const going = ownersSharing(scene, owner).flatMap((one) => removableRecords(one, keep));
+    const going = ownersSharing(scene, owner).flatMap((one) => removableRecords(scene, one, keep));
     if (going.length === 0) return [];
     const remaining = without(servedRecords(owner), going);
     const { presents } = endpoint;
@@ -64,8 +64,8 @@ function peerRefusals(scene: Scene, keep: readonly RecordText[]): readonly Refus
 /** What stays after the withdrawal must match the chain that is live, at every owner name. */
 function remainderRefusals(scene: Scene, current: ChainFacts): readonly Refusal[] {
   return scene.state.owners.flatMap((owner): readonly Refusal[] => {
-    const remaining = without(servedRecords(owner), removableRecords(owner, current.records));
-    if (removableRecords(owner, current.records).length === 0) return [];
+    const remaining = without(servedRecords(owner), removableRecords(scene, owner, current.records));
+    if (removableRecords(scene, owner, current.records).length === 0) return [];
     if (remaining.length > 0 && clientAccepts(remaining, current.certificates)) return [];
     const detail = `${displayName(owner.owner)}: what would be left (${remaining.join(", ") || "nothing"}) does not match the live chain`;
     return [{ gate: "dane", code: "HORIZON_UNSAFE", until: null, detail }];
@@ -73,7 +73,7 @@ function remainderRefusals(scene: Scene, current: ChainFacts): readonly Refusal[
 }
 
 function needsWithdrawal(scene: Scene, current: ChainFacts): boolean {
-  return scene.state.owners.some((owner) => removableRecords(owner, current.records).length > 0);
+  return scene.state.owners.some((owner) => removableRecords(scene, owner, current.records).length > 0);
 }
 
 /** Counts a good round, or takes note since when it is not good. */
@@ -204,7 +204,7 @@ function withdrawAt(
   owner: OwnerState,
   keep: readonly RecordText[],
 ): { readonly owner: OwnerState; readonly action: Action | null; readonly refusal: Refusal | null } {
-  const remove = removableRecords(owner, keep);
+  const remove = removableRecords(scene, owner, keep);
   const answers = (seenOwner(scene, owner)?.servers ?? []).flatMap(({ said, excluded }) =>
     said.outcome === "answer" && !excluded ? [union(said.records)] : [],
   );
@@ -238,8 +238,8 @@ function withdrawAt(
 }
 
 /** What we published beyond `keep` is gone from every server, as far as each was ever heard. */
-function isTidy(owner: OwnerState, keep: readonly RecordText[]): boolean {
-  return without(owner.ours, keep).every((record) => isNowhere(owner, record));
+function isTidy(scene: Scene, owner: OwnerState, keep: readonly RecordText[]): boolean {
+  return unneededRecords(scene, owner, keep).every((record) => isNowhere(owner, record));
 }
 
 export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
@@ -249,10 +249,10 @@ export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
   const moved = linkMoved(scene, phase.current, [phase.current]);
   if (moved !== null) return moved;
   const keep = current.records;
-  if (scene.state.owners.every((owner) => isTidy(owner, keep))) {
+  if (scene.state.owners.every((owner) => isTidy(scene, owner, keep))) {
     const gone = scene.state.owners.map((owner) => ({
       ...owner,
-      ours: owner.ours.filter((record) => keep.includes(record)),
+      ours: without(owner.ours, unneededRecords(scene, owner, keep)),
       reverted: 0,
     }));
     const state = { ...scene.state, owners: gone };

@@ -5,7 +5,7 @@
 import { addSeconds, formatDuration, formatSecond, instant, secondsBetween } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
-import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
+import type { CertificateDigests, ChainFacts, ChainId, KeyKind, RecordText } from "./chain.ts";
 import { conditionOf, countingServers, entryExpires } from "./horizon.ts";
 import type { EndpointObservation, Observation, OwnerObservation } from "./observation.ts";
 import type { Policy } from "./policy.ts";
@@ -237,7 +237,9 @@ export function endpointRefusal(scene: Scene, seen: EndpointObservation, expecte
   const what =
     seen.presents.outcome === "failed"
       ? seen.presents.detail
-      : `presents ${describeChain(scene, seen.presents.id)} instead of ${describeChain(scene, expected)}`;
+      : seen.presents.second === undefined
+        ? `presents ${describeChain(scene, seen.presents.id)} instead of ${describeChain(scene, expected)}`
+        : `${alsoPresents(seen.presents.second, seen.presents.certificates)}, which is not this certificate's`;
   return {
     gate: "dane",
     code: "ENDPOINT_UNPROVEN",
@@ -252,6 +254,17 @@ export function describeChain(scene: Scene, id: ChainId): string {
   return chain === null
     ? `an unknown certificate (${id.slice(0, 8)})`
     : `key ${chain.certificates[0]?.spkiSha256.slice(0, 8) ?? "?"}`;
+}
+
+const KIND_NAMES: Readonly<Record<KeyKind, string>> = {
+  rsa: "an RSA certificate",
+  ecdsa: "an ECDSA certificate",
+  eddsa: "an EdDSA certificate",
+};
+
+/** For a certificate that clients of another kind are presented, and that nobody here manages. */
+export function alsoPresents(kind: KeyKind, certificates: readonly CertificateDigests[]): string {
+  return `also presents ${KIND_NAMES[kind]} (key ${certificates[0]?.spkiSha256.slice(0, 8) ?? "?"})`;
 }
 
 /** The one chain that every address of this host presents; null when they differ or cannot be asked. */

@@ -5,7 +5,7 @@
  */
 import { displayName } from "../dns/name.ts";
 import { formatSecond, instant } from "../base/time.ts";
-import { chainOf, describeChain, livePresented } from "./gates.ts";
+import { alsoPresents, chainOf, describeChain, livePresented } from "./gates.ts";
 import type { Scene } from "./gates.ts";
 import { entryExpires } from "./horizon.ts";
 import { clientAccepts, without } from "./records.ts";
@@ -25,7 +25,13 @@ export function mismatchRefusals(scene: Scene): readonly Refusal[] {
     // Past only while the zone cannot be looked at: then nobody knows.
     const until = last !== null && last > scene.now ? last : null;
     const held = [...new Set(refused.flatMap((entry) => entry.records))].map((record) => `${record.slice(0, 18)}…`);
-    const what = `${endpoint.endpoint} at ${endpoint.address} presents ${describeChain(scene, presents.id)}`;
+    const where = `${endpoint.endpoint} at ${endpoint.address}`;
+    if (presents.second !== undefined) {
+      const also = alsoPresents(presents.second, presents.certificates);
+      const detail = `${where} ${also} that no record of ${displayName(owner.owner)} matches`;
+      return [{ gate: "dane", code: "SECOND_CERTIFICATE", until: null, detail }];
+    }
+    const what = `${where} presents ${describeChain(scene, presents.id)}`;
     const detail = `${what}, but caches may hold ${displayName(owner.owner)} with ${held.join(", ")} alone`;
     return [{ gate: "dane", code: "LIVE_MISMATCH", until, detail }];
   });
@@ -57,5 +63,5 @@ export function bypassRefusals(state: RolloverState): readonly Refusal[] {
 
 /** Alarms stand beside whatever goes on: they neither hold a rollover up nor keep it from being at rest. */
 export function isAlarm(refusal: Refusal): boolean {
-  return refusal.code === "LIVE_MISMATCH" || refusal.code === "DEPLOY_BYPASSED";
+  return ["LIVE_MISMATCH", "SECOND_CERTIFICATE", "DEPLOY_BYPASSED"].includes(refusal.code);
 }

@@ -2,7 +2,8 @@
 import type { Fault, FaultCode } from "../base/errors.ts";
 import type { Instant, Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
-import type { CertificateDigests, ChainFacts, ChainId, RecordText } from "./chain.ts";
+import type { CertificateDigests, ChainFacts, ChainId, KeyKind, RecordText } from "./chain.ts";
+import type { Companion } from "./companions.ts";
 
 export interface Observation {
   /** Seconds since the machine booted: tells a set clock from time that passed. Null where it cannot be known. */
@@ -17,6 +18,10 @@ export interface Observation {
   readonly owners: readonly OwnerObservation[];
   /** One per endpoint and address; null when this tick did not probe. */
   readonly endpoints: readonly EndpointObservation[] | null;
+  /** Units with certificates of other kinds at some of the same services; absent: none. */
+  readonly companions?: readonly Companion[];
+  /** Why this unit and one of its companions may not both act; absent: they may. */
+  readonly clash?: Fault;
 }
 
 export type SourceObservation =
@@ -70,16 +75,30 @@ export interface EndpointObservation {
   readonly address: string;
   /** This host serves it; others are peers behind the same name. */
   readonly own: boolean;
-  readonly presents:
-    | {
-        readonly outcome: "chain";
-        readonly id: ChainId;
-        readonly certificates: readonly CertificateDigests[];
-        readonly subject: string;
-        readonly notBefore: Instant;
-        readonly notAfter: Instant;
-      }
-    | { readonly outcome: "failed"; readonly code: FaultCode; readonly detail: string };
+  /** What counts against this unit: at a service that it shares, what it presents to clients of its own kind of key. */
+  readonly presents: Presented;
+  /** At a shared service, what clients of other kinds are presented; absent when they were not looked at. */
+  readonly beside?: readonly Presented[];
+  /** The last look that offered every kind, and the kinds of certificates that it found. */
+  readonly everyKind?: KindsSeen;
+}
+
+export type Presented =
+  | {
+      readonly outcome: "chain";
+      readonly id: ChainId;
+      readonly certificates: readonly CertificateDigests[];
+      readonly subject: string;
+      readonly notBefore: Instant;
+      readonly notAfter: Instant;
+      /** Its kind, when a certificate of this unit's own kind is presented beside it, so that it belongs to neither. */
+      readonly second?: KeyKind;
+    }
+  | { readonly outcome: "failed"; readonly code: FaultCode; readonly detail: string };
+
+export interface KindsSeen {
+  readonly at: Instant;
+  readonly kinds: readonly KeyKind[];
 }
 
 /** How an action of the last step went; folded in by `recordOutcomes` before the state is saved again. */

@@ -7,11 +7,21 @@ import type { Seconds } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { Action } from "./actions.ts";
 import type { ChainFacts, RecordText } from "./chain.ts";
-import { chainOf, ownersSharing, seenOwner } from "./gates.ts";
+import { companionRecords, companionsAt, companionsPublished } from "./companions.ts";
+import { alsoPresents, chainOf, ownersSharing, seenOwner } from "./gates.ts";
 import type { Scene } from "./gates.ts";
 import { countingServers, expectRrset, isLost, servedRecords } from "./horizon.ts";
 import type { EndpointObservation } from "./observation.ts";
-import { bindsClients, clientAccepts, matchesChain, matchesEach, newCombinations, union, without } from "./records.ts";
+import {
+  bindsClients,
+  clientAccepts,
+  combinationOf,
+  matchesChain,
+  matchesEach,
+  newCombinations,
+  union,
+  without,
+} from "./records.ts";
 import type { OwnerState, Phase, Refusal, RolloverState } from "./state.ts";
 import { relevantChains } from "./turn.ts";
 
@@ -39,7 +49,32 @@ export function wantedRecords(scene: Scene, phase: Phase = scene.state.phase): r
 /** Every address behind the RRset of `owner`, under whichever owner name. */
 function endpointsBehind(scene: Scene, owner: OwnerState): readonly EndpointObservation[] {
   const names = ownersSharing(scene, owner).map((one) => one.owner);
-  return (scene.observation.endpoints ?? []).filter((endpoint) => names.includes(endpoint.owner));
+  return (scene.observation.endpoints ?? [])
+    .filter((endpoint) => names.includes(endpoint.owner))
+    .flatMap((endpoint) => [endpoint, ...(endpoint.beside ?? []).map((presents) => ({ ...endpoint, presents }))]);
+}
+
+/** An address of a shared service at which this look did not ask for the certificates of other kinds. */
+function unaskedKinds(scene: Scene, owner: OwnerState): Refusal | null {
+  if (companionsAt(scene.observation, owner).length === 0) return null;
+  const unasked = endpointsBehind(scene, owner).find(({ beside }) => beside === undefined);
+  if (unasked === undefined) return null;
+  const detail = `${unasked.endpoint} at ${unasked.address}: certificates of other kinds are looked at first`;
+  return { gate: "dane", code: "FIRST_SET_WITHOUT_LIVE", until: null, detail };
+}
+
+/**
+ * What has to be published together with `missing`: in combinations that are new at the name (all are, in a first
+ * RRset) the records of companions, since these combinations bind the clients of every kind.
+ */
+function together(scene: Scene, owner: OwnerState, missing: readonly RecordText[]): readonly RecordText[] {
+  const served = servedRecords(owner);
+  const combinations = newCombinations(bindsClients(served) ? served : [], missing);
+  const theirs = companionRecords(scene.observation, owner).filter(
+    (record) =>
+      combinations.includes(combinationOf(record)) && !served.includes(record) && !owner.leaving.includes(record),
+  );
+  return union(missing, theirs);
 }
 
 /**
@@ -47,6 +82,8 @@ function endpointsBehind(scene: Scene, owner: OwnerState): readonly EndpointObse
  * matches, or mail stops at that address (the wait of a rollover is not needed, the live chain's record is).
  */
 function firstSetRefusal(scene: Scene, owner: OwnerState, records: readonly RecordText[]): Refusal | null {
+  const unasked = unaskedKinds(scene, owner);
+  if (unasked !== null) return unasked;
   const behind = endpointsBehind(scene, owner);
   const combinations = newCombinations([], records);
   const wrong = behind.filter(
@@ -55,7 +92,11 @@ function firstSetRefusal(scene: Scene, owner: OwnerState, records: readonly Reco
   if (behind.length > 0 && wrong.length === 0) return null;
   const which = wrong.map(({ endpoint, address, presents }) => {
     const what =
-      presents.outcome === "failed" ? presents.detail : `presents another certificate (${presents.id.slice(0, 8)})`;
+      presents.outcome === "failed"
+        ? presents.detail
+        : presents.second === undefined
+          ? `presents another certificate (${presents.id.slice(0, 8)})`
+          : alsoPresents(presents.second, presents.certificates);
     return `${endpoint} at ${address} ${what}`;
   });
   const detail = `${displayName(owner.owner)}: ${which.join("; ") || "no address of the service could be probed"}`;
@@ -70,6 +111,8 @@ function combinationRefusal(scene: Scene, owner: OwnerState, added: readonly Rec
   const served = servedRecords(owner);
   const combinations = newCombinations(served, added);
   if (combinations.length === 0) return null;
+  const unasked = unaskedKinds(scene, owner);
+  if (unasked !== null) return unasked;
   const behind = endpointsBehind(scene, owner);
   const presented = behind.flatMap(({ presents }) => (presents.outcome === "chain" ? [presents] : []));
   const after = union(served, added);
@@ -111,7 +154,8 @@ function urgentRecords(
 
 /** With records of others at the name their TTL counts too: the larger one serves both. */
 function publishingTtl(scene: Scene, owner: OwnerState, add: readonly RecordText[]): Seconds {
-  const foreign = without(servedRecords(owner), union(owner.ours, add)).length > 0;
+  const known = union(owner.ours, add, companionsPublished(scene.observation, owner));
+  const foreign = without(servedRecords(owner), known).length > 0;
   const served = owner.servers.filter((server) => !server.excluded && (server.records?.length ?? 0) > 0);
   return seconds(Math.max(scene.policy.ttl, ...(foreign ? served.map((server) => server.ttl) : [])));
 }
@@ -149,15 +193,14 @@ function publishAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[
     return refused(refuse("SECOND_WRITER", detail));
   }
   const served = servedRecords(owner);
-  const size = union(served, missing).length;
+  const added = together(scene, owner, missing);
+  const size = union(served, added).length;
   if (size > scene.policy.maxRecords) {
     const detail = `${String(size)} records, at most ${String(scene.policy.maxRecords)} allowed`;
     return refused(refuse("TOO_MANY_RECORDS", detail));
   }
-  const refusal = bindsClients(served)
-    ? combinationRefusal(scene, owner, missing)
-    : firstSetRefusal(scene, owner, missing);
-  return refusal === null ? publish(missing, null) : { ...nothing, refusal };
+  const refusal = bindsClients(served) ? combinationRefusal(scene, owner, added) : firstSetRefusal(scene, owner, added);
+  return refusal === null ? publish(added, null) : { ...nothing, refusal };
 }
 
 export function nothingPublished(scene: Scene): Publication {
@@ -174,8 +217,13 @@ export function publication(scene: Scene, wanted: readonly RecordText[]): Public
   };
 }
 
-/** What we published at this owner, still there as far as is known, and no chain of `keep` needs. */
-export function removableRecords(owner: OwnerState, keep: readonly RecordText[]): readonly RecordText[] {
+/** What we published at this owner, still there as far as is known, and neither `keep` nor a companion needs. */
+export function removableRecords(scene: Scene, owner: OwnerState, keep: readonly RecordText[]): readonly RecordText[] {
   const served = servedRecords(owner);
-  return without(owner.ours, keep).filter((record) => served.includes(record));
+  return unneededRecords(scene, owner, keep).filter((record) => served.includes(record));
+}
+
+/** What we published at this owner, served or not, beyond `keep` and what companions want. */
+export function unneededRecords(scene: Scene, owner: OwnerState, keep: readonly RecordText[]): readonly RecordText[] {
+  return without(owner.ours, union(keep, companionRecords(scene.observation, owner)));
 }

@@ -22,6 +22,7 @@ import type { FaultCode } from "../base/errors.ts";
 import type { Instant, Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
+import type { KindsSeen } from "./observation.ts";
 
 export interface RolloverState {
   readonly phase: Phase;
@@ -148,6 +149,8 @@ export interface EndpointState {
   readonly presents: ChainId | null;
   readonly detail: string;
   readonly at: Instant;
+  /** The last look that offered every kind of key; absent: none that came through. */
+  readonly everyKind?: KindsSeen;
 }
 
 export interface Trouble {

@@ -8,6 +8,7 @@ import type { Instant } from "../base/time.ts";
 import { assert, assertNever } from "../base/assert.ts";
 import type { Action } from "./actions.ts";
 import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
+import { settleOwnership, withNews } from "./companions.ts";
 import { advanceConfirming, advanceHeld, advanceWithdrawing } from "./closing.ts";
 import type { Scene } from "./gates.ts";
 import { seenOwner } from "./gates.ts";
@@ -21,7 +22,7 @@ import { RULES } from "./rules.ts";
 import type { Rules } from "./rules.ts";
 import type { ActivePhase, OwnerState, Refusal, RolloverState } from "./state.ts";
 import { advanceAging, advanceAnnouncing, advanceDeploying, advanceStable } from "./transitions.ts";
-import { relevantChains } from "./turn.ts";
+import { relevantChains, wakeAtPollOr } from "./turn.ts";
 import type { RolloverEvent, Turn } from "./turn.ts";
 
 export interface Step {
@@ -49,7 +50,7 @@ export function step(
   now: Instant,
   rules: Rules = RULES,
 ): Step {
-  const { state: folded, events: noticed } = fold(before ?? initialState(now), observation, policy, now, rules);
+  const { state: folded, events: noticed } = fold(before, observation, policy, now, rules);
   const events: RolloverEvent[] = [...noticed];
   let scene: Scene = { state: folded, observation, policy, now, rules };
   const bypassedAt = bypassedSince(folded, scene);
@@ -57,6 +58,12 @@ export function step(
     events.push({ event: "bypassed", detail: "a renewed certificate is on the wire before it was deployed" });
   }
   scene = { ...scene, state: { ...folded, bypassedAt } };
+  const { clash } = observation;
+  if (clash !== undefined) {
+    const refusal: Refusal = { gate: "policy", code: clash.code, until: null, detail: clash.message };
+    const refusals = [refusal, ...mismatchRefusals(scene)];
+    return { state: finish(scene, []), actions: [], wakeAt: wakeAtPollOr(scene, []), refusals, events };
+  }
   for (let moves = 0; moves < MOVES; moves++) {
     const turn = advance(scene);
     events.push(...turn.events);
@@ -113,7 +120,8 @@ interface Folded {
 }
 
 /** Takes the observation into the state: chains, horizons, clocks, endpoints, and trouble with the system clock. */
-function fold(before: RolloverState, seen: Observation, policy: Policy, now: Instant, rules: Rules): Folded {
+function fold(known: RolloverState | null, seen: Observation, policy: Policy, now: Instant, rules: Rules): Folded {
+  const before = withNews(known ?? initialState(now), seen, known === null);
   const clock = clockTrouble(before, seen, now);
   const calm = clock === null ? before : withRestartedClocks(before, now);
   const owners = policy.owners.flatMap((name): readonly OwnerState[] => {
@@ -123,12 +131,17 @@ function fold(before: RolloverState, seen: Observation, policy: Policy, now: Ins
     return known === undefined ? [] : [known];
   });
   const vanished = vanishedRecords(calm, owners);
-  const counted = owners.map((owner) =>
-    vanished.some((one) => one.owner === owner.owner) ? { ...owner, reverted: owner.reverted + 1 } : owner,
-  );
+  const chains = foldChains(calm.chains, seen);
+  const relevant = relevantChains(calm.phase);
+  const wanted = union(...chains.filter(({ id }) => relevant.includes(id)).map(({ records }) => records), []);
+  const counted = owners.map((owner) => {
+    const settled = settleOwnership(owner, seen, wanted);
+    const isReverted = vanished.some((one) => one.owner === owner.owner);
+    return isReverted ? { ...settled, reverted: settled.reverted + 1 } : settled;
+  });
   const state: RolloverState = {
     ...calm,
-    chains: foldChains(calm.chains, seen),
+    chains,
     owners: counted,
     endpoints: seen.endpoints === null ? calm.endpoints : seen.endpoints.map((endpoint) => foldEndpoint(endpoint, now)),
     rejected: stillRejected(calm.rejected, seen),
@@ -277,6 +290,7 @@ function foldEndpoint(endpoint: EndpointObservation, now: Instant): RolloverStat
     presents: presents.outcome === "chain" ? presents.id : null,
     detail: presents.outcome === "chain" ? "" : presents.detail,
     at: now,
+    ...(endpoint.everyKind === undefined ? {} : { everyKind: endpoint.everyKind }),
   };
 }
 

@@ -143,7 +143,7 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
     }
   }
   const published = publication(scene, chain?.records ?? []);
-  const leftovers = scene.state.owners.some((owner) => removableRecords(owner, chain?.records ?? []).length > 0);
+  const leftovers = scene.state.owners.some((owner) => removableRecords(scene, owner, chain?.records ?? []).length > 0);
   if (leftovers && published.actions.length === 0) {
     return moveTo(scene, leftoverPhase(scene, current), "tidying", "records of ours that no chain needs are left");
   }
@@ -176,7 +176,7 @@ export function obstacles(scene: Scene, current: ChainFacts | null, next: ChainF
   const keep = union(current.records, next.records);
   return scene.state.owners.flatMap((owner) => {
     const matched = matchedCombinations(union(servedRecords(owner), next.records), next.certificates);
-    return removableRecords(owner, keep).filter((record) => !matched.has(combinationOf(record)));
+    return removableRecords(scene, owner, keep).filter((record) => !matched.has(combinationOf(record)));
   });
 }
 

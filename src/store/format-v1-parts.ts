@@ -5,10 +5,12 @@ import type { Instant } from "../base/time.ts";
 import { parseName, ROOT } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import { formatTlsa, parseTlsa } from "../dns/rdata.ts";
-import type { CertificateDigests, ChainFacts, ChainId, RecordText } from "../rollover/chain.ts";
+import type { CertificateDigests, ChainFacts, ChainId, KeyKind, RecordText } from "../rollover/chain.ts";
+import type { KindsSeen } from "../rollover/observation.ts";
 import type { EndpointState, HorizonEntry, OwnerState, RecordClock, ServerState, Trouble } from "../rollover/state.ts";
 import type { SavedRefusal } from "./store.ts";
 import {
+  peek,
   readAs,
   readCount,
   readFlag,
@@ -187,13 +189,16 @@ function decodeServer(place: JsonPlace): ServerState {
   };
 }
 
-export function encodeEndpoint(state: EndpointState): Record<keyof EndpointState, unknown> {
-  const { endpoint, owner, address, own, presents, detail } = state;
-  return { endpoint, owner, address, own, presents, detail, at: time(state.at) };
+export function encodeEndpoint(state: EndpointState): Readonly<Record<string, unknown>> {
+  const { endpoint, owner, address, own, presents, detail, everyKind } = state;
+  const seen = everyKind === undefined ? {} : { everyKind: { at: time(everyKind.at), kinds: everyKind.kinds } };
+  return { endpoint, owner, address, own, presents, detail, at: time(state.at), ...seen };
 }
 
 export function decodeEndpoint(place: JsonPlace): EndpointState {
-  const fields = readObject(place, ["endpoint", "owner", "address", "own", "presents", "detail", "at"]);
+  const keys = ["endpoint", "owner", "address", "own", "presents", "detail", "at"];
+  const hasKinds = peek(place, "everyKind").value !== undefined;
+  const fields = readObject(place, hasKinds ? [...keys, "everyKind"] : keys);
   return {
     endpoint: readText(fields.at("endpoint")),
     owner: readDomain(fields.at("owner")),
@@ -202,7 +207,14 @@ export function decodeEndpoint(place: JsonPlace): EndpointState {
     presents: readNullable(fields.at("presents"), readChainId),
     detail: readText(fields.at("detail")),
     at: readInstant(fields.at("at")),
+    ...(hasKinds ? { everyKind: decodeKinds(fields.at("everyKind")) } : {}),
   };
+}
+
+function decodeKinds(place: JsonPlace): KindsSeen {
+  const fields = readObject(place, ["at", "kinds"]);
+  const kind = (item: JsonPlace): KeyKind => readOneOf(item, ["rsa", "ecdsa", "eddsa"]);
+  return { at: readInstant(fields.at("at")), kinds: readList(fields.at("kinds"), kind) };
 }
 
 export function encodeTrouble(trouble: Trouble): Record<keyof Trouble, unknown> {

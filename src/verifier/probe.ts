@@ -12,6 +12,7 @@ import type { FaultCode } from "../base/errors.ts";
 import type { ServiceProtocol } from "../base/service-protocol.ts";
 import type { DomainName } from "../dns/name.ts";
 import { readCertificate } from "../pki/certificate.ts";
+import type { Certificate } from "../pki/certificate.ts";
 import type { Dialogue } from "../transport/starttls/dialogue.ts";
 import { FTP } from "../transport/starttls/ftp.ts";
 import { IMAP } from "../transport/starttls/imap.ts";
@@ -93,15 +94,16 @@ export async function probeAddress(
 
 /**
  * Every chain that an address presents: what a client gets that offers everything comes first, then what differs from
- * it. `probe` is one handshake, with a certificate of one kind or of any.
+ * it. `probe` is one handshake, with a certificate of one kind or of any; `kinds` are those that are asked for.
  */
 export async function probeEveryKind(
   probe: (kind?: CertificateKind) => Promise<ProbeOutcome>,
+  kinds: readonly CertificateKind[] = KINDS,
 ): Promise<readonly KindOutcome[]> {
   const first = await probe();
   if (first.outcome === "failed") return [{ kind: null, outcome: first }];
   const own = kindOf(first.certificates[0]);
-  const others = KINDS.filter((kind) => kind !== own);
+  const others = kinds.filter((kind) => kind !== own);
   const further = await Promise.all(others.map(async (kind) => ({ kind, outcome: await probe(kind) })));
   const found: KindOutcome[] = [{ kind: own, outcome: first }];
   for (const each of further) if (isNews(each, found)) found.push(toldApart(each));
@@ -130,11 +132,13 @@ function certificateOf(kind: CertificateKind): string {
   return kind === "rsa" ? "an RSA certificate" : kind === "ecdsa" ? "an ECDSA certificate" : "an EdDSA certificate";
 }
 
-/** By the key of the leaf; null for a kind that nothing here asks for. */
 function kindOf(leaf: Uint8Array | undefined): CertificateKind | null {
   const read = leaf === undefined ? null : readCertificate(leaf);
-  if (read?.ok !== true) return null;
-  const { keyAlgorithm } = read.value;
+  return read?.ok === true ? kindOfCertificate(read.value) : null;
+}
+
+/** By its key; null for a kind that nothing here asks for. */
+export function kindOfCertificate({ keyAlgorithm }: Pick<Certificate, "keyAlgorithm">): CertificateKind | null {
   if (keyAlgorithm.startsWith("RSA")) return "rsa";
   if (keyAlgorithm.startsWith("EC ")) return "ecdsa";
   return keyAlgorithm.startsWith("Ed") ? "eddsa" : null;

@@ -249,19 +249,30 @@ describe("each fault is told by its key", () => {
     expect(faults[0]).toContain(`: ${want}`);
   });
 
-  test("two certificates may share neither service nor link, and each tells of the other", async () => {
-    const other = (line: string): string => `${SAMPLE}[certificate.two]\nsource = "/two"\nreload = []\n${line}\n`;
-    expect(await problemsOf("fault", other('services = ["mx.example.org:25"]'))).toEqual([
-      expect.stringMatching(
-        /^daneward\.toml:19:14: certificate\.two: the service mx\.example\.org:25 belongs to certificate "mx" \(.*:12:14\) already$/,
-      ),
+  test("certificates may share a service, one for each kind of key, but no link", async () => {
+    const other = (name: string, line: string): string =>
+      `[certificate.${name}]\nsource = "/${name}"\nreload = []\n${line}\n`;
+    const shared = 'services = ["mx.example.org:25"]';
+    const three = `${SAMPLE}${other("two", shared)}${other("three", shared)}`;
+    expect(await problemsOf("fault", three)).toEqual([]);
+    expect(await problemsOf("fault", `${three}${other("four", shared)}`)).toEqual([
+      expect.stringMatching(/certificate\.four: the service mx\.example\.org:25 has three certificates already$/),
     ]);
-    expect(
-      await problemsOf("fault", other('services = ["two.example.org:25"]\ndeploy = "/etc/ssl/daneward/mx"')),
-    ).toEqual([
+    const link = 'services = ["two.example.org:25"]\ndeploy = "/etc/ssl/daneward/mx"';
+    expect(await problemsOf("fault", `${SAMPLE}${other("two", link)}`)).toEqual([
       expect.stringMatching(
         /^daneward\.toml:19:14: certificate\.two: deploys to \/etc\/ssl\/daneward\/mx, as does certificate "mx"/,
       ),
+    ]);
+  });
+
+  test("certificates that share a service agree on its protocol and its publisher", async () => {
+    const publisher = '[publish.other]\ntype = "rfc2136"\nserver = "::1"\nkey_file = "/k"\n';
+    const two = '[certificate.two]\nsource = "/two"\nreload = []\n';
+    const lines = 'publish = "other"\nservices = ["mx.example.org:25/tls"]\n';
+    expect(await problemsOf("fault", `${SAMPLE}${publisher}${two}${lines}`)).toEqual([
+      expect.stringMatching(/the service mx\.example\.org:25 has another protocol in certificate "mx" \(.*:12:14\)$/),
+      expect.stringMatching(/the service mx\.example\.org:25 is published otherwise by certificate "mx" \(.*:12:14\)$/),
     ]);
   });
 

@@ -130,6 +130,7 @@ describe("what can be seen beforehand", () => {
       findGroup: () => undefined,
       searchPath: "/usr/bin:/bin",
       locate: () => null,
+      findClash: () => null,
     });
     for (const { severity } of problems) expect(severity).toBe("warning");
     return problems.map(({ message }) => message).filter((message) => message.startsWith("publish."));

@@ -9,6 +9,7 @@ import { encodeA, encodeAaaa } from "../../src/dns/rdata.ts";
 import { hasAlarms, repeatAlarms, updateAlarms } from "../../src/driver/alarms.ts";
 import { concerns } from "../../src/driver/due.ts";
 import { observeEndpoints } from "../../src/driver/endpoints.ts";
+import type { LookContext } from "../../src/driver/endpoints.ts";
 import { groupIdOf } from "../../src/driver/group.ts";
 import { observe } from "../../src/driver/observe.ts";
 import { subjectOf } from "../../src/driver/rollover-unit.ts";
@@ -189,6 +190,14 @@ describe("the schedule", () => {
 });
 
 describe("probing", () => {
+  const knowing = (deployed: ChainId | null): LookContext => ({
+    deployed,
+    known: new Set(deployed === null ? [] : [deployed]),
+    sharing: null,
+    before: null,
+    isPublished: false,
+    now: world.clock(),
+  });
   const answer = (
     name: string,
     type: number,
@@ -218,7 +227,7 @@ describe("probing", () => {
         ),
     };
     const certificate = { ...world.certificate, verify: ["2001:0DB8:0:0::10"] };
-    const seen = await observeEndpoints(certificate, both, signal, null);
+    const seen = await observeEndpoints(certificate, both, signal, knowing(null));
     expect(seen.map(({ address, own }) => [address, own])).toEqual([
       ["192.0.2.10", false],
       ["2001:db8::10", true],
@@ -232,14 +241,14 @@ describe("probing", () => {
     if (service === undefined) throw new Error("the fake configuration has a service");
     const served = async (): ReturnType<World["probe"]> => {
       world.serve(await world.issue());
-      return theWorld().probe(service, "192.0.2.10", signal);
+      return theWorld().probe(service, "192.0.2.10", signal, { look: "every-kind" });
     };
     const own = await served();
     const other = await served();
     const silent = { outcome: "failed", fault: fault("CONNECT_TIMEOUT", "no answer") } as const;
     const idSeen = async (outcomes: readonly ProbeOutcome[], deployed: ChainId | null): Promise<ChainId | null> => {
       const dual: World = { ...theWorld(), probe: () => Promise.resolve(outcomes) };
-      const [seen] = await observeEndpoints(world.certificate, dual, signal, deployed);
+      const [seen] = await observeEndpoints(world.certificate, dual, signal, knowing(deployed));
       return seen?.presents.outcome === "chain" ? seen.presents.id : null;
     };
     const ownId = await idSeen(own, null);
@@ -258,10 +267,10 @@ describe("probing", () => {
       resolve: (name, type) =>
         Promise.resolve({ status: "indeterminate", name, type, reasons: [fault("DNS_TIMEOUT", "no answer")] }),
     };
-    const [seen] = await observeEndpoints(world.certificate, broken, signal, null);
+    const [seen] = await observeEndpoints(world.certificate, broken, signal, knowing(null));
     expect(seen?.presents).toEqual({ outcome: "failed", code: "DNS_TIMEOUT", detail: "no answer" });
     const empty: World = { ...theWorld(), resolve: (name, type) => Promise.resolve(answer(name, type, [])) };
-    const [none] = await observeEndpoints(world.certificate, empty, signal, null);
+    const [none] = await observeEndpoints(world.certificate, empty, signal, knowing(null));
     expect(none?.presents.outcome === "failed" ? none.presents.code : "").toBe("HOST_WITHOUT_ADDRESS");
   });
 });
@@ -271,7 +280,7 @@ describe("observing", () => {
     const publisher = world.configuration.publishers.get("local");
     if (publisher === undefined) throw new Error("the fake configuration has a publisher");
     const excludedBy = async (changes: object): Promise<readonly boolean[]> => {
-      const setting = { ...world.input(), world: theWorld() };
+      const setting = { ...world.input(), world: theWorld(), sharers: () => [] };
       const subject = { ...subjectOf(setting, world.certificate), publisher: { ...publisher, ...changes } };
       const { observation } = await observe(subject);
       const [owner] = observation.owners;

@@ -88,6 +88,18 @@ export const ROLLOVER_CODES = {
     title: "an address presents a certificate that cached TLSA records do not match: DANE clients refuse it now",
     hint: "let the service read the deployed files (daneward swaps them at the right time), or put the former certificate back until then",
   },
+  SECOND_CERTIFICATE: {
+    title: "an address also presents a certificate of another kind that no record matches: its clients refuse it now",
+    hint: "configure it as a second [certificate] with the same services, or take it out of the server's configuration",
+  },
+  SAME_KIND_SHARED: {
+    title: "two certificates that share a service have keys of the same kind",
+    hint: "a service presents one certificate for each kind of key: renew one of them with the other kind, or remove its section",
+  },
+  KIND_CHANGED_SHARED: {
+    title: "a renewal with another kind of key, at a service that is shared",
+    hint: "renew with the former kind of key, or join the sections of this service to one",
+  },
   DEPLOY_BYPASSED: {
     title: "a service presented a renewed certificate before daneward deployed it",
     hint: "the service reads the ACME client's files: point it at the deployed files",

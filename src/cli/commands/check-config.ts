@@ -7,6 +7,7 @@ import type { Problem } from "../../config/problem.ts";
 import type { Configuration } from "../../config/schema.ts";
 import { checkSurroundings } from "../../config/surroundings.ts";
 import { readTokenFile } from "../../config/token-file.ts";
+import { clashOf, indexSharers } from "../../driver/companions.ts";
 import { groupIdOf } from "../../driver/group.ts";
 import { searchPath } from "../../driver/command.ts";
 import { EXIT } from "../exit.ts";
@@ -23,6 +24,7 @@ export interface CheckConfigOptions {
 export async function run(_args: readonly string[], options: CheckConfigOptions, io: Io): Promise<ExitCode> {
   const reading = await readConfiguration(configurationPath(options.config, io));
   const { configuration, files } = reading;
+  const sharers = indexSharers({ certificates: configuration?.certificates ?? [] });
   const found =
     configuration === null
       ? []
@@ -33,6 +35,7 @@ export async function run(_args: readonly string[], options: CheckConfigOptions,
           findGroup: groupIdOf,
           searchPath: searchPath(io.env["PATH"]),
           locate: reading.locate,
+          findClash: (certificate) => clashOf(certificate, sharers(certificate)),
         });
   const problems = inOrder([...reading.problems, ...found], files);
   const faults = problems.filter((problem) => problem.severity === "fault").length;

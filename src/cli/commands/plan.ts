@@ -1,12 +1,12 @@
 /** `daneward plan`: the timetable of the rollover under way, or of the next one, as the world looks now. */
 import { REREAD } from "../../driver/chain-files.ts";
+import { indexSharers } from "../../driver/companions.ts";
 import { createLiveWorld } from "../../driver/live-world.ts";
 import { observe } from "../../driver/observe.ts";
 import { subjectOf } from "../../driver/rollover-unit.ts";
-import type { CertificateConfig, Configuration } from "../../config/schema.ts";
+import type { CertificateConfig } from "../../config/schema.ts";
 import { renderPlanJson, renderPlanText } from "../../report/plan-text.ts";
 import type { Plan } from "../../report/plan-text.ts";
-import type { World } from "../../driver/world.ts";
 import { forecast, withImaginedRenewal } from "../../rollover/forecast.ts";
 import type { Observation } from "../../rollover/observation.ts";
 import { loadState } from "../../store/store.ts";
@@ -27,10 +27,14 @@ export async function run(args: readonly string[], options: PlanOptions, io: Io)
   const configuration = await configurationOf(options, io);
   const certificates = chosenCertificates(configuration, args[0]);
   const world = createLiveWorld(configuration, io.clock, io.signal);
+  const stateDirectory = stateDirectoryOf(options, io);
+  const sharers = indexSharers(configuration);
+  const { clock, signal } = io;
+  const setting = { configuration, stateDirectory, sharers, world, clock, signal, reread: REREAD };
   const plans: Plan[] = [];
   for (const certificate of certificates) {
-    const saved = loadState(stateDirectoryOf(options, io), certificate.name);
-    plans.push(await planOf(configuration, certificate, saved, world, io));
+    const saved = loadState(stateDirectory, certificate.name);
+    plans.push(await planOf(setting, certificate, saved));
   }
   if (options.json === true) io.out(`${JSON.stringify(renderPlanJson(plans, io.clock()), null, 2)}\n`);
   else io.out(plans.map((plan) => renderPlanText(plan, io)).join("\n"));
@@ -38,15 +42,12 @@ export async function run(args: readonly string[], options: PlanOptions, io: Io)
 }
 
 async function planOf(
-  configuration: Configuration,
+  setting: Parameters<typeof subjectOf>[0],
   certificate: CertificateConfig,
   saved: SavedState | null,
-  world: World,
-  io: Io,
 ): Promise<Plan> {
-  const setting = { configuration, world, clock: io.clock, signal: io.signal, reread: REREAD };
   const { observation } = await observe(subjectOf(setting, certificate));
-  const now = io.clock();
+  const now = setting.clock();
   const imagined = isSettled(saved, observation);
   const entries = forecast(
     saved?.state ?? null,

@@ -1,0 +1,131 @@
+/**
+ * Units that share a service: one certificate for each kind of key (RSA beside ECDSA), each with a rollover of its own,
+ * and one TLSA RRset for both. Each unit is proven by the clients of its kind alone. What they must know of each other:
+ *
+ * - A first RRset binds the clients of every kind at once, and so does a new combination (RFC 7671 §8). Neither can be
+ *   published by one unit for itself alone: whoever comes first publishes the other's records in the same update.
+ * - What one of them has published, the other may need (their own records, the issuer's that both want). A record that a
+ *   companion wants is not removed; a unit takes over what it wants and a companion published, and that one then lets go.
+ * - What one has seen or asked for at the owner name (cached RRsets, records coming or leaving) is so for the other.
+ *
+ * The driver lets companions look one after the other, and each sees the others as they were last saved.
+ */
+import { instant } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
+import type { DomainName } from "../dns/name.ts";
+import type { ChainFacts, RecordText } from "./chain.ts";
+import type { Observation } from "./observation.ts";
+import { sameSet, union } from "./records.ts";
+import type { HorizonEntry, OwnerState, RolloverState } from "./state.ts";
+import { relevantChains } from "./turn.ts";
+
+/** Another unit, as last saved. */
+export interface Companion {
+  readonly certificate: string;
+  /** Every TLSA owner name that it serves. */
+  readonly names: readonly DomainName[];
+  /** The chains whose records must be in DNS in its present phase. */
+  readonly chains: readonly ChainFacts[];
+  readonly owners: readonly OwnerState[];
+  /** Null: it has never been looked at. */
+  readonly lastStepAt: Instant | null;
+}
+
+/** A unit as its companions see it; `state` null: it has none yet. */
+export function companionOf(certificate: string, names: readonly DomainName[], state: RolloverState | null): Companion {
+  if (state === null) return { certificate, names, chains: [], owners: [], lastStepAt: null };
+  const relevant = relevantChains(state.phase);
+  return {
+    certificate,
+    names,
+    chains: state.chains.filter(({ id }) => relevant.includes(id)),
+    owners: state.owners,
+    lastStepAt: state.lastStepAt,
+  };
+}
+
+type Name = Pick<OwnerState, "owner" | "finalOwner">;
+
+function ownersAt(companion: Companion, { owner, finalOwner }: Name): readonly OwnerState[] {
+  return companion.owners.filter((one) => one.owner === owner || one.finalOwner === finalOwner);
+}
+
+/** Those that share an owner name. */
+export function companionsAt(observation: Observation, owner: Name): readonly Companion[] {
+  return (observation.companions ?? []).filter(
+    (companion) => companion.names.includes(owner.owner) || ownersAt(companion, owner).length > 0,
+  );
+}
+
+/** The records that companions want at an owner name. */
+export function companionRecords(observation: Observation, owner: Name): readonly RecordText[] {
+  return union(...companionsAt(observation, owner).flatMap(({ chains }) => chains.map(({ records }) => records)), []);
+}
+
+/** What companions have published there. */
+export function companionsPublished(observation: Observation, owner: Name): readonly RecordText[] {
+  const owners = companionsAt(observation, owner).flatMap((companion) => ownersAt(companion, owner));
+  return union(...owners.map(({ ours }) => ours), []);
+}
+
+/** Takes over what `wanted` holds and a companion published; lets go of what a companion wants and has taken over. */
+export function settleOwnership(
+  owner: OwnerState,
+  observation: Observation,
+  wanted: readonly RecordText[],
+): OwnerState {
+  const published = companionsPublished(observation, owner);
+  if (published.length === 0) return owner;
+  const theirs = companionRecords(observation, owner).filter((record) => published.includes(record));
+  const kept = owner.ours.filter((record) => wanted.includes(record) || !theirs.includes(record));
+  return {
+    ...owner,
+    ours: union(
+      kept,
+      wanted.filter((record) => published.includes(record)),
+    ),
+  };
+}
+
+/** The state with what companions have learnt of the owner names since this unit last looked. */
+export function withNews(before: RolloverState, observation: Observation, isNew: boolean): RolloverState {
+  const news = (observation.companions ?? []).filter(
+    ({ lastStepAt }) => lastStepAt !== null && (isNew || lastStepAt >= before.lastStepAt),
+  );
+  if (news.length === 0) return before;
+  const known = before.owners.map((owner) =>
+    news.flatMap((companion) => ownersAt(companion, owner)).reduce(mergeOwner, owner),
+  );
+  const names = new Set<DomainName>(known.map(({ owner }) => owner));
+  const added = observation.owners
+    .filter(({ owner }) => !names.has(owner))
+    .flatMap(({ owner }): readonly OwnerState[] => {
+      const [first, ...more] = news.flatMap(({ owners }) => owners.filter((one) => one.owner === owner));
+      // Nothing there is ours, and every wait begins anew; what caches may hold and what is on its way stays.
+      return first === undefined ? [] : [more.reduce(mergeOwner, { ...first, ours: [], clocks: [], reverted: 0 })];
+    });
+  return { ...before, owners: [...known, ...added] };
+}
+
+function mergeOwner(owner: OwnerState, other: OwnerState): OwnerState {
+  if (owner.finalOwner !== other.finalOwner) return owner;
+  return {
+    ...owner,
+    coming: union(owner.coming, other.coming),
+    leaving: union(owner.leaving, other.leaving),
+    horizon: other.horizon.reduce(mergeEntry, owner.horizon),
+  };
+}
+
+/** Of two accounts of one RRset the one counts under which caches hold it longer. */
+function mergeEntry(horizon: readonly HorizonEntry[], entry: HorizonEntry): readonly HorizonEntry[] {
+  const same = (one: HorizonEntry): boolean => one.ttl === entry.ttl && sameSet(one.records, entry.records);
+  const known = horizon.find(same);
+  if (known === undefined) return [...horizon, entry];
+  const never = known.servedUntil === null || entry.servedUntil === null;
+  const merged: HorizonEntry = {
+    ...known,
+    servedUntil: never ? null : instant(Math.max(known.servedUntil, entry.servedUntil)),
+  };
+  return horizon.map((one) => (same(one) ? merged : one));
+}
