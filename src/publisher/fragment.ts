@@ -75,7 +75,9 @@ function parseLine(line: string): Line | string {
   const owner = parseName(ownerText);
   if (!ownerText.endsWith(".") || !owner.ok) return `has the owner name ${ownerText}, which is not an absolute one`;
   const record = parseTlsa(rest.slice(at + 1).join(" "));
-  return record.ok ? { owner: owner.value, ttl: seconds(ttl), record: record.value } : `is wrong: ${record.fault.message}`;
+  return record.ok
+    ? { owner: owner.value, ttl: seconds(ttl), record: record.value }
+    : `is wrong: ${record.fault.message}`;
 }
 
 /** Each record once, in the order of the first appearance. */

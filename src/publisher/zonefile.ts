@@ -9,8 +9,8 @@
  * answer is always `pending`, and only what the name servers say makes it published. Neither checker minds a digest of
  * the wrong length: records are checked here.
  *
- * Nothing is written and nothing is run when nothing changes: no signer runs for nothing, no serial churns. When the
- * file is right for longer than `patienceMs` and the caller still asks, it is said that the pipeline does not deliver.
+ * Nothing is written and nothing is run when nothing changes: no signer runs for nothing, no serial churns; changes that
+ * come together, or while commands run, are one write. When the file is right for longer than `patienceMs` and the caller still asks, it is said that the pipeline does not deliver.
  *
  * Guards: one lock a file; a file that holds anything but TLSA records, or names that no certificate here has, is not
  * ours and is refused; records of others at our names stay. Removals compare the file with what the name servers were
@@ -19,6 +19,7 @@
 import { dirname } from "node:path";
 import { rmSync } from "node:fs";
 import { fault, OperationalError } from "../base/errors.ts";
+import { failure, success } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { Fault } from "../base/errors.ts";
 import { formatDuration, seconds } from "../base/time.ts";
@@ -74,20 +75,15 @@ const CAPABILITIES: Capabilities = {
   readBack: "stored",
 };
 
-function unwrap<T>(result: Result<T, Fault>, retry: "never" | "later" = "never"): T {
-  if (!result.ok) throw OperationalError.of(result.fault, retry);
-  return result.value;
-}
-
 /** `{zone}` filled in, without the final dot. A slash in a name is written `\047`: it leads to no other folder. */
 function forZone(template: string, zone: DomainName): string {
   return template.replaceAll("{zone}", () => displayName(zone));
 }
 
-/** Everything about one change at one file. */
+/** One file of one zone. */
 interface Job {
   readonly options: ZonefileOptions;
-  readonly change: TlsaChange;
+  readonly zone: DomainName;
   readonly file: string;
   readonly parent: string | null;
 }
@@ -97,8 +93,8 @@ async function runStep(
   argv: readonly string[],
   files: Readonly<Record<string, string>>,
 ): Promise<string | null> {
-  const { options, change, file, parent } = job;
-  const filled = fillPlaceholders(argv, { zone: displayName(change.zone), ...files });
+  const { options, zone, file, parent } = job;
+  const filled = fillPlaceholders(argv, { zone: displayName(zone), ...files });
   const { timeoutMs } = options;
   const result = await options.run(filled, { timeoutMs, cwd: dirname(parent ?? file) });
   return describeFailure(filled, result, timeoutMs);
@@ -138,28 +134,21 @@ function toReadBack(fragment: Fragment, change: TlsaChange): ReadBack {
 }
 
 /** The file has been right for too long for somebody to ask for the same again. */
-function refuseWhenStuck({ options, change, file }: Job, found: FragmentFile): void {
+function stuckFault({ options, file }: Job, found: FragmentFile, change: TlsaChange): Fault | null {
   const age = options.clock() - found.modifiedMs;
-  if (found.text === null || change.add.length === 0 || age <= options.patienceMs) return;
+  if (found.text === null || change.add.length === 0 || age <= options.patienceMs) return null;
   const since = formatDuration(seconds(Math.floor(age / 1000)));
-  const what = `${file} has held the records of ${displayName(change.owner)} for ${since}, and no name server serves them all`;
-  throw new OperationalError("FRAGMENT_NOT_SEEN", what);
+  const name = displayName(change.owner);
+  return fault(
+    "FRAGMENT_NOT_SEEN",
+    `${file} has held the records of ${name} for ${since}, and no name server serves them all`,
+  );
 }
 
-async function applyTo(job: Job): Promise<ReadBack> {
-  const { options, change, file } = job;
-  const found = readFragmentFile(file);
-  const present = unwrap(parseFragment(found.text ?? "", file));
-  const wanted = unwrap(changeFragment(present, change, file), "later");
-  const foreign = refuseOwners(new Map([...present, ...wanted]), options.owners, { zone: change.zone, file });
-  if (foreign !== null) throw OperationalError.of(foreign);
+/** Replaces the file and tells everybody, or finishes what was not finished. False: there was nothing to do. */
+async function bringAbout(job: Job, found: FragmentFile, present: Fragment, wanted: Fragment): Promise<boolean> {
   const unfinished = unfinishedMark(found.path);
-  if (sameFragment(present, wanted)) {
-    if (!unfinished.isSet()) {
-      refuseWhenStuck(job, found);
-      return toReadBack(present, change);
-    }
-  } else {
+  if (!sameFragment(present, wanted)) {
     const candidate = writeCandidate(found.path, formatFragment(wanted));
     try {
       await check(job, candidate);
@@ -169,38 +158,110 @@ async function applyTo(job: Job): Promise<ReadBack> {
       throw error;
     }
     putInPlace(candidate, found.path);
+  } else if (!unfinished.isSet()) {
+    return false;
   }
   await announce(job);
   unfinished.clear();
-  return toReadBack(wanted, change);
+  return true;
 }
 
-/** A publisher that writes a file. See the head of this file for what it promises. */
-export function createZonefilePublisher(options: ZonefileOptions): Publisher {
-  let last: Promise<unknown> = Promise.resolve();
-  const applyNow = async (change: TlsaChange): Promise<ReadBack> => {
-    const invalid = checkChange(change, CAPABILITIES);
-    if (invalid !== null) throw OperationalError.of(invalid);
-    if (!options.owners.has(change.owner)) {
-      const name = displayName(change.owner);
-      const what = `${name} is not among the owner names of the certificates that publish to ${options.file}`;
-      const hint = `an alias led there, if it is meant write owners = ["${name}"] for this publisher`;
-      throw OperationalError.of(fault("FRAGMENT_OWNER", what, hint));
-    }
-    const file = forZone(options.file, change.zone);
-    const parent = options.parent === null ? null : forZone(options.parent, change.zone);
+type Outcome = Result<ReadBack, OperationalError>;
+
+/** Several changes by one write. What is thrown holds for all of them. */
+async function applyTo(job: Job, changes: readonly TlsaChange[]): Promise<readonly Outcome[]> {
+  const { options, zone, file } = job;
+  const found = readFragmentFile(file);
+  const parsed = parseFragment(found.text ?? "", file);
+  if (!parsed.ok) throw OperationalError.of(parsed.fault);
+  const present = parsed.value;
+  let wanted = present;
+  const conflicts = changes.map((change): Fault | null => {
+    const changed = changeFragment(wanted, change, file);
+    if (changed.ok) wanted = changed.value;
+    return changed.ok ? null : changed.fault;
+  });
+  const foreign = refuseOwners(new Map([...present, ...wanted]), options.owners, { zone, file });
+  if (foreign !== null) throw OperationalError.of(foreign);
+  const isNew = await bringAbout(job, found, present, wanted);
+  return changes.map((change, at) => {
+    const problem = conflicts[at] ?? (isNew ? null : stuckFault(job, found, change));
+    return problem === null ? success(toReadBack(wanted, change)) : failure(OperationalError.of(problem, "later"));
+  });
+}
+
+/** Why the change is not for this publisher, or null. */
+function refusal(change: TlsaChange, options: ZonefileOptions): Fault | null {
+  const invalid = checkChange(change, CAPABILITIES);
+  if (invalid !== null || options.owners.has(change.owner)) return invalid;
+  const name = displayName(change.owner);
+  const what = `${name} is not among the owner names of the certificates that publish to ${options.file}`;
+  const hint = `an alias led there, if it is meant write owners = ["${name}"] for this publisher`;
+  return fault("FRAGMENT_OWNER", what, hint);
+}
+
+/** A change, and whoever waits for it. */
+interface Waiting {
+  readonly change: TlsaChange;
+  readonly resolve: (outcome: Outcome) => void;
+  /** For defects of our own. */
+  readonly reject: (error: unknown) => void;
+}
+
+/** All that wait for files of one zone, under the lock of the file. */
+async function applyWaiting(waiting: readonly Waiting[], zone: DomainName, options: ZonefileOptions): Promise<void> {
+  const file = forZone(options.file, zone);
+  const parent = options.parent === null ? null : forZone(options.parent, zone);
+  try {
     const unlock = options.lock(file);
     try {
-      return await applyTo({ options, change, file, parent });
+      const changes = waiting.map(({ change }) => change);
+      const outcomes = await applyTo({ options, zone, file, parent }, changes);
+      outcomes.forEach((outcome, at) => waiting[at]?.resolve(outcome));
     } finally {
       unlock();
     }
+  } catch (error) {
+    for (const { resolve, reject } of waiting) {
+      if (error instanceof OperationalError) resolve(failure(error));
+      else reject(error);
+    }
+  }
+}
+
+/** A publisher that writes a file. See the head of this file for what it promises. */
+export function createZonefilePublisher(options: ZonefileOptions): Publisher & Required<Pick<Publisher, "applyAll">> {
+  let queue: Waiting[] = [];
+  let isDraining = false;
+  // What comes while the zone is being built and loaded goes together into the next turn.
+  const drain = async (): Promise<void> => {
+    isDraining = true;
+    await Promise.resolve();
+    while (queue.length > 0) {
+      const turn = queue;
+      queue = [];
+      for (const zone of new Set(turn.map(({ change }) => change.zone))) {
+        const ofZone = turn.filter(({ change }) => change.zone === zone);
+        await applyWaiting(ofZone, zone, options);
+      }
+    }
+    isDraining = false;
   };
-  const apply = (change: TlsaChange): Promise<ReadBack> => {
-    // One after the other: the lock keeps other processes out, and would keep out our own.
-    const done = last.then(() => applyNow(change));
-    last = done.catch(() => undefined);
-    return done;
+  const outcomeOf = (change: TlsaChange): Promise<Outcome> => {
+    const refused = refusal(change, options);
+    if (refused !== null) return Promise.resolve(failure(OperationalError.of(refused)));
+    return new Promise((resolve, reject) => {
+      queue.push({ change, resolve, reject });
+      if (!isDraining) void drain();
+    });
   };
-  return { capabilities: CAPABILITIES, apply };
+  return {
+    capabilities: CAPABILITIES,
+    apply: async (change) => {
+      const outcome = await outcomeOf(change);
+      if (!outcome.ok) throw outcome.fault;
+      return outcome.value;
+    },
+    applyAll: (changes) => Promise.all(changes.map(outcomeOf)),
+  };
 }

@@ -167,11 +167,48 @@ describe("writing a fragment", () => {
     expect(publisher.capabilities.readBack).toBe("stored");
   });
 
-  test("takes changes one after the other", async () => {
-    const { file, add, log } = bench();
-    await Promise.all([1, 2, 3, 4, 5].map((octet) => add(octet)));
+  test("makes one write of changes that come together, and one of those that come while commands run", async () => {
+    const { folder, file, make, add, log } = bench();
+    const late: Promise<unknown>[] = [];
+    const slow = make({
+      run: async (argv, options) => {
+        if (late.length === 0) late.push(add(4, slow), add(5, slow));
+        return runCommand(argv, options);
+      },
+      reload: [say(folder, "reload")],
+    });
+    await Promise.all([1, 2, 3].map((octet) => add(octet, slow)));
+    await Promise.all(late);
     expect(recordsIn(file)).toEqual([1, 2, 3, 4, 5].map((octet) => line(octet)));
-    expect(log()).toHaveLength(5);
+    expect(log()).toHaveLength(2);
+  });
+
+  test("gives each of several changes its own outcome", async () => {
+    const { file, make } = bench();
+    writeFileSync(file, `${line(9)}\n`);
+    const outcomes = await make({}).applyAll?.([
+      change({ add: [record(1)] }),
+      change({ owner: name("_25._tcp.other.example.org"), add: [record(1)] }),
+      change({ remove: [record(9)], expected: [record(9)] }),
+    ]);
+    expect(outcomes?.map((outcome) => (outcome.ok ? "done" : outcome.fault.code))).toEqual([
+      "done",
+      "FRAGMENT_OWNER",
+      // The record that was added a moment ago is not served yet.
+      "PUBLISH_CONFLICT",
+    ]);
+    expect(recordsIn(file)).toEqual([line(1), line(9)]);
+  });
+
+  test("a defect of our own is thrown, not told as an outcome", async () => {
+    const { make, add } = bench();
+    const broken = make({
+      run: () => {
+        throw new TypeError("a bug");
+      },
+    });
+    await expect(add(1, broken)).rejects.toThrow(TypeError);
+    await expect(add(2, broken)).rejects.toThrow(TypeError);
   });
 });
 
