@@ -16,6 +16,8 @@ import { loadSources, nameOf, processorTime, root, startTree, ZONE } from "./val
 
 const IN_FLIGHT = 64;
 const DAY_MS = 86_400_000;
+/** Turns that are not counted: for the compiler, and for the keys. */
+const WARM_UP = 3;
 const parts = process.argv[2] ?? "abc";
 const scale = Number(process.argv[3] ?? 1);
 
@@ -118,8 +120,8 @@ async function warmKeys(ours) {
     };
     const spent = { bare: [], accept: [], wire: [] };
     const turns = Math.round((algorithm === 8 ? 120 : 60) * scale);
-    for (let turn = -5; turn < turns; turn += 1) {
-      const from = ((turn + 5) * slice) % sets.length;
+    for (let turn = -WARM_UP; turn < turns; turn += 1) {
+      const from = ((turn + WARM_UP) * slice) % sets.length;
       for (const [name, work] of Object.entries(contenders)) {
         const { cpu } = await timed(() => sets.slice(from, from + slice).forEach(work));
         if (turn >= 0) spent[name].push(cpu / slice);
@@ -198,24 +200,22 @@ async function uncachedAnswers(ours, tree, hosts) {
     },
   };
   const turns = Math.round(12 * scale);
-  const count = Math.floor(hosts / (turns + 1));
+  const count = Math.floor(hosts / (turns + WARM_UP));
   const results = new Map(Object.keys(contenders).map((name) => [name, []]));
-  for (let turn = 0; turn <= turns; turn += 1) {
+  for (let turn = 0; turn < turns + WARM_UP; turn += 1) {
     for (const [name, { prepare, pid = null }] of Object.entries(contenders)) {
       const work = await prepare(turn * count, count);
       const before = pid === null ? 0 : processorTime(pid);
       const { wall, cpu } = await timed(work);
-      // The first turn is for the compiler, and for the keys.
       const own = pid === null ? cpu : (processorTime(pid) - before) * 1000;
-      if (turn > 0) results.get(name).push({ rate: (count / wall) * 1e6, cpu: own / count });
+      if (turn >= WARM_UP) results.get(name).push({ rate: (count / wall) * 1e6, cpu: own / count });
     }
   }
   const unbound = results.get("Unbound, validating");
-  const mean = (list) => list.reduce((sum, each) => sum + each, 0) / list.length;
   const rows = [...results].map(([name, list]) => {
     const ratio = median(list.map(({ rate }, turn) => rate / unbound[turn].rate));
-    const cpu = mean(list.map((each) => each.cpu));
-    const cpuRatio = mean(unbound.map((each) => each.cpu)) / cpu;
+    const cpu = median(list.map((each) => each.cpu));
+    const cpuRatio = median(unbound.map((each) => each.cpu)) / cpu;
     const goal = name.startsWith("ours, asking the auth") ? "2.0" : "";
     const rate = median(list.map((each) => each.rate));
     return [name, `${rate.toFixed(0)}/s`, ratio.toFixed(2), goal, `${cpu.toFixed(0)} µs`, cpuRatio.toFixed(2)];
