@@ -4,7 +4,7 @@ import { earliest } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { loadConfiguration } from "../config/load.ts";
 import type { CertificateConfig, Configuration } from "../config/schema.ts";
-import { concerns, findCertificate } from "../driver/due.ts";
+import { findCertificate, notesAbout } from "../driver/due.ts";
 import { describeState } from "../report/model.ts";
 import type { CertificateReport, CertificateStatus, StatusReport } from "../report/model.ts";
 import { recordState } from "../rollover/horizon.ts";
@@ -32,13 +32,12 @@ export function chosenCertificates(
 
 /** The status of certificates out of saved state and of what hooks noted since. */
 export function statusReport(directory: string, certificates: readonly CertificateConfig[], at: Instant): StatusReport {
-  const spool = readSpool(directory);
-  return { at, certificates: certificates.map((certificate) => reportOf(directory, certificate, spool)) };
+  const about = notesAbout(readSpool(directory).notes);
+  return { at, certificates: certificates.map((certificate) => reportOf(directory, certificate, about(certificate))) };
 }
 
-function reportOf(directory: string, certificate: CertificateConfig, spool: SpoolContent): CertificateReport {
+function reportOf(directory: string, certificate: CertificateConfig, notes: SpoolContent["notes"]): CertificateReport {
   const { name } = certificate;
-  const notes = spool.notes.filter(({ note }) => concerns(note, certificate));
   const renewalNoted = earliest(...notes.map(({ note }) => note.at));
   try {
     const saved = loadState(directory, name);

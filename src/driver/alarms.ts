@@ -50,11 +50,12 @@ export function updateAlarms(
   const standing = before.filter(
     ({ certificate }) => news.configured.has(certificate) && !news.looked.has(certificate),
   );
+  const known = new Map(before.map((alarm) => [identityOf(alarm), alarm]));
   const said: Alarm[] = [];
   const after = [...standing, ...news.alarms].map((alarm): SaidAlarm => {
-    const known = before.find((other) => other.certificate === alarm.certificate && other.key === alarm.key);
-    if (!news.always && known !== undefined && Math.abs(news.now - known.saidAt) < REPEAT_MS) {
-      return { ...alarm, saidAt: known.saidAt };
+    const earlier = known.get(identityOf(alarm));
+    if (!news.always && earlier !== undefined && Math.abs(news.now - earlier.saidAt) < REPEAT_MS) {
+      return { ...alarm, saidAt: earlier.saidAt };
     }
     said.push(alarm);
     return { ...alarm, saidAt: news.now };
@@ -63,6 +64,11 @@ export function updateAlarms(
     replaceFile(alarmsFile(stateDirectory), `${JSON.stringify({ version: 1, alarms: after })}\n`);
   }
   return said;
+}
+
+/** Names of certificates hold no blanks. */
+function identityOf({ certificate, key }: Alarm): string {
+  return `${certificate} ${key}`;
 }
 
 /** The alarms that are due to be said again after an idle tick; the others are left. */

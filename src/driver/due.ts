@@ -44,11 +44,9 @@ export function selectDue(
   if (demand.force || index === null || !isCurrent(index)) return certificates;
   const due = new Set(dueNow(index, demand.now));
   const known = new Set(index.entries.map((entry) => entry.certificate));
+  const about = notesAbout(spool.notes);
   return certificates.filter(
-    (certificate) =>
-      due.has(certificate.name) ||
-      !known.has(certificate.name) ||
-      spool.notes.some(({ note }) => concerns(note, certificate)),
+    (certificate) => due.has(certificate.name) || !known.has(certificate.name) || about(certificate).length > 0,
   );
 }
 
@@ -63,17 +61,25 @@ export function findCertificate(configuration: Configuration, name: string): Cer
   });
 }
 
-/** A hook names the folder it renewed; clients that name a file of it, or only domains, are understood too. */
-export function concerns(
-  note: { readonly source: string; readonly domains: readonly string[] },
-  certificate: CertificateConfig,
-): boolean {
-  const { source } = certificate;
-  const folder = realPath(source.kind === "directory" ? source.path : path.dirname(source.cert));
-  const noted = realPath(note.source);
-  if (noted === folder || path.dirname(noted) === folder) return true;
-  const hosts = new Set<string>(certificate.services.map((service) => service.host));
-  return note.domains.some((domain) => hosts.has(`${domain.toLowerCase().replace(/\.$/, "")}.`));
+/**
+ * Finds the notes about a certificate. A hook names the folder it renewed; clients that name a file of it, or only
+ * domains, are understood too. What the notes name is resolved once, for any number of certificates.
+ */
+export function notesAbout(notes: SpoolContent["notes"]): (certificate: CertificateConfig) => SpoolContent["notes"] {
+  if (notes.length === 0) return () => [];
+  const resolved = notes.map((entry) => ({ entry, noted: realPath(entry.note.source) }));
+  return ({ source, services }) => {
+    const folder = realPath(source.kind === "directory" ? source.path : path.dirname(source.cert));
+    const hosts = new Set<string>(services.map((service) => service.host));
+    return resolved
+      .filter(
+        ({ entry, noted }) =>
+          noted === folder ||
+          path.dirname(noted) === folder ||
+          entry.note.domains.some((domain) => hosts.has(`${domain.toLowerCase().replace(/\.$/, "")}.`)),
+      )
+      .map(({ entry }) => entry);
+  };
 }
 
 function realPath(file: string): string {

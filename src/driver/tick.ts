@@ -26,7 +26,7 @@ import type { SavedState } from "../store/store.ts";
 import { watchedPaths } from "./chain-files.ts";
 import type { RereadOptions } from "./chain-files.ts";
 import { groupSharing, indexSharers } from "./companions.ts";
-import { concerns, selectDue } from "./due.ts";
+import { notesAbout, selectDue } from "./due.ts";
 import type { ReloadOptions } from "./reload.ts";
 import { previewUnit, retryAt, runUnit } from "./rollover-unit.ts";
 import type { TickSetting, UnitEnding } from "./rollover-unit.ts";
@@ -169,6 +169,8 @@ function nextIndex(
   endings: ReadonlyMap<string, UnitEnding>,
   input: TickInput,
 ): DueIndex {
+  const knownEntries = new Map((known?.entries ?? []).map((entry) => [entry.certificate, entry]));
+  const outcomes = new Map(units.map((unit) => [unit.certificate, unit]));
   const entries = configuration.certificates.map((certificate): DueEntry => {
     const { name } = certificate;
     const ending = endings.get(name);
@@ -176,8 +178,8 @@ function nextIndex(
       const { saved, paths, stamp: seen } = ending;
       return { certificate: name, wakeAt: saved.wakeAt, paths, stamp: seen };
     }
-    const entry = known?.entries.find((other) => other.certificate === name);
-    const unit = units.find((other) => other.certificate === certificate);
+    const entry = knownEntries.get(name);
+    const unit = outcomes.get(certificate);
     if (unit?.outcome === "failed") {
       const paths = watchedPaths(certificate.source);
       return { certificate: name, wakeAt: retryAt(certificate, input.clock()), paths, stamp: stampFiles(paths) };
@@ -210,9 +212,10 @@ function settledNotes(
   spool: SpoolContent,
   endings: ReadonlyMap<string, UnitEnding>,
 ): readonly string[] {
-  const settled = spool.notes.filter(({ note }) =>
-    configuration.certificates.every((certificate) => endings.has(certificate.name) || !concerns(note, certificate)),
-  );
+  const about = notesAbout(spool.notes);
+  const left = configuration.certificates.filter((certificate) => !endings.has(certificate.name));
+  const unsettled = new Set(left.flatMap(about));
+  const settled = spool.notes.filter((entry) => !unsettled.has(entry));
   return [...settled.map(({ file }) => file), ...spool.damaged];
 }
 

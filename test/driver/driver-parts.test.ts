@@ -7,7 +7,7 @@ import { instant } from "../../src/base/time.ts";
 import { TYPE } from "../../src/dns/iana.ts";
 import { encodeA, encodeAaaa } from "../../src/dns/rdata.ts";
 import { hasAlarms, repeatAlarms, updateAlarms } from "../../src/driver/alarms.ts";
-import { concerns } from "../../src/driver/due.ts";
+import { notesAbout } from "../../src/driver/due.ts";
 import { observeEndpoints } from "../../src/driver/endpoints.ts";
 import type { LookContext } from "../../src/driver/endpoints.ts";
 import { groupIdOf } from "../../src/driver/group.ts";
@@ -47,7 +47,8 @@ describe("a hook's note", () => {
     ["something else", { source: "/elsewhere", domains: ["www.example.org"] }, false],
   ])("about %s", (_, note, expected) => {
     const source = note.source.replace("SOURCE", path.join(world.root, "live"));
-    expect(concerns({ ...note, source }, world.certificate)).toBe(expected);
+    const noted = { client: "certbot", at: world.clock(), ...note, source };
+    expect(notesAbout([{ file: "note", note: noted }])(world.certificate).length > 0).toBe(expected);
   });
 });
 
