@@ -1,7 +1,9 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { run } from "../../src/cli/commands/hook.ts";
+import type { Io } from "../../src/cli/io.ts";
 import { readSpool } from "../../src/store/spool.ts";
 import { temporaryFolder } from "../store/temporary-folder.ts";
 import { recordingIo } from "./recording-io.ts";
@@ -75,10 +77,118 @@ describe("daneward hook certbot", () => {
   });
 });
 
+describe("every client", () => {
+  const file = "/etc/x/cert.pem";
+  const calls: readonly (readonly [client: string, args: readonly string[], parts: Partial<Io>])[] = [
+    ["certbot", [], { env: { RENEWED_LINEAGE: file } }],
+    ["acme.sh", [], { env: { CERT_PATH: file } }],
+    ["dehydrated", ["deploy_cert", "mx", "key", file, "fullchain", "chain", "1"], {}],
+    ["lego", [], { env: { LEGO_CERT_PATH: file } }],
+    ["lego", [], { env: { LEGO_HOOK_CERT_PATH: file } }],
+    ["acmetool", ["live-updated"], { stdin: Readable.from(["mx\n"]) }],
+    ["uacme", [file], {}],
+    ["lacme", [file], {}],
+    ["mod_md", ["installed", "mx"], {}],
+    ["caddy", ["mx", file], {}],
+  ];
+
+  test.each(calls)(
+    "%s %j leaves one note in its own name, says nothing, and ends with 0",
+    async (client, args, parts) => {
+      const stateDir = temporaryFolder();
+      const io = recordingIo(parts);
+      expect(await run([client, ...args], { stateDir }, io)).toBe(0);
+      expect(io.said()).toEqual({ out: "", err: "" });
+      expect(readSpool(stateDir).notes.map(({ note }) => note.client)).toEqual([client]);
+    },
+  );
+
+  test.each(calls)("%s %j ends with 0 and one line where the spool cannot be written", async (client, args, parts) => {
+    const stateDir = temporaryFolder();
+    writeFileSync(path.join(stateDir, "spool"), "a file where the folder should be");
+    const stdin = Readable.from(["mx\nimap\npop\n"]);
+    const io = recordingIo({ ...parts, stdin });
+    expect(await run([client, ...args], { stateDir }, io)).toBe(0);
+    expect(io.said().err.split("\n")).toHaveLength(2);
+    expect(io.said().err).toMatch(/finds the renewal by itself\n$/);
+  });
+});
+
+describe("events that are no renewals", () => {
+  test.each([
+    [
+      "dehydrated",
+      ["this_hookscript_is_broken__dehydrated_is_working_fine__please_ignore_unknown_hooks_in_your_script"],
+      0,
+    ],
+    ["dehydrated", ["generate_csr", "mx", "/certs/mx", "mx"], 0],
+    ["mod_md", ["renewing", "mx"], 0],
+    ["acmetool", ["challenge-dns-start", "mx", "target", "token"], 42],
+  ])("%s %j is answered with the code that stops nothing, without a word or a note", async (client, args, code) => {
+    const stateDir = temporaryFolder();
+    const io = recordingIo({ errIsTerminal: true });
+    expect(await run([client, ...args], { stateDir }, io)).toBe(code);
+    expect(io.said()).toEqual({ out: "", err: "" });
+    expect(readdirSync(stateDir)).toEqual([]);
+  });
+
+  test("uacme is told why its challenge is declined", async () => {
+    const io = recordingIo();
+    const args = ["uacme", "begin", "dns-01", "mx.example.org", "token", "auth"];
+    expect(await run(args, { stateDir: temporaryFolder() }, io)).toBe(1);
+    expect(io.said().err).toMatch(/^daneward: hook uacme: daneward sets up no challenges/);
+  });
+});
+
+describe("standard input", () => {
+  test("that never ends is read for a while only, and what has come counts", async () => {
+    const stateDir = temporaryFolder();
+    const stdin = new Readable({ read: () => undefined });
+    stdin.push("mx.example.org\n");
+    expect(await run(["acmetool", "live-updated"], { stateDir }, recordingIo({ stdin }))).toBe(0);
+    expect(readSpool(stateDir).notes.map(({ note }) => note.domains)).toEqual([["mx.example.org"]]);
+    expect(stdin.destroyed).toBe(true);
+  });
+
+  test("that floods is read up to a limit", async () => {
+    const stateDir = temporaryFolder();
+    let sent = 0;
+    const stdin = new Readable({
+      read() {
+        sent += 1;
+        this.push("x".repeat(10_000));
+      },
+    });
+    const io = recordingIo({ stdin });
+    expect(await run(["acmetool", "live-updated"], { stateDir }, io)).toBe(0);
+    expect(sent).toBeLessThan(100);
+    expect(io.said().err).toMatch(/no names of changed links on standard input; nothing noted\n$/);
+  });
+
+  test("that fails is empty", async () => {
+    const stdin = new Readable({ read: () => undefined });
+    stdin.destroy(new Error("gone"));
+    const io = recordingIo({ stdin });
+    expect(await run(["acmetool", "live-updated"], { stateDir: temporaryFolder() }, io)).toBe(0);
+    expect(io.said().err).toMatch(/no names of changed links/);
+  });
+
+  test("is left alone for clients that send nothing there", async () => {
+    const stdin = new Readable({ read: () => undefined });
+    await run(["dehydrated", "exit_hook"], { stateDir: temporaryFolder() }, recordingIo({ stdin }));
+    expect(stdin.destroyed).toBe(false);
+    expect(stdin.readableFlowing).toBeNull();
+  });
+});
+
 test.each([
   ["certbott", 'unknown ACME client "certbott" (did you mean "certbot"?)'],
   ["Certbot", 'unknown ACME client "Certbot" (did you mean "certbot"?)'],
-  ["lego", 'unknown ACME client "lego"\n'],
+  ["acmesh", 'unknown ACME client "acmesh" (did you mean "acme.sh"?)'],
+  ["mod-md", 'unknown ACME client "mod-md" (did you mean "mod_md"?)'],
+  ["dehydated", 'unknown ACME client "dehydated" (did you mean "dehydrated"?)'],
+  ["getssl", 'unknown ACME client "getssl"\n'],
+  ["\u001b[2J", String.raw`unknown ACME client "\u001b[2J"`],
 ])("a client that is not known (%s) is bad usage and names those that are", async (client, says) => {
   const stateDir = temporaryFolder();
   const io = recordingIo({ env: ENV });

@@ -3,16 +3,19 @@
  *
  * certbot shows a failing hook to nobody (`certbot renew -q` ends with 0), never calls one again, and leaks
  * `RENEWED_LINEAGE` into later hooks of other kinds. So the hook only leaves a note: that there *may* be something new.
+ * Seen with certbot 2.1.0, 4.0.0 and 5.5.0.
  */
-import type { Instant } from "../../base/time.ts";
-import { isAbsolute } from "node:path";
-import type { SpoolNote } from "../../store/spool.ts";
+import { renewed } from "./call.ts";
+import type { HookCall, HookOutcome } from "./call.ts";
 
-/** What the environment says about the renewal; a text when this is no call of a deploy hook. */
-export function readCertbotCall(env: Readonly<Record<string, string | undefined>>, at: Instant): SpoolNote | string {
-  const lineage = env["RENEWED_LINEAGE"] ?? "";
-  if (lineage === "") return "RENEWED_LINEAGE is not set: not called by certbot as a deploy hook";
-  if (!isAbsolute(lineage)) return `RENEWED_LINEAGE is "${lineage}", not an absolute path`;
-  const domains = (env["RENEWED_DOMAINS"] ?? "").split(/\s+/).filter((name) => name !== "");
-  return { client: "certbot", at, source: lineage, domains };
+/** Reads certbot's environment. */
+export function readCertbotCall(call: HookCall): HookOutcome {
+  return renewed(call, {
+    client: "certbot",
+    from: "RENEWED_LINEAGE",
+    path: call.env["RENEWED_LINEAGE"],
+    base: null,
+    otherwise: "not called by certbot as a deploy hook",
+    domains: (call.env["RENEWED_DOMAINS"] ?? "").split(/\s+/),
+  });
 }
