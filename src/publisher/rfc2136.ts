@@ -87,9 +87,10 @@ const READ_BACK_MS = 5_000;
 /** Between two looks while reading back, doubled each time up to the last. BIND signs within 40 to 60 ms. */
 const FIRST_PAUSE_MS = 5;
 const LAST_PAUSE_MS = 400;
-/** How often a lost race is run again, and the longest pause before the second run; doubled each time. */
-const MAX_RACES = 8;
+/** How often a race is run, and the longest pause before the second run, doubled each time up to the last. */
+const MAX_RACES = 12;
 const RACE_PAUSE_MS = 20;
+const LAST_RACE_PAUSE_MS = 320;
 /** Where another server, or another look, may do better. Anything else is an answer. */
 const FAIL_OVER: readonly string[] = [
   "DNS_UNREACHABLE",
@@ -236,7 +237,7 @@ async function race(change: TlsaChange, target: Target, transport: DnsTransport)
     const outcome = await attempt(change, target, transport);
     if (!(outcome instanceof OperationalError)) return outcome;
     if (run >= MAX_RACES) throw outcome;
-    await pause(randomInt(1, RACE_PAUSE_MS * 2 ** run));
+    await pause(randomInt(1, Math.min(RACE_PAUSE_MS * 2 ** (run - 1), LAST_RACE_PAUSE_MS)));
   }
 }
 

@@ -48,6 +48,8 @@ const LARGEST = 65_000;
 const LARGEST_DATAGRAM = 1_140;
 /** A datagram is answered at once or never: TCP is next. */
 const UDP_PATIENCE_MS = 3_000;
+/** Primaries allow few connections (PowerDNS twenty at a time): ours does not stay when the work is done. */
+const IDLE_MS = 1_000;
 const FLAG_TC = 0x0200;
 
 function isLost(error: unknown): boolean {
@@ -66,7 +68,7 @@ async function overUdp(message: Uint8Array, server: DnsServer, options: Paramete
 export function openUpdateChannel(server: DnsServer, options: ChannelOptions): UpdateChannel {
   const { key, clock, timeoutMs, signal } = options;
   // An update must not be repeated blindly: with a condition it would fail because it had worked.
-  const once = createDnsStream({ kind: "plain", ...server }, {}, 1);
+  const once = createDnsStream({ kind: "plain", ...server }, {}, { attempts: 1, idleMs: IDLE_MS });
   const carry: Carry = async (request, how) => {
     try {
       return await once(request, how);

@@ -28,10 +28,18 @@ import { describeCause, problem, requireAddress, settleOnce } from "./settle.ts"
 import type { Attempt, ExchangeOptions, Settle } from "./settle.ts";
 
 const IDLE_MS = 10_000;
-/** How often a question is put when connections close under it; once for what must not be sent again blindly. */
+/** How often a question is put when connections close under it. */
 const MAX_ATTEMPTS = 2;
 /** More IDs than this taken on one connection, by questions that were given up above all: a new one is due. */
 const MAX_TAKEN = 1_024;
+
+/** Departures from what suits a resolver that is asked again and again. */
+export interface StreamOptions {
+  /** How often a question is put when connections close under it; 1 for what must not be sent again blindly. */
+  readonly attempts?: number;
+  /** How long a connection stays open with nobody waiting. */
+  readonly idleMs?: number;
+}
 
 /** What a connection to a TLS resolver is checked against. */
 export interface TlsTrust {
@@ -152,7 +160,7 @@ function onMessage(connection: Connection, reply: Uint8Array): void {
   connection.socket.destroy();
 }
 
-function openConnection(server: ResolverServer, tls: TlsState): Connection {
+function openConnection(server: ResolverServer, tls: TlsState, idleMs: number): Connection {
   const socket = openSocket(server, tls);
   const connection: Connection = {
     socket,
@@ -190,7 +198,7 @@ function openConnection(server: ResolverServer, tls: TlsState): Connection {
     connection.phase = "closed";
     connection.errands.clear();
   });
-  socket.setTimeout(IDLE_MS, () => {
+  socket.setTimeout(idleMs, () => {
     if (connection.waiting === 0) socket.destroy();
   });
   // The deadline of a question keeps the process alive; a connection alone does not.
@@ -237,15 +245,16 @@ function isLost(error: unknown): boolean {
 
 /**
  * A {@link Carry} to `server` over a connection that is opened when needed and kept. Throws `DNS_UNREACHABLE`,
- * `RESOLVER_TLS_FAILED`, `DNS_CONNECTION_LOST` (at the last of `maxAttempts`), `DNS_MESSAGE_MALFORMED`, `DNS_TIMEOUT`, `DNS_INTERRUPTED`.
+ * `RESOLVER_TLS_FAILED`, `DNS_CONNECTION_LOST` (each time), `DNS_MESSAGE_MALFORMED`, `DNS_TIMEOUT`, `DNS_INTERRUPTED`.
  */
-export function createDnsStream(server: ResolverServer, trust: TlsTrust = {}, maxAttempts = MAX_ATTEMPTS): Carry {
+export function createDnsStream(server: ResolverServer, trust: TlsTrust = {}, settings: StreamOptions = {}): Carry {
+  const { attempts = MAX_ATTEMPTS, idleMs = IDLE_MS } = settings;
   const tls: TlsState = { roots: trust.roots, context: null, session: null };
   let current: Connection | null = null;
   const exchange = async (request: Uint8Array, options: ExchangeOptions): Promise<Uint8Array> => {
     const attempt: Attempt = { server, transport: server.kind === "tls" ? "tls" : "tcp", options };
     requireAddress(attempt);
-    if (current === null || current.retired) current = openConnection(server, tls);
+    if (current === null || current.retired) current = openConnection(server, tls, idleMs);
     return exchangeOn(current, attempt, request);
   };
   return async (request, options) => {
@@ -255,7 +264,7 @@ export function createDnsStream(server: ResolverServer, trust: TlsTrust = {}, ma
       try {
         return await exchange(request, { ...options, timeoutMs: Math.max(1, Math.round(left)) });
       } catch (error) {
-        if (!isLost(error) || tries >= maxAttempts) throw error;
+        if (!isLost(error) || tries >= attempts) throw error;
       }
     }
   };

@@ -105,7 +105,7 @@ describe("a lost race", () => {
     const server = await interloper(1_000, [A, B]);
     const attempt = publisherFor([server]).apply(change({ remove: [A], expected: [A, B] }));
     await expect(attempt).rejects.toMatchObject({ code: "PUBLISH_CONFLICT", retry: "later" });
-    expect(server.updates()).toHaveLength(8);
+    expect(server.updates()).toHaveLength(12);
   });
 });
 
