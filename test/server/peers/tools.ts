@@ -33,8 +33,9 @@ function said({ code, stdout, stderr }: Ended, verified: RegExp): Said {
 /** The version of its Debian package, or what the tool says of itself. */
 async function packaged(name: string, debian: string): Promise<string | null> {
   if (findProgram(name) === null) return null;
-  const { stdout } = await run("dpkg-query", ["-W", "-f", "${Version}", debian]);
-  return stdout === "" ? "not from a package" : stdout;
+  const query = findProgram("dpkg-query");
+  const version = query === null ? "" : (await run(query, ["-W", "-f", "${Version}", debian])).stdout;
+  return version === "" ? "not from a Debian package" : version;
 }
 
 const POSTTLS_FINGER: Tool = {
