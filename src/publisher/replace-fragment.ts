@@ -112,17 +112,19 @@ function flushFolder(folder: string): void {
 }
 
 /**
- * A note beside the fragment that the commands after it have not all succeeded yet: it outlives a crash between the
- * rename and the reload, and a reload that failed.
+ * A note beside the fragment, which outlives a crash. `unfinished`: the commands after the rename have not all succeeded
+ * yet. `repeated`: they were run once more because nobody serves the records.
  */
-export interface UnfinishedMark {
-  readonly isSet: () => boolean;
-  readonly set: () => void;
+export interface Mark {
+  /** When it was set, in milliseconds; null: it is not. */
+  readonly since: () => number | null;
+  readonly set: (now: Instant) => void;
   readonly clear: () => void;
 }
 
-export function unfinishedMark(path: string): UnfinishedMark {
-  const mark = join(dirname(path), `.${basename(path)}.unfinished`);
+/** Its functions throw `FRAGMENT_UNWRITABLE`. */
+export function markBeside(path: string, kind: "unfinished" | "repeated"): Mark {
+  const mark = join(dirname(path), `.${basename(path)}.${kind}`);
   const attempt = (work: () => void): void => {
     try {
       work();
@@ -131,10 +133,11 @@ export function unfinishedMark(path: string): UnfinishedMark {
     }
   };
   return {
-    isSet: () => statSync(mark, { throwIfNoEntry: false }) !== undefined,
-    set: () => {
+    since: () => statSync(mark, { throwIfNoEntry: false })?.mtimeMs ?? null,
+    set: (now) => {
       attempt(() => {
         writeFileSync(mark, "");
+        utimesSync(mark, now / 1000, now / 1000);
         flushFolder(dirname(mark));
       });
     },

@@ -10,7 +10,8 @@
  * the wrong length: records are checked here.
  *
  * Nothing is written and nothing is run when nothing changes: no signer runs for nothing, no serial churns; changes that
- * come together, or while commands run, are one write. When the file is right for longer than `patienceMs` and the caller still asks, it is said that the pipeline does not deliver.
+ * come together, or while commands run, are one write. When the file is right for longer than `patienceMs` and the caller
+ * still asks, it is said that the pipeline does not deliver, and the commands are run once more in each such time.
  *
  * Guards: one lock a file; a file that holds anything but TLSA records, or names that no certificate here has, is not
  * ours and is refused; records of others at our names stay. Removals compare the file with what the name servers were
@@ -32,14 +33,7 @@ import { changeFragment, formatFragment, parseFragment, refuseOwners, sameFragme
 import type { Fragment } from "./fragment.ts";
 import { checkChange, DNS_TTL_LIMITS } from "./plan-updates.ts";
 import type { Capabilities, Publisher, ReadBack, TlsaChange } from "./publisher.ts";
-import {
-  putInPlace,
-  readFragmentFile,
-  scratchParent,
-  touch,
-  unfinishedMark,
-  writeCandidate,
-} from "./replace-fragment.ts";
+import { putInPlace, readFragmentFile, scratchParent, touch, markBeside, writeCandidate } from "./replace-fragment.ts";
 import type { FragmentFile } from "./replace-fragment.ts";
 
 export interface ZonefileOptions {
@@ -147,23 +141,34 @@ function stuckFault({ options, file }: Job, found: FragmentFile, change: TlsaCha
 
 /** Replaces the file and tells everybody, or finishes what was not finished. False: there was nothing to do. */
 async function bringAbout(job: Job, found: FragmentFile, present: Fragment, wanted: Fragment): Promise<boolean> {
-  const unfinished = unfinishedMark(found.path);
+  const unfinished = markBeside(found.path, "unfinished");
   if (!sameFragment(present, wanted)) {
     const candidate = writeCandidate(found.path, formatFragment(wanted));
     try {
       await check(job, candidate);
-      unfinished.set();
+      unfinished.set(job.options.clock());
     } catch (error) {
       rmSync(candidate, { force: true });
       throw error;
     }
     putInPlace(candidate, found.path);
-  } else if (!unfinished.isSet()) {
+  } else if (unfinished.since() === null) {
     return false;
   }
   await announce(job);
   unfinished.clear();
+  markBeside(found.path, "repeated").clear();
   return true;
+}
+
+/** Once in each time of patience: a server that was down, or a zone that was put back, may only have to look again. */
+async function repeatCommands(job: Job, found: FragmentFile): Promise<void> {
+  const { clock, patienceMs } = job.options;
+  const repeated = markBeside(found.path, "repeated");
+  const since = repeated.since();
+  if (since !== null && clock() - since <= patienceMs) return;
+  repeated.set(clock());
+  await announce(job);
 }
 
 type Outcome = Result<ReadBack, OperationalError>;
@@ -184,8 +189,10 @@ async function applyTo(job: Job, changes: readonly TlsaChange[]): Promise<readon
   const foreign = refuseOwners(new Map([...present, ...wanted]), options.owners, { zone, file });
   if (foreign !== null) throw OperationalError.of(foreign);
   const isNew = await bringAbout(job, found, present, wanted);
+  const stuck = changes.map((change) => (isNew ? null : stuckFault(job, found, change)));
+  if (stuck.some((problem) => problem !== null)) await repeatCommands(job, found);
   return changes.map((change, at) => {
-    const problem = conflicts[at] ?? (isNew ? null : stuckFault(job, found, change));
+    const problem = conflicts[at] ?? stuck[at] ?? null;
     return problem === null ? success(toReadBack(wanted, change)) : failure(OperationalError.of(problem, "later"));
   });
 }

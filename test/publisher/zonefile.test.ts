@@ -349,13 +349,22 @@ describe("what follows", () => {
 });
 
 test("a file that has been right for long, and still is asked for, means that the pipeline does not deliver", async () => {
-  const { file, make, add } = bench();
+  const { folder, file, make, add, log } = bench();
   await add(1);
   utimesSync(file, NOW / 1000, NOW / 1000);
   const later = (minutes: number): Publisher => make({ clock: () => instant(NOW + minutes * 60_000) });
   await expect(add(1, later(10))).resolves.toMatchObject({ status: "pending" });
+  expect(log()).toHaveLength(1);
   const error = await codeOf(add(1, later(11)));
   expect(error.code).toBe("FRAGMENT_NOT_SEEN");
   expect(error.message).toContain("has held the records of _25._tcp.mx.example.org for 11m");
   expect(error.hint).toContain("serial");
+  // The commands are run once more, and again when the time is over again.
+  expect(log()).toHaveLength(2);
+  expect((await codeOf(add(1, later(21)))).code).toBe("FRAGMENT_NOT_SEEN");
+  expect(log()).toHaveLength(2);
+  expect((await codeOf(add(1, later(22)))).code).toBe("FRAGMENT_NOT_SEEN");
+  expect(log()).toHaveLength(3);
+  await add(2, later(30));
+  expect(readdirSync(folder).sort()).toEqual(["log", "tlsa.inc"]);
 });
