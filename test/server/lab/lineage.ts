@@ -83,12 +83,18 @@ export async function makeAuthority(folder: string): Promise<Authority> {
 
 const PARTS = ["cert", "chain", "fullchain", "privkey"] as const;
 
+const KEY_OPTIONS = {
+  ecdsa: ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
+  rsa: ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+} as const;
+
 /** The first version is issued at once. */
 export async function makeLineage(
   folder: string,
   authority: Authority,
   name: string,
   dnsNames: readonly string[],
+  kind: keyof typeof KEY_OPTIONS = "ecdsa",
 ): Promise<Lineage> {
   const archive = join(folder, "archive", name);
   const live = join(folder, "live", name);
@@ -101,7 +107,7 @@ export async function makeLineage(
   const issue = async (version: number, reuseKey: boolean): Promise<void> => {
     const key = file("privkey", version);
     if (reuseKey) writeFileSync(key, readFileSync(file("privkey", version - 1)), { mode: 0o600 });
-    else await must(openssl, ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", key]);
+    else await must(openssl, ["genpkey", ...KEY_OPTIONS[kind], "-out", key]);
     const issuer = [
       "-CA",
       join(authority.folder, "intermediate.pem"),

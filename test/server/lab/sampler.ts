@@ -14,6 +14,8 @@ export interface SampledService {
   readonly host: string;
   readonly port: number;
   readonly starttls: boolean;
+  /** Signature algorithms that the client offers (OpenSSL's names), so that it meets certificates of one kind; absent: all. */
+  readonly sigalgs?: string;
 }
 
 export interface Sample {
@@ -77,13 +79,14 @@ async function dialogue(socket: Socket): Promise<void> {
 }
 
 /** SHA-256 of the public key that one address presents now. */
-export async function presentedSpki(place: Place, host: string, starttls: boolean): Promise<string> {
+export async function presentedSpki(place: Place, host: string, starttls: boolean, sigalgs?: string): Promise<string> {
   const plain = connectPlain({ host: place.address, port: place.port });
   plain.setTimeout(8_000, () => plain.destroy(new Error("time-out")));
   try {
     if (starttls) await dialogue(plain);
     return await new Promise((resolve, reject) => {
-      const secure = connectTls({ socket: plain, servername: host, rejectUnauthorized: false }, () => {
+      const offer = { servername: host, rejectUnauthorized: false, ...(sigalgs === undefined ? {} : { sigalgs }) };
+      const secure = connectTls({ socket: plain, ...offer }, () => {
         const certificate = secure.getPeerX509Certificate();
         if (certificate === undefined) reject(new Error("no certificate"));
         else resolve(spkiSha256(certificate.raw));
@@ -111,7 +114,8 @@ async function observe(resolver: Place, service: SampledService): Promise<Omit<S
   const served = await Promise.all(
     addresses.answers.map(async ({ data }) => {
       const address = [...data].join(".");
-      return { address, spki: await presentedSpki({ address, port: service.port }, service.host, service.starttls) };
+      const place = { address, port: service.port };
+      return { address, spki: await presentedSpki(place, service.host, service.starttls, service.sigalgs) };
     }),
   );
   const evidence = `[${records.join(", ")}] against ${served.map(({ address, spki }) => `${address} ${spki}`).join(", ")}`;

@@ -12,8 +12,8 @@ export interface Service {
   readonly daemon: Daemon;
   /** What an administrator types to make it read its files again: argv. */
   readonly reload: readonly string[];
-  /** Makes it read its certificate from another folder, as an administrator would: edit the file, reload. */
-  readonly readFrom: (folder: string) => Promise<void>;
+  /** Makes it read its certificates from other folders, as an administrator would: edit the file, reload. */
+  readonly readFrom: (folder: string, others?: readonly string[]) => Promise<void>;
   readonly log: () => string;
   readonly stop: () => Promise<void>;
 }
@@ -55,7 +55,7 @@ export async function startPostfix(
   for (const name of ["etc", "queue", "data"]) mkdirSync(join(home, name), { recursive: true });
   await must("chown", ["postfix", join(home, "data")]);
   const log = join(home, "mail.log");
-  const configure = (from: string): void => {
+  const configure = (from: string, beside: readonly string[] = others): void => {
     writeFileSync(
       join(config, "main.cf"),
       `compatibility_level = 3.6
@@ -69,7 +69,7 @@ inet_protocols = ipv4
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 smtpd_tls_security_level = may
-smtpd_tls_chain_files = ${[from, ...others].map((one) => `${one}/privkey.pem, ${one}/fullchain.pem`).join(", ")}
+smtpd_tls_chain_files = ${[from, ...beside].map((one) => `${one}/privkey.pem, ${one}/fullchain.pem`).join(", ")}
 smtpd_tls_loglevel = 1
 `,
     );
@@ -103,8 +103,8 @@ postlog unix-dgram n - n - 1 postlogd
   return {
     daemon,
     reload,
-    readFrom: async (from) => {
-      configure(from);
+    readFrom: async (from, beside) => {
+      configure(from, beside);
       await must(postfix, reload.slice(1));
     },
     log: () => readLog(log),
@@ -126,7 +126,7 @@ export async function startNginx(
   mkdirSync(home, { recursive: true });
   const file = join(home, "nginx.conf");
   const log = join(home, "error.log");
-  const configure = (from: string): void => {
+  const configure = (from: string, beside: readonly string[] = others): void => {
     writeFileSync(
       file,
       `daemon off; pid ${home}/nginx.pid; error_log ${log} notice; worker_processes 1;
@@ -137,7 +137,7 @@ http {
   uwsgi_temp_path ${home}/uwsgi; scgi_temp_path ${home}/scgi;
   server {
     ${places.map((place) => `listen ${place.address}:${String(place.port)} ssl;`).join(" ")}
-    ${[from, ...others].map((one) => `ssl_certificate ${one}/fullchain.pem; ssl_certificate_key ${one}/privkey.pem;`).join(" ")}
+    ${[from, ...beside].map((one) => `ssl_certificate ${one}/fullchain.pem; ssl_certificate_key ${one}/privkey.pem;`).join(" ")}
     location / { return 204; }
   }
 }
@@ -158,8 +158,8 @@ http {
   return {
     daemon,
     reload,
-    readFrom: async (from) => {
-      configure(from);
+    readFrom: async (from, beside) => {
+      configure(from, beside);
       await must(nginx, reload.slice(1));
     },
     log: () => readLog(log),
