@@ -18,7 +18,7 @@ import type { Step } from "../rollover/step.ts";
 import { appendJournal } from "../store/journal.ts";
 import type { JournalEntry, JsonValue } from "../store/journal.ts";
 import { stampFiles } from "../store/due-index.ts";
-import { loadState, saveState } from "../store/store.ts";
+import { completeJournal, loadState, saveWithJournal } from "../store/store.ts";
 import type { SavedRefusal, SavedState } from "../store/store.ts";
 import { watchedPaths } from "./chain-files.ts";
 import type { RereadOptions } from "./chain-files.ts";
@@ -68,6 +68,7 @@ const LINGER_LIMIT_MS = 45_000;
 /** Takes one certificate as far as it goes now. Null: interrupted before the first look was over. Throws OperationalError. */
 export async function runUnit(setting: TickSetting, certificate: CertificateConfig): Promise<UnitEnding | null> {
   const subject = subjectOf(setting, certificate);
+  for (const entry of completeJournal(setting.stateDirectory, certificate.name)) setting.onEvent(entry);
   let ending: UnitEnding | null = null;
   let lastActions = "";
   let acted = false;
@@ -136,27 +137,28 @@ async function takeStep(
   const { certificate, publisher, target } = subject;
   const now = setting.clock();
   const stepped = step(before?.state ?? null, sight.observation, certificate.policy, now);
-  const intent: SavedState = {
-    certificate: certificate.name,
-    savedAt: now,
-    state: stepped.state,
-    wakeAt: wakeAfter(stepped, sight, certificate, now),
-    refusals: sinceWhen(stepped.refusals, before?.refusals ?? [], now),
-  };
-  saveState(setting.stateDirectory, intent);
-  journal(
+  const events = stepped.events.map(({ event, detail }) => {
+    return { at: now, certificate: certificate.name, event, detail: { detail } };
+  });
+  const intent = save(
     setting,
-    stepped.events.map(({ event, detail }) => ({ at: now, certificate: certificate.name, event, detail: { detail } })),
+    {
+      certificate: certificate.name,
+      savedAt: now,
+      state: stepped.state,
+      wakeAt: wakeAfter(stepped, sight, certificate, now),
+      refusals: sinceWhen(stepped.refusals, before?.refusals ?? [], now),
+    },
+    events,
   );
   if (stepped.actions.length === 0) return { saved: intent, actions: [], outcomes: [] };
   const { world, clock, reload } = setting;
   const { publishers } = setting.configuration;
   const tools = { certificate, publisher, publishers, target, world, clock, reload, source: sight.source };
   const outcomes = await perform(stepped.actions, tools);
-  const saved: SavedState = { ...intent, savedAt: clock(), state: recordOutcomes(stepped.state, outcomes) };
-  saveState(setting.stateDirectory, saved);
-  journal(
+  const saved = save(
     setting,
+    { ...intent, savedAt: clock(), state: recordOutcomes(stepped.state, outcomes) },
     outcomes.flatMap((outcome, at) => outcomeEntry(certificate.name, stepped.actions[at], outcome, stepped.state)),
   );
   return { saved, actions: stepped.actions, outcomes };
@@ -209,6 +211,16 @@ function detailOf(action: Action | undefined): Readonly<Record<string, JsonValue
     case undefined:
       return {};
   }
+}
+
+function save(
+  setting: TickSetting,
+  state: Omit<SavedState, "unjournalled">,
+  entries: readonly JournalEntry[],
+): SavedState {
+  const saved = saveWithJournal(setting.stateDirectory, state, entries);
+  for (const entry of entries) setting.onEvent(entry);
+  return saved;
 }
 
 function journal(setting: TickSetting, entries: readonly JournalEntry[]): void {

@@ -4,9 +4,8 @@ import type { Clock, Instant } from "../base/time.ts";
 import { abort, hold, resume } from "../rollover/operator.ts";
 import type { RolloverState } from "../rollover/state.ts";
 import { readDueIndex, writeDueIndex } from "../store/due-index.ts";
-import { appendJournal } from "../store/journal.ts";
 import { withLock } from "../store/lock.ts";
-import { loadState, prepareStateDirectory, saveState } from "../store/store.ts";
+import { completeJournal, loadState, prepareStateDirectory, saveWithJournal } from "../store/store.ts";
 import type { SavedState } from "../store/store.ts";
 
 export type SteerVerb = "hold" | "resume" | "abort";
@@ -31,18 +30,19 @@ export async function steer(input: SteerInput): Promise<RolloverState> {
   prepareStateDirectory(stateDirectory, clock());
   return withLock(stateDirectory, clock(), () => {
     const now = clock();
+    completeJournal(stateDirectory, input.certificate);
     const before = loadExisting(input);
     const saved = steered(input, before, now);
     // In this order: killed in between, the next tick looks once too often.
     wake(stateDirectory, input.certificate, now);
-    saveState(stateDirectory, saved);
     const detail = {
       by: input.who,
       because: input.because,
       from: before.state.phase.phase,
       to: saved.state.phase.phase,
     };
-    appendJournal(stateDirectory, [{ at: now, certificate: input.certificate, event: input.verb, detail }]);
+    const entry = { at: now, certificate: input.certificate, event: input.verb, detail };
+    saveWithJournal(stateDirectory, saved, [entry]);
     return Promise.resolve(saved.state);
   });
 }

@@ -65,7 +65,7 @@ export function isCurrent(index: DueIndex): boolean {
 
 /** The earliest wake-up of all certificates; null when none waits. */
 export function nextWake(index: DueIndex): Instant | null {
-  return earliest(...index.entries.map((entry) => entry.wakeAt));
+  return index.entries.reduce<Instant | null>((soonest, { wakeAt }) => earliest(soonest, wakeAt), null);
 }
 
 /** Writes the index, ordered. Throws DISK_FULL, PERMISSION_DENIED or STATE_UNWRITABLE. */

@@ -8,6 +8,7 @@ import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
 import { failure, success } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
+import { instant } from "../base/time.ts";
 import type { ChainId } from "../rollover/chain.ts";
 import type { ActivePhase, Phase, RolloverState } from "../rollover/state.ts";
 import {
@@ -25,8 +26,11 @@ import {
   time,
   timeOrNull,
 } from "./format-v1-parts.ts";
+import { formatEntry, parseEntry } from "./journal.ts";
+import type { JournalEntry } from "./journal.ts";
 import {
   peek,
+  readAs,
   readCount,
   readInstant,
   readList,
@@ -53,6 +57,8 @@ export function encodeState(saved: SavedState): string {
     state: encodeRollover(saved.state),
     wakeAt: timeOrNull(saved.wakeAt),
     refusals: saved.refusals.map(encodeRefusal),
+    // Only between two moments of a tick, and after a crash there.
+    ...(saved.unjournalled.length === 0 ? {} : { unjournalled: saved.unjournalled.map(formatEntry) }),
   };
   return `${JSON.stringify(content, null, 1)}\n`;
 }
@@ -72,15 +78,23 @@ export function decodeState(text: string): Result<SavedState, Fault> {
     return failure(fault("STATE_NEWER", `format ${String(version)}, this daneward knows ${String(VERSION)}`));
   }
   if (version !== VERSION) return failure(fault("STATE_DAMAGED", "$.version: expected 1"));
-  const fields = readObject(root, ["version", "certificate", "savedAt", "state", "wakeAt", "refusals"]);
+  const keys = ["version", "certificate", "savedAt", "state", "wakeAt", "refusals"];
+  const isBehind = peek(root, "unjournalled").value !== undefined;
+  const fields = readObject(root, isBehind ? [...keys, "unjournalled"] : keys);
   const saved: SavedState = {
     certificate: readText(fields.at("certificate")),
     savedAt: readInstant(fields.at("savedAt")),
     state: decodeRollover(fields.at("state")),
     wakeAt: readNullable(fields.at("wakeAt"), readInstant),
     refusals: readList(fields.at("refusals"), decodeRefusal),
+    unjournalled: isBehind ? readList(fields.at("unjournalled"), decodeEntry) : [],
   };
   return faults.length === 0 ? success(saved) : failure(fault("STATE_DAMAGED", summary(faults)));
+}
+
+function decodeEntry(place: JsonPlace): JournalEntry {
+  const none: JournalEntry = { at: instant(0), certificate: null, event: "", detail: {} };
+  return readAs(place, "a line of the journal", parseEntry, none);
 }
 
 function summary(faults: FaultList): string {

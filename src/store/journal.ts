@@ -57,7 +57,10 @@ export function appendJournal(stateDirectory: string, entries: readonly JournalE
   try {
     const file = openSync(path, "a+", FILE_MODE);
     try {
-      const wasEmpty = append(file, new TextEncoder().encode(entries.map(formatEntry).join("")));
+      const wasEmpty = append(
+        file,
+        new TextEncoder().encode(entries.map((entry) => `${formatEntry(entry)}\n`).join("")),
+      );
       if (wasEmpty) syncDirectory(stateDirectory);
     } finally {
       closeSync(file);
@@ -88,11 +91,12 @@ function endsALine(file: number, size: number): boolean {
   return readSync(file, last, 0, 1, size - 1) === 1 && last[0] === 0x0a;
 }
 
-function formatEntry(entry: JournalEntry): string {
+/** The line of an entry, without its end. */
+export function formatEntry(entry: JournalEntry): string {
   const { at, certificate, event, detail } = entry;
   const clash = Object.keys(detail).find((key) => OWN_KEYS.has(key));
   assert(clash === undefined, `a journal entry's detail may not be called "${String(clash)}"`);
-  return `${JSON.stringify({ at: new Date(at).toISOString(), certificate, event, ...detail })}\n`;
+  return JSON.stringify({ at: new Date(at).toISOString(), certificate, event, ...detail });
 }
 
 /**
@@ -119,7 +123,8 @@ export function readJournal(stateDirectory: string, certificate?: string): Journ
   return { entries, damagedLines };
 }
 
-function parseEntry(line: string): JournalEntry | null {
+/** The entry of a line; null when it is none. */
+export function parseEntry(line: string): JournalEntry | null {
   let parsed: unknown;
   try {
     parsed = JSON.parse(line);

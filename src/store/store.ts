@@ -9,7 +9,8 @@
  * lock                     held by the one process that may write all this (but for the spool)
  * ```
  *
- * The order that makes a crash harmless: save the state with the intent, act, journal, save the outcome. A file that
+ * The order that makes a crash harmless: save the state with the intent, journal, act, save the outcome, journal. What is
+ * to be journalled is part of the state until it is in the journal, so that neither is ever without the other. A file that
  * cannot be read is an error, never an empty state: starting from nothing would forget which records are ours. No key,
  * TSIG secret or token is ever written here.
  */
@@ -29,6 +30,8 @@ import {
   systemCode,
 } from "./atomic-file.ts";
 import { decodeState, encodeState } from "./format-v1.ts";
+import { appendJournal, formatEntry, readJournal } from "./journal.ts";
+import type { JournalEntry } from "./journal.ts";
 import { spoolDirectory } from "./spool.ts";
 
 /** The content of one certificate's state file. */
@@ -40,6 +43,8 @@ export interface SavedState {
   readonly wakeAt: Instant | null;
   /** Why the last step went no further: what `status` shows without looking at the world again. */
   readonly refusals: readonly SavedRefusal[];
+  /** What led to this state and may not be in the journal yet: `saveWithJournal` was cut short. */
+  readonly unjournalled: readonly JournalEntry[];
 }
 
 /** A refusal and since when it has stood. */
@@ -78,18 +83,59 @@ export function loadState(stateDirectory: string, certificate: string): SavedSta
   const decoded = decodeState(text);
   if (!decoded.ok) {
     const { code, message, hint } = decoded.fault;
-    throw new OperationalError(code, `${path}: ${message}`, { hint, retry: "never" });
+    const wayOut = code === "STATE_DAMAGED" ? wayOutOf(path, certificate) : hint;
+    throw new OperationalError(code, `${path}: ${message}`, { hint: wayOut, retry: "never" });
   }
   if (decoded.value.certificate !== certificate) {
-    const other = decoded.value.certificate;
-    throw new OperationalError("STATE_DAMAGED", `${path}: holds the state of "${other}"`, { retry: "never" });
+    const message = `${path}: holds the state of "${decoded.value.certificate}"`;
+    throw new OperationalError("STATE_DAMAGED", message, { hint: wayOutOf(path, certificate), retry: "never" });
   }
   return decoded.value;
+}
+
+/** Nothing was touched, and nothing will be: what is safe comes before what to type. */
+function wayOutOf(path: string, certificate: string): string {
+  return (
+    `what is published and deployed stays as it is, and no record is withdrawn; put the file back from a backup, or type ` +
+    `mv '${path}' '${path}.damaged' && daneward tick ${certificate} to start anew from DNS, servers and deployed files`
+  );
 }
 
 /** Saves atomically and durably: on return it survives a power cut. Throws DISK_FULL, PERMISSION_DENIED or STATE_UNWRITABLE. */
 export function saveState(stateDirectory: string, saved: SavedState): void {
   replaceFile(stateFile(stateDirectory, saved.certificate), encodeState(saved));
+}
+
+/**
+ * Saves a state and journals what led to it, both or, cut short anywhere, both after {@link completeJournal}. Call under
+ * the lock. Throws as {@link saveState}.
+ */
+export function saveWithJournal(
+  stateDirectory: string,
+  state: Omit<SavedState, "unjournalled">,
+  entries: readonly JournalEntry[],
+): SavedState {
+  if (entries.length > 0) {
+    saveState(stateDirectory, { ...state, unjournalled: entries });
+    appendJournal(stateDirectory, entries);
+  }
+  const saved = { ...state, unjournalled: [] };
+  saveState(stateDirectory, saved);
+  return saved;
+}
+
+/**
+ * Writes to the journal what a killed process could not, and returns it. Whole lines that are there already are not
+ * written again. Call under the lock, before anything new is saved. Throws as {@link saveState} and {@link loadState}.
+ */
+export function completeJournal(stateDirectory: string, certificate: string): readonly JournalEntry[] {
+  const saved = loadState(stateDirectory, certificate);
+  if (saved === null || saved.unjournalled.length === 0) return [];
+  const there = new Set(readJournal(stateDirectory, certificate).entries.map(formatEntry));
+  const missing = saved.unjournalled.filter((entry) => !there.has(formatEntry(entry)));
+  appendJournal(stateDirectory, missing);
+  saveState(stateDirectory, { ...saved, unjournalled: [] });
+  return missing;
 }
 
 /** Names of the certificates that have a state file, sorted. */

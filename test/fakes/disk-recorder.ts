@@ -9,6 +9,7 @@ import type { Operation } from "./disk.ts";
 
 /** Functions of node:fs that change something and are recorded. Nothing else that changes anything may be used. */
 export const RECORDED: ReadonlySet<string> = new Set([
+  "chmodSync",
   "closeSync",
   "fchmodSync",
   "fchownSync",
@@ -107,6 +108,14 @@ export function recordDisk(root: string, folders: readonly string[], note: (oper
           real.fchmodSync(handle, mode);
         },
         () => about(handleOf(handle), (at) => ({ kind: "chmod", path: at, mode: modeOf(handleOf(handle)) })),
+      );
+    },
+    chmodSync: (file: string, mode: number): void => {
+      noted(
+        () => {
+          real.chmodSync(file, mode);
+        },
+        () => about(file, (at) => ({ kind: "chmod", path: at, mode: modeOf(file) })),
       );
     },
     fsyncSync: (handle: number): void => {

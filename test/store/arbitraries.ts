@@ -164,4 +164,12 @@ export const savedState: fc.Arbitrary<SavedState> = fc.record({
       since: time,
     }),
   ),
+  unjournalled: some(
+    fc.record({
+      at: time,
+      certificate: nullable(text),
+      event: text,
+      detail: fc.constantFrom({}, { result: "done", records: ["3 1 1 00"], ttl: 60 }),
+    }),
+  ),
 });

@@ -40,6 +40,15 @@ describe("due-index", () => {
     expect(dueNow(read, now)).toEqual(["c", "d"]);
   });
 
+  test("any number of certificates has a next wake-up", () => {
+    const entries = Array.from({ length: 300_000 }, (_, at) => {
+      return { certificate: String(at), wakeAt: at === 5 ? now : later, paths: [], stamp: "" };
+    });
+    expect(nextWake(indexOf(...entries.slice(0, 3)))).toBe(later);
+    expect(nextWake({ configuration: "", configurationPaths: [], entries })).toBe(now);
+    expect(nextWake(indexOf())).toBeNull();
+  });
+
   test("a certificate is due when its source was replaced, appeared or vanished", () => {
     const folder = temporaryFolder();
     const file = path.join(folder, "fullchain.pem");

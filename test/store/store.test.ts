@@ -14,7 +14,17 @@ import { describe, expect, test } from "vitest";
 import { OperationalError } from "../../src/base/errors.ts";
 import { instant } from "../../src/base/time.ts";
 import { replaceFile, writeFailure } from "../../src/store/atomic-file.ts";
-import { listStates, loadState, prepareStateDirectory, saveState, stateFile } from "../../src/store/store.ts";
+import { appendJournal, readJournal } from "../../src/store/journal.ts";
+import type { JournalEntry } from "../../src/store/journal.ts";
+import {
+  completeJournal,
+  listStates,
+  loadState,
+  prepareStateDirectory,
+  saveState,
+  saveWithJournal,
+  stateFile,
+} from "../../src/store/store.ts";
 import { savedState } from "./arbitraries.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
@@ -30,15 +40,43 @@ function prepared(): string {
   return folder;
 }
 
-function codeOf(work: () => unknown): string {
+function problemOf(work: () => unknown): OperationalError {
   try {
     work();
   } catch (problem) {
-    if (problem instanceof OperationalError) return problem.code;
+    if (problem instanceof OperationalError) return problem;
     throw problem;
   }
-  return "nothing thrown";
+  throw new Error("nothing thrown");
 }
+
+function codeOf(work: () => unknown): string {
+  return problemOf(work).code;
+}
+
+describe("state and journal", () => {
+  const entry = (event: string): JournalEntry => ({ at: now, certificate: "mx", event, detail: { detail: event } });
+
+  test("are saved together", () => {
+    const folder = prepared();
+    const saved = saveWithJournal(folder, first, [entry("one"), entry("two")]);
+    expect(saved.unjournalled).toEqual([]);
+    expect(loadState(folder, "mx")).toEqual(saved);
+    expect(readJournal(folder).entries).toEqual([entry("one"), entry("two")]);
+    expect(completeJournal(folder, "mx")).toEqual([]);
+  });
+
+  test("torn apart by a kill are completed, and nothing is written twice", () => {
+    const folder = prepared();
+    expect(completeJournal(folder, "mx")).toEqual([]);
+    saveState(folder, { ...first, unjournalled: [entry("one"), entry("two")] });
+    appendJournal(folder, [entry("one"), entry("of another")]);
+    expect(completeJournal(folder, "mx")).toEqual([entry("two")]);
+    expect(readJournal(folder).entries.map(({ event }) => event)).toEqual(["one", "of another", "two"]);
+    expect(loadState(folder, "mx")).toEqual({ ...first, unjournalled: [] });
+    expect(completeJournal(folder, "mx")).toEqual([]);
+  });
+});
 
 describe("state store", () => {
   test("a state that was saved is loaded, the newest wins, and nothing else is left in the folder", () => {
@@ -69,6 +107,17 @@ describe("state store", () => {
     writeFileSync(stateFile(folder, "mx"), '{"version":1}');
     expect(() => loadState(folder, "mx")).toThrow(/certificates\/mx\.json: \$: the key "certificate" is missing/);
     expect(codeOf(() => loadState(folder, "mx"))).toBe("STATE_DAMAGED");
+  });
+
+  test("what is refused says what is safe and what to type", () => {
+    const folder = prepared();
+    writeFileSync(stateFile(folder, "mx"), "{");
+    const { hint } = problemOf(() => loadState(folder, "mx"));
+    expect(hint).toContain("no record is withdrawn");
+    expect(hint).toContain(`mv '${stateFile(folder, "mx")}' '${stateFile(folder, "mx")}.damaged' && daneward tick mx`);
+    writeFileSync(stateFile(folder, "mx"), '{"version":2}');
+    const newer = problemOf(() => loadState(folder, "mx"));
+    expect([newer.code, newer.hint]).toEqual(["STATE_NEWER", expect.stringContaining("upgrade daneward")]);
   });
 
   test("a file that holds the state of another certificate is refused", () => {

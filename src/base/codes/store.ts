@@ -7,7 +7,10 @@ export const STORE_CODES = {
     title: "a state file is damaged",
     hint: "restore it from a backup, or move it away and let daneward look at DNS and the servers again; no record is withdrawn meanwhile",
   },
-  STATE_NEWER: { title: "a state file was written by a newer daneward", hint: "upgrade daneward" },
+  STATE_NEWER: {
+    title: "a state file was written by a newer daneward",
+    hint: "upgrade daneward, or go back to a backup of the state directory from before; nothing was changed, and nothing will be meanwhile",
+  },
   STATE_UNWRITABLE: {
     title: "the state directory cannot be written",
     hint: "check that the directory exists and that its file system is mounted read-write; the old files are still in place",

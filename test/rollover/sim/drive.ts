@@ -122,7 +122,14 @@ class Play {
       JSON.stringify(again.state.phase) !== JSON.stringify(result.state.phase) ||
       JSON.stringify(again.actions) !== JSON.stringify(result.actions);
     if (differs) this.broken.push(`${phase}: asked again, it says otherwise`);
-    const saved = { certificate: "mx", savedAt: now, state: result.state, wakeAt: result.wakeAt, refusals: [] };
+    const saved = {
+      certificate: "mx",
+      savedAt: now,
+      state: result.state,
+      wakeAt: result.wakeAt,
+      refusals: [],
+      unjournalled: [],
+    };
     const text = encodeState(saved);
     const read = decodeState(text);
     if (!read.ok || encodeState(read.value) !== text) this.broken.push(`${phase}: the state file does not hold it`);
