@@ -1,6 +1,8 @@
 /** Each ACME client's call as the client really makes it, and calls that it does not make. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { instant } from "../../src/base/time.ts";
+import type { CertificateConfig, SourceConfig } from "../../src/config/schema.ts";
+import { notesAbout } from "../../src/driver/due.ts";
 import { readAcmeShCall } from "../../src/driver/hooks/acme-sh.ts";
 import { readAcmetoolCall } from "../../src/driver/hooks/acmetool.ts";
 import { readCaddyCall } from "../../src/driver/hooks/caddy.ts";
@@ -11,6 +13,8 @@ import { readLacmeCall } from "../../src/driver/hooks/lacme.ts";
 import { readLegoCall } from "../../src/driver/hooks/lego.ts";
 import { readModMdCall } from "../../src/driver/hooks/mod-md.ts";
 import { readUacmeCall } from "../../src/driver/hooks/uacme.ts";
+import type { SpoolNote } from "../../src/store/spool.ts";
+import { createFakeWorld } from "../fakes/driver-world.ts";
 
 const AT = instant(1_790_000_000_000);
 
@@ -303,6 +307,56 @@ describe("the call of an ACME client", () => {
     const outcome = await read(call(given));
     if (is instanceof RegExp) expect(outcome).toEqual({ kind: "unclear", reason: expect.stringMatching(is) as string });
     else expect(outcome).toEqual(is);
+  });
+});
+
+describe("a note is about the certificate whose source is as the README has it", () => {
+  const folder = (path: string): SourceConfig => ({ kind: "directory", path });
+  const files = (cert: string): SourceConfig => ({ kind: "files", cert, key: "/elsewhere/key.pem", chain: null });
+  const env = { RENEWED_LINEAGE: "/etc/letsencrypt/live/mx.example.org" };
+  const deployed = ["deploy_cert", "mx.example.org", ...DEHYDRATED_FILES, "1790000000"];
+  const updated = { args: ["live-updated"], stdin: "imap.example.org\nmx.example.org\n" };
+  const obtained = { args: ["mx.example.org", CADDY_PATH], env: { HOME: "/var/lib/caddy" } };
+  const table: readonly (readonly [string, ReadHookCall, Parameters<typeof call>[0], SourceConfig])[] = [
+    ["certbot", readCertbotCall, { env }, folder("/etc/letsencrypt/live/mx.example.org")],
+    ["dehydrated", readDehydratedCall, { args: deployed }, folder(DEHYDRATED)],
+    ["lego 4", readLegoCall, { env: LEGO_4 }, files("/var/lib/lego/certificates/mx.example.org.crt")],
+    ["lego 5", readLegoCall, { env: { ...LEGO_5, ...LEGO_5_PATHS } }, files("/var/lib/lego/certificates/mail.crt")],
+    ["acmetool", readAcmetoolCall, updated, files("/var/lib/acme/live/mx.example.org/fullchain")],
+    ["uacme", readUacmeCall, { args: ["mx.example.org"] }, files("/etc/ssl/uacme/mx.example.org/cert.pem")],
+    ["lacme", readLacmeCall, { args: ["/etc/lacme/mx.pem"] }, files("/etc/lacme/mx.pem")],
+    [
+      "mod_md",
+      readModMdCall,
+      { args: ["/etc/apache2/md", "installed", "mx.example.org"] },
+      files("/etc/apache2/md/domains/mx.example.org/pubcert.pem"),
+    ],
+    ["Caddy", readCaddyCall, obtained, files(`/var/lib/caddy/.local/share/caddy/${CADDY_PATH}`)],
+  ];
+
+  async function notesOf(read: ReadHookCall, given: Parameters<typeof call>[0]): Promise<readonly SpoolNote[]> {
+    const outcome = await read(call(given));
+    return outcome.kind === "renewed" ? outcome.notes : [];
+  }
+
+  function certificateOf(source: SourceConfig): CertificateConfig {
+    const world = createFakeWorld();
+    onTestFinished(() => {
+      world.remove();
+    });
+    return { ...world.certificate, source };
+  }
+
+  test.each(table)("%s: by its place", async (_, read, given, source) => {
+    const certificate = certificateOf(source);
+    const nameless = (await notesOf(read, given)).map((note) => ({ file: "", note: { ...note, domains: [] } }));
+    expect(notesAbout(nameless)(certificate)).toHaveLength(1);
+  });
+
+  test("acme.sh: by its name, since it installs elsewhere", async () => {
+    const certificate = certificateOf(folder("/etc/daneward/acme.sh/mx"));
+    const notes = await notesOf(readAcmeShCall, { env: ACME_SH });
+    expect(notesAbout(notes.map((note) => ({ file: "", note })))(certificate)).toHaveLength(1);
   });
 });
 
