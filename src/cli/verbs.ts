@@ -224,7 +224,12 @@ Exit codes (monitoring plugins):
     usage: "hook <client> [args...]",
     group: "run",
     summary: "post-renewal hook of an ACME client: notes the renewal and returns at once",
-    examples: ["certbot renew --deploy-hook 'daneward hook certbot'"],
+    examples: [
+      "certbot renew --deploy-hook 'daneward hook certbot'",
+      "acme.sh --install-cert -d mx.example.org … --reloadcmd 'daneward hook acme.sh'",
+    ],
+    after: `CLIENT is certbot, acme.sh, dehydrated, lego, acmetool, uacme, lacme, mod_md or caddy; the README has a snippet for each.
+Any other needs no hook: daneward tick finds renewals by itself.`,
     passThrough: true,
     load: () => import("./commands/hook.ts"),
   },

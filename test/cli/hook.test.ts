@@ -3,6 +3,7 @@ import path from "node:path";
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { run } from "../../src/cli/commands/hook.ts";
+import { runProgram } from "../../src/cli/program.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { readSpool } from "../../src/store/spool.ts";
 import { temporaryFolder } from "../store/temporary-folder.ts";
@@ -179,6 +180,16 @@ describe("standard input", () => {
     expect(stdin.destroyed).toBe(false);
     expect(stdin.readableFlowing).toBeNull();
   });
+});
+
+test("the help names the clients that are known", async () => {
+  const io = recordingIo();
+  await run(["?"], { stateDir: temporaryFolder() }, io);
+  const known = /known clients: ([^;]*);/.exec(io.said().err)?.[1]?.split(", ") ?? [];
+  expect(known).toHaveLength(9);
+  const help = recordingIo();
+  await runProgram(["hook", "--help"], help, "0.0.0");
+  for (const client of known) expect(help.said().out).toContain(` ${client}`);
 });
 
 test.each([
