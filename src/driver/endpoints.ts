@@ -62,15 +62,12 @@ export async function observeEndpoints(
   const own = certificate.verify === null ? null : new Set(certificate.verify.map(canonicalAddress));
   return mapLimited(
     targets,
-    async (target) => ({
-      endpoint: target.service.label,
-      owner: target.service.owner,
-      address: target.address,
-      own: own === null || own.has(target.address),
-      ...(target.problem === null
-        ? await lookAtAddress(certificate, target, world, signal, context)
-        : { presents: target.problem }),
-    }),
+    async (target) => {
+      const { service, address, problem } = target;
+      const base = { endpoint: service.label, owner: service.owner, address, own: own === null || own.has(address) };
+      if (problem !== null) return { ...base, presents: problem };
+      return { ...base, ...(await lookAtAddress(certificate, { ...target, own: base.own }, world, signal, context)) };
+    },
     PROBES_AT_ONCE,
   );
 }
@@ -79,6 +76,11 @@ interface Target {
   readonly service: ServiceConfig;
   readonly address: string;
   readonly problem: Presented | null;
+}
+
+interface AddressToSee extends Pick<Target, "service" | "address"> {
+  /** This host, not a peer behind the same name. */
+  readonly own: boolean;
 }
 
 function targetsOf(service: ServiceConfig, found: Addresses): readonly Target[] {
@@ -119,14 +121,15 @@ function canonicalAddress(text: string): string {
 /** Kinds are asked for in full while something is published or swapped, and otherwise once in an observe interval. */
 function lookAt(
   certificate: CertificateConfig,
-  { owner, label }: ServiceConfig,
-  address: string,
+  { service: { owner, label }, address, own }: AddressToSee,
   context: LookContext,
 ): { readonly look: Look; readonly earlier: KindsSeen | null } {
   const { sharing, before, isPublished, now } = context;
   if (sharing?.owners.has(owner) === true && sharing.kind !== null) {
-    const look: Look = isPublished ? { look: "one-kind", kind: sharing.kind } : { look: "every-kind" };
-    return { look, earlier: null };
+    const { kind } = sharing;
+    if (!isPublished) return { look: { look: "every-kind" }, earlier: null };
+    // A peer need not have a certificate of this kind, and then depends on no record of this unit.
+    return { look: own ? { look: "one-kind", kind } : { look: "known-kinds", kinds: [kind] }, earlier: null };
   }
   const known = before?.endpoints.find((one) => one.endpoint === label && one.address === address)?.everyKind;
   const isQuiet = isPublished && before !== null && QUIET.includes(before.phase.phase);
@@ -141,17 +144,18 @@ const QUIET: readonly Phase["phase"][] = ["stable", "aging", "held"];
 
 async function lookAtAddress(
   certificate: CertificateConfig,
-  { service, address }: Target,
+  seeing: AddressToSee,
   world: World,
   signal: AbortSignal,
   context: LookContext,
 ): Promise<Pick<EndpointObservation, "presents" | "beside" | "everyKind">> {
-  const { look, earlier } = lookAt(certificate, service, address, context);
+  const { service, address, own } = seeing;
+  const { look, earlier } = lookAt(certificate, seeing, context);
   const seen = (await world.probe(service, address, signal, look)).map(presented);
   const { sharing, now } = context;
   if (sharing?.owners.has(service.owner) === true && sharing.kind !== null) {
-    if (look.look === "one-kind") return { presents: seen[0]?.presents ?? NOTHING_SEEN };
-    return apart(seen, sharing.kind);
+    const { presents, beside } = apart(seen, sharing.kind, own);
+    return look.look === "every-kind" ? { presents, beside } : { presents };
   }
   const kinds = seen.map(({ kind }) => kind).filter((kind) => kind !== null);
   // A look that failed for one kind is made again by the next tick.
@@ -168,12 +172,17 @@ interface Seen {
 
 const NOTHING_SEEN: Presented = { outcome: "failed", code: "TLS_FAILED", detail: "the address was not looked at" };
 
-/** The chain of one kind, and what is beside it. */
-function apart(seen: readonly Seen[], kind: KeyKind): Pick<EndpointObservation, "presents" | "beside"> {
-  const own = seen.find((each) => each.kind === kind) ?? seen.find(({ presents }) => presents.outcome === "failed");
+/** The chain of one kind, and what is beside it; of a peer without one, whatever it presents. */
+function apart(
+  seen: readonly Seen[],
+  kind: KeyKind,
+  own: boolean,
+): { readonly presents: Presented; readonly beside: readonly Presented[] } {
+  const failed = seen.find(({ presents }) => presents.outcome === "failed");
+  const shown = seen.find((each) => each.kind === kind) ?? failed ?? (own ? undefined : seen[0]);
   const detail = "presents no certificate of this kind of key";
-  const presents: Presented = own?.presents ?? { outcome: "failed", code: "TLS_NO_CERTIFICATE", detail };
-  return { presents, beside: seen.filter((each) => each !== own).map((each) => each.presents) };
+  const presents: Presented = shown?.presents ?? { outcome: "failed", code: "TLS_NO_CERTIFICATE", detail };
+  return { presents, beside: seen.filter((each) => each !== shown).map((each) => each.presents) };
 }
 
 /** Another chain than the deployed one, else a look that failed, else the deployed one. */

@@ -6,6 +6,8 @@ import { instant } from "../../src/base/time.ts";
 import type { CertificateConfig, Configuration } from "../../src/config/schema.ts";
 import { formatTlsa } from "../../src/dns/rdata.ts";
 import { clashOf, groupSharing, indexSharers } from "../../src/driver/companions.ts";
+import { observeEndpoints } from "../../src/driver/endpoints.ts";
+import type { LookContext } from "../../src/driver/endpoints.ts";
 import { digestsOf } from "../../src/driver/facts.ts";
 import { tick } from "../../src/driver/tick.ts";
 import type { TickInput } from "../../src/driver/tick.ts";
@@ -317,6 +319,33 @@ describe("an RSA and an ECDSA certificate of one service", () => {
     await tickUntil(() => bothStable() && world.records.size === 1);
     expect([...world.records]).toEqual([of(fresh)]);
   });
+});
+
+test("a peer without a certificate of this kind is judged by the one that it has", async () => {
+  const { chainPem } = await issue("ecdsa");
+  writeFileSync(servedFile("ecdsa"), chainPem);
+  const looks: Look[] = [];
+  const input = inputOf(world, pair.configuration, looks, [], []);
+  const context: LookContext = {
+    deployed: null,
+    known: new Set(),
+    sharing: { owners: new Set(pair.rsa.policy.owners), kind: "rsa" },
+    before: null,
+    isPublished: true,
+    now: world.clock(),
+  };
+  const { signal } = input;
+  const there = input.makeWorld(pair.configuration, world.clock, signal);
+  const [own] = await observeEndpoints(pair.rsa, there, signal, context);
+  const [peer] = await observeEndpoints({ ...pair.rsa, verify: ["192.0.2.99"] }, there, signal, context);
+  expect([own, peer].map((seen) => [seen?.own, seen?.presents.outcome])).toEqual([
+    [true, "failed"],
+    [false, "chain"],
+  ]);
+  expect(looks).toEqual([
+    { look: "one-kind", kind: "rsa" },
+    { look: "known-kinds", kinds: ["rsa"] },
+  ]);
 });
 
 describe("what cannot share a service", () => {
