@@ -15,7 +15,8 @@ const CITATION = new RegExp(String.raw`\bRFC (\d+) (${SECTION}(?:(?:,| and|, and
 const OTHER_DOCUMENTS = /(?:X\.690|Filesystem Hierarchy Standard 3\.0) §\d+(?:\.\d+)*/g;
 
 /** Ways of writing a citation that the scanner above would overlook. */
-const MISSPELT = [/\bRFC-?\d+/g, /\bRFC \d+,? (?:[Ss]ec(?:tion|\.)|Appendix|§ |\d+\.\d)/g, /§/g];
+// `RFC2136_NAMESERVER` is a variable of lego.
+const MISSPELT = [/\bRFC-?\d+\b/g, /\bRFC \d+,? (?:[Ss]ec(?:tion|\.)|Appendix|§ |\d+\.\d)/g, /§/g];
 
 /** Fewer than these mean that the scanner has gone blind, not that comments have gone. */
 const FEWEST = { citations: 200, sections: 150 } as const;
