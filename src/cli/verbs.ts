@@ -148,7 +148,13 @@ Exit codes (monitoring plugins):
     group: "look",
     summary: "what every address of every name server serves at a TLSA owner name",
     examples: ["daneward propagation _25._tcp.mx.example.org"],
-    flags: [RESOLVER, ["--name-server-port <port>", "port of the name servers, for laboratories"]],
+    flags: [
+      RESOLVER,
+      ["--primary <host[:port]>", "also ask this hidden primary, which the others may all be behind"],
+      ["--polls <number>", "look so often: nodes of one anycast address differ (default 1)"],
+      ["--interval <duration>", "time between two looks (default 1s)"],
+      ["--name-server-port <port>", "port of the name servers, for laboratories"],
+    ],
     after: `Exit codes (monitoring plugins):
   0  every address of every name server serves the same RRset, signed
   1  warning: one lags or is silent

@@ -1,4 +1,5 @@
 /** `[publish.NAME]` with `type = "rfc2136"`: dynamic update under TSIG. */
+import type { HostPort } from "../base/socket-address.ts";
 import { seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import { tsigAlgorithmFromName } from "../dns/tsig.ts";
@@ -8,11 +9,6 @@ import type { PublisherCommon, PublisherSource } from "./publisher-common.ts";
 import { listOf, optional, refuse, refuseUnknownKeys, required } from "./table.ts";
 import type { Decode } from "./table.ts";
 import { domainName, flag, hostAndPort, path, text } from "./values.ts";
-
-interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface Rfc2136Config extends PublisherCommon {
   readonly type: "rfc2136";

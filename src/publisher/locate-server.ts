@@ -2,17 +2,12 @@
 import { isIP } from "node:net";
 import { assert } from "../base/assert.ts";
 import { OperationalError } from "../base/errors.ts";
+import type { HostPort } from "../base/socket-address.ts";
 import { TYPE } from "../dns/iana.ts";
 import { parseName } from "../dns/name.ts";
 import { decodeA, decodeAaaa } from "../dns/rdata.ts";
 import type { Resolve } from "../resolver/resolver.ts";
 import type { DnsServer } from "../transport/dns-exchange.ts";
-
-/** A server as it is written: a literal address or a name. */
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
 
 /** The addresses of a server in the order to try; a literal stands for itself. Throws `PUBLISH_SERVER_UNKNOWN`. */
 export async function locateServer(server: HostPort, resolve: Resolve | undefined): Promise<readonly DnsServer[]> {

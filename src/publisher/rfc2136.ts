@@ -3,8 +3,8 @@
  *
  * One change is one message: deletions and additions of single records at one owner name, so that the RRset is never
  * seen half changed. Never a whole RRset and never a whole name, because other people's records stand there. Additions
- * carry no condition, they are idempotent. Removals carry one: the RRset is exactly what was read a moment before (RFC
- * 2136 §2.4.2), so that two hosts cannot take away each other's last record. Who loses that race reads again, decides
+ * carry no condition, they are idempotent. Removals carry one: the RRset is exactly what was read a moment before
+ * (RFC 2136 §2.4.2), so that two hosts cannot take away each other's last record. Who loses that race reads again, decides
  * again (`survivesRace`) and tries again after a random pause, a few times. Several owner names of one zone go together
  * in one message (`applyAll`), because a signed zone is signed once a message; one that the server does not take whole
  * is sent again name by name, so that each gets its own answer.
@@ -26,6 +26,7 @@ import { formatHex } from "../base/bytes.ts";
 import { fault, OperationalError } from "../base/errors.ts";
 import { failure, success } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
+import type { HostPort } from "../base/socket-address.ts";
 import type { Clock } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import { encodeTlsa, formatTlsa } from "../dns/rdata.ts";
@@ -35,7 +36,6 @@ import type { Resolve } from "../resolver/resolver.ts";
 import { formatServer } from "../transport/dns-exchange.ts";
 import type { DnsServer, DnsTransport } from "../transport/dns-exchange.ts";
 import { atFirstReachable, locateServers } from "./locate-server.ts";
-import type { HostPort } from "./locate-server.ts";
 import { aliasFault, occludedFault } from "./obstacles.ts";
 import { checkChange, DNS_TTL_LIMITS, packUpdates, planUpdates, survivesRace } from "./plan-updates.ts";
 import { powerDnsLua } from "./policy-lines.ts";

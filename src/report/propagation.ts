@@ -8,16 +8,17 @@ import { formatInstant } from "../base/time.ts";
 import { typeName } from "../dns/iana.ts";
 import { displayName } from "../dns/name.ts";
 import { formatRdata } from "../dns/rdata.ts";
-import type { OwnerView, ServerAnswer, ServerView } from "../resolver/server-view.ts";
+import type { NameServerAddress, OwnerView, ServerAnswer, ServerView } from "../resolver/server-view.ts";
 import { formatMoment, painter } from "./words.ts";
 import type { Paint } from "./words.ts";
 
 /**
- * `lags`: another RRset or TTL than the newest zone's. `contradicts`: another RRset under the same serial.
- * `invalid`: an RRSIG is there, but none that is within its period.
+ * `lags`: another RRset or TTL than the newest zone's. `regresses`: it showed a newer zone at an earlier look, as
+ * different nodes of one anycast address do, or a server that was restored. `contradicts`: another RRset under the same
+ * serial. `invalid`: an RRSIG is there, but none that is within its period. `failed`: no answer.
  */
 export type ServerCondition =
-  "in-sync" | "lags" | "contradicts" | "unsigned" | "invalid" | "not-authoritative" | "failed";
+  "in-sync" | "lags" | "regresses" | "contradicts" | "unsigned" | "invalid" | "not-authoritative" | "failed";
 
 export interface ServerRow {
   readonly view: ServerView;
@@ -26,11 +27,17 @@ export interface ServerRow {
   readonly inSync: boolean;
   /** RDATA as text, sorted. */
   readonly records: readonly string[];
+  /** At how many of the looks it was in sync, signed and valid. */
+  readonly goodPolls: number;
 }
+
+type JudgedRow = Omit<ServerRow, "goodPolls">;
 
 export interface PropagationReport {
   readonly view: OwnerView;
   readonly at: Instant;
+  /** How often every address was asked. */
+  readonly polls: number;
   readonly rows: readonly ServerRow[];
   /** 0 all in sync and signed, 1 a server lags or is silent, 2 unsigned, invalid or contradictory, 3 none answered. */
   readonly exit: 0 | 1 | 2 | 3;
@@ -65,7 +72,7 @@ function newestOf(answers: readonly ServerAnswer[]): ServerAnswer | null {
   return newest;
 }
 
-function judgeServer(server: ServerView, newest: ServerAnswer | null, type: number): ServerRow {
+function judgeServer(server: ServerView, newest: ServerAnswer | null, type: number): JudgedRow {
   const { said } = server;
   if (said.outcome === "failed") return { view: server, condition: "failed", inSync: false, records: [] };
   const records = recordsOf(said, type);
@@ -75,8 +82,10 @@ function judgeServer(server: ServerView, newest: ServerAnswer | null, type: numb
   const sameSet = records.join("\n") === recordsOf(newest, type).join("\n");
   const inSync = sameSet && said.rrset?.ttl === newest.rrset?.ttl;
   const sameSerial = said.serial !== null && said.serial === newest.serial;
-  const row = (condition: ServerCondition): ServerRow => ({ view: server, condition, inSync, records });
+  const row = (condition: ServerCondition): JudgedRow => ({ view: server, condition, inSync, records });
   if (!sameSet && sameSerial) return row("contradicts");
+  // A hidden primary may leave signing to a server behind it; clients never see it.
+  if (server.server.hidden === true) return row(sameSet ? "in-sync" : "lags");
   if (said.signed === false) return row(said.signatureExpires === null ? "unsigned" : "invalid");
   return row(inSync ? "in-sync" : "lags");
 }
@@ -90,6 +99,7 @@ const COMPLAINTS: readonly (readonly [ServerCondition, string])[] = [
   ["unsigned", "serves the RRset without RRSIG"],
   ["invalid", "serves an RRSIG outside its validity period"],
   ["not-authoritative", "is not authoritative"],
+  ["regresses", "went back to an older zone"],
   ["lags", "serves another RRset than the newest zone"],
   ["failed", "did not answer"],
 ];
@@ -103,16 +113,58 @@ function summarise(rows: readonly ServerRow[], missing: boolean): string {
   return missing ? `no such RRset on any of ${all}` : `${all} in sync and signed`;
 }
 
-/** Compares what the servers said. A name without the RRset on any server is a warning: nothing is published. */
-export function judgePropagation(view: OwnerView, at: Instant): PropagationReport {
-  const newest = newestOf(answersOf(view));
-  const rows = view.servers.map((server) => judgeServer(server, newest, view.type));
-  const missing = newest?.rrset === null;
-  const summary = summarise(rows, missing);
-  if (rows.every((row) => row.condition === "failed")) return { view, at, rows, exit: 3, summary };
-  if (rows.some((row) => CRITICAL.has(row.condition))) return { view, at, rows, exit: 2, summary };
+/** The answers of one address, in the order of the looks. */
+function historyOf({ name, address, port }: NameServerAddress, views: readonly OwnerView[]): readonly ServerAnswer[] {
+  return views.flatMap(({ servers }) => {
+    const found = servers.find(
+      ({ server }) => server.name === name && server.address === address && server.port === port,
+    );
+    return found?.said.outcome === "answer" ? [found.said] : [];
+  });
+}
+
+function goesBack(history: readonly ServerAnswer[]): boolean {
+  return history.some((said, at) => {
+    const before = history[at - 1]?.serial ?? null;
+    return said.serial !== null && before !== null && isNewer(before, said.serial);
+  });
+}
+
+/** Rows over several looks: an address is well when it was at each; else it shows the latest look that was not. */
+function judgeLooks(views: readonly OwnerView[]): readonly ServerRow[] {
+  const looks = views.map((view) => {
+    const newest = newestOf(answersOf(view));
+    return view.servers.map((server) => judgeServer(server, newest, view.type));
+  });
+  return (looks.at(-1) ?? []).map((last) => {
+    const { server } = last.view;
+    const same = looks.flatMap((rows) =>
+      rows.filter(({ view }) => view.server.name === server.name && formatPlace(view.server) === formatPlace(server)),
+    );
+    const goodPolls = same.filter(({ condition }) => condition === "in-sync").length;
+    const shown = last.condition === "in-sync" ? (same.findLast((row) => row.condition !== "in-sync") ?? last) : last;
+    const isBack = goesBack(historyOf(server, views)) && !CRITICAL.has(shown.condition);
+    return isBack ? { ...shown, condition: "regresses", inSync: false, goodPolls } : { ...shown, goodPolls };
+  });
+}
+
+function formatPlace({ address, port }: NameServerAddress): string {
+  return `${address} ${String(port)}`;
+}
+
+/**
+ * Compares what the servers said, at the last look and at those before it. A name without the RRset on any server is a
+ * warning: nothing is published.
+ */
+export function judgePropagation(view: OwnerView, at: Instant, earlier: readonly OwnerView[] = []): PropagationReport {
+  const rows = judgeLooks([...earlier, view]);
+  const missing = newestOf(answersOf(view))?.rrset === null;
+  const head = { view, at, polls: earlier.length + 1, rows, summary: summarise(rows, missing) };
+  const named = rows.filter((row) => row.view.server.hidden !== true);
+  if (named.every((row) => row.condition === "failed")) return { ...head, exit: 3 };
+  if (rows.some((row) => CRITICAL.has(row.condition))) return { ...head, exit: 2 };
   const well = !missing && rows.every((row) => row.condition === "in-sync");
-  return { view, at, rows, exit: well ? 0 : 1, summary };
+  return { ...head, exit: well ? 0 : 1 };
 }
 
 const STATUS = ["OK", "WARNING", "CRITICAL", "UNKNOWN"] as const;
@@ -140,7 +192,8 @@ function ttlText(ttl: Seconds | null | undefined): string {
 
 function cells(row: ServerRow, letters: ReadonlyMap<string, string>, at: Instant): readonly string[] {
   const { server, said } = row.view;
-  const who = [row.condition, displayName(server.name), server.address === "" ? "(unknown)" : server.address];
+  const name = server.hidden === true ? "(hidden primary)" : displayName(server.name);
+  const who = [row.condition, name, server.address === "" ? "(unknown)" : server.address];
   if (said.outcome === "failed") return [...who, "?", "?", "?", "?"];
   const set = letters.get(row.records.join("\n")) ?? "none";
   const serial = said.serial === null ? "?" : String(said.serial);
@@ -159,7 +212,7 @@ function table(rows: readonly (readonly string[])[], paintState: (state: string,
 function styleOf(condition: string, paint: Paint, text: string): string {
   if (condition === "in-sync") return paint("green", text);
   if (condition === "STATE") return paint("dim", text);
-  return paint(condition === "lags" || condition === "failed" ? "yellow" : "red", text);
+  return paint(["lags", "regresses", "failed"].includes(condition) ? "yellow" : "red", text);
 }
 
 function failureLines(row: ServerRow): string {
@@ -185,7 +238,12 @@ export function renderPropagationText(report: PropagationReport, options: { read
       .map((line, first) => `${first === 0 ? letter : " "}  ${line}\n`)
       .join("");
   });
-  const failures = rows.map(failureLines).join("");
+  const unsteady = rows.filter((row) => report.polls > 1 && row.goodPolls < report.polls);
+  const polls = unsteady.map(
+    ({ view: { server }, goodPolls }) =>
+      `${displayName(server.name)} ${server.address}: good at ${String(goodPolls)} of ${String(report.polls)} looks\n`,
+  );
+  const failures = [...polls, ...rows.map(failureLines)].join("");
   return [
     head,
     ...aliases,
@@ -199,7 +257,8 @@ export function renderPropagationText(report: PropagationReport, options: { read
 function serverDocument(row: ServerRow): object {
   const { server, said } = row.view;
   const who = { name: server.name, address: server.address === "" ? null : server.address, port: server.port };
-  const head = { ...who, condition: row.condition, inSync: row.inSync, at: formatInstant(said.at) };
+  const { condition, inSync, goodPolls } = row;
+  const head = { ...who, hidden: server.hidden === true, condition, inSync, goodPolls, at: formatInstant(said.at) };
   if (said.outcome === "failed") {
     const { code, message, hint } = said.fault;
     return { ...head, error: { code, message, hint } };
@@ -224,6 +283,7 @@ export function renderPropagationJson(report: PropagationReport): string {
     at: formatInstant(at),
     exit,
     summary,
+    polls: report.polls,
     owner: view.owner,
     type: typeName(view.type),
     aliases: view.aliases,

@@ -9,6 +9,8 @@ export interface NameServerAddress {
   readonly name: DomainName;
   readonly address: string;
   readonly port: number;
+  /** A primary that no NS record names. */
+  readonly hidden?: true;
 }
 
 export interface ServerAnswer {

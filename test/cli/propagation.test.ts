@@ -80,12 +80,13 @@ describe("propagation", () => {
   test("gives the same as a document", async () => {
     const { exit, out, port } = await look(GOOD, serving([], 6), true);
     expect(exit).toBe(1);
-    const server = { port, at: "2026-09-21T14:13:20Z", authoritative: true };
+    const server = { port, at: "2026-09-21T14:13:20Z", authoritative: true, hidden: false };
     expect(JSON.parse(out)).toEqual({
       schema: "daneward/propagation/1",
       at: "2026-09-21T14:13:20Z",
       exit: 1,
       summary: "1 of 2 addresses serves another RRset than the newest zone",
+      polls: 1,
       owner: `${OWNER}.`,
       type: "TLSA",
       aliases: [],
@@ -98,6 +99,7 @@ describe("propagation", () => {
           address: "127.0.0.1",
           condition: "in-sync",
           inSync: true,
+          goodPolls: 1,
           records: [TEXT],
           ttl: 300,
           negativeTtl: null,
@@ -111,6 +113,7 @@ describe("propagation", () => {
           address: "127.0.0.2",
           condition: "lags",
           inSync: false,
+          goodPolls: 0,
           records: [],
           ttl: null,
           negativeTtl: 60,

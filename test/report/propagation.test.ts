@@ -47,6 +47,105 @@ function view(...said: readonly (Said | "silent")[]): OwnerView {
   return { owner: OWNER, type: TYPE.TLSA, aliases: [], finalOwner: OWNER, zone: name("example.org"), servers };
 }
 
+describe("over several looks", () => {
+  const looks = (...said: readonly (readonly (Said | "silent")[])[]): ReturnType<typeof judgePropagation> => {
+    const views = said.map((one) => view(...one));
+    const last = views.at(-1);
+    if (last === undefined) throw new Error("no look");
+    return judgePropagation(last, NOW, views.slice(0, -1));
+  };
+
+  test.each<readonly [string, readonly (readonly (Said | "silent")[])[], string, number, number]>([
+    [
+      "always well",
+      [
+        [{}, {}],
+        [{}, {}],
+        [{}, {}],
+      ],
+      "in-sync",
+      3,
+      0,
+    ],
+    [
+      "an older zone behind a newer one",
+      [
+        [{ serial: 8 }, { serial: 8 }],
+        [{ serial: 8 }, { serial: 7, set: [2] }],
+      ],
+      "regresses",
+      1,
+      1,
+    ],
+    [
+      "back to the new zone at the last look",
+      [
+        [{}, {}],
+        [{}, { serial: 6, set: [2] }],
+        [{}, {}],
+      ],
+      "regresses",
+      2,
+      1,
+    ],
+    [
+      "behind at the first look only",
+      [
+        [{}, { serial: 6, set: [2] }],
+        [{}, {}],
+      ],
+      "lags",
+      1,
+      1,
+    ],
+    [
+      "silent once",
+      [
+        [{}, "silent"],
+        [{}, {}],
+      ],
+      "failed",
+      1,
+      1,
+    ],
+    [
+      "another set under the same serial once",
+      [
+        [{}, { set: [2] }],
+        [{}, {}],
+      ],
+      "contradicts",
+      1,
+      2,
+    ],
+  ])("a server that is %s", (_, said, condition, goodPolls, exit) => {
+    const report = looks(...said);
+    expect(report.rows[1]).toMatchObject({ condition, goodPolls });
+    expect([report.exit, report.polls]).toEqual([exit, said.length]);
+  });
+
+  test("the text names the looks that were not good", () => {
+    const text = renderPropagationText(
+      looks([{ serial: 8 }, { serial: 8 }], [{ serial: 8 }, { serial: 7, set: [2] }]),
+      {
+        color: false,
+      },
+    );
+    expect(text).toContain("1 of 2 addresses went back to an older zone");
+    expect(text).toContain("ns2.example.org 192.0.2.2: good at 1 of 2 looks\n");
+  });
+});
+
+test("a hidden primary that is ahead shows that all name servers lag, signed or not", () => {
+  const behind = view({}, {});
+  const server = { name: name("primary"), address: "198.51.100.1", port: 53, hidden: true } as const;
+  const ahead = { server, said: answer({ serial: 9, set: [1, 2], signed: false, expires: null }) };
+  const report = judgePropagation({ ...behind, servers: [ahead, ...behind.servers] }, NOW);
+  expect(report.rows.map((row) => row.condition)).toEqual(["in-sync", "lags", "lags"]);
+  expect(report.exit).toBe(1);
+  expect(renderPropagationText(report, { color: false })).toContain("(hidden primary)");
+});
+
 describe("what the servers serve", () => {
   test.each<readonly [string, readonly (Said | "silent")[], readonly string[], number]>([
     ["all the same", [{}, {}], ["in-sync", "in-sync"], 0],
