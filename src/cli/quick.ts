@@ -78,12 +78,12 @@ export function quickParse(argv: readonly string[]): QuickCall | null {
     const args = [...positionals, ...rest.slice(cut)];
     const [least, most] = arity(verb.usage);
     if (args.length < least || args.length > most) return null;
-    const options: Record<string, unknown> = { color: true };
+    const options: Record<string, unknown> = {};
     for (const { long, list } of shapes) {
       const given = values[long];
-      if (given === undefined || !Array.isArray(given)) continue;
-      if (long.startsWith("no-")) options[camelCase(long.slice("no-".length))] = false;
-      else options[camelCase(long)] = list ? given : given.at(-1);
+      // What can be switched off is on unless it was (commander's rule for `--no-…`).
+      if (long.startsWith("no-")) options[camelCase(long.slice("no-".length))] = given === undefined;
+      else if (Array.isArray(given)) options[camelCase(long)] = list ? given : given.at(-1);
     }
     return { verb, args, options };
   } catch {

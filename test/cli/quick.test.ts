@@ -35,6 +35,7 @@ const UNDERSTOOD: readonly string[] = [
   "verify mx.example.org:25 --address 192.0.2.1 --address 2001:db8::1 --no-color",
   "verify --chain f.pem --tlsa 3_1_1_aa --name mx.example.org --ee-names",
   "publish _25._tcp.mx.example.org 3_1_1_aa --ttl 1h --server 127.0.0.1 --key-file k -n",
+  "publish _25._tcp.mx.example.org 3_1_1_aa --no-follow-cname",
   "status",
   "status mx --json",
   "explain NS_LAGGING",
