@@ -131,15 +131,19 @@ const state: fc.Arbitrary<RolloverState> = fc.record({
   chains: some(chain),
   owners: some(owner),
   endpoints: some(
-    fc.record({
-      endpoint: text,
-      owner: name,
-      address: fc.ipV4(),
-      own: fc.boolean(),
-      presents: nullable(chainId),
-      detail: text,
-      at: time,
-    }),
+    fc.record(
+      {
+        endpoint: text,
+        owner: name,
+        address: fc.ipV4(),
+        own: fc.boolean(),
+        presents: nullable(chainId),
+        detail: text,
+        at: time,
+        everyKind: fc.record({ at: time, kinds: fc.subarray(["rsa", "ecdsa", "eddsa"]) }),
+      },
+      { requiredKeys: ["endpoint", "owner", "address", "own", "presents", "detail", "at"] },
+    ),
   ),
   rejected: nullable(chainId),
   troubles: some(
