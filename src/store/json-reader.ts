@@ -100,7 +100,7 @@ export function readInstant(place: JsonPlace): Instant {
 }
 
 /** The one form in which instants are stored; null for any other. */
-export function parseInstantStrictly(text: string): Instant | null {
+function parseInstantStrictly(text: string): Instant | null {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text)) return null;
   const milliseconds = Date.parse(text);
   // Date.parse takes 31 June for 1 July: only a text that comes out the same is a time.

@@ -84,7 +84,9 @@ describe("due-index", () => {
     "{",
     "null",
     '{"version":2}',
-    '{"version":1,"configuration":"","configurationPaths":[],"entries":[{}]}',
+    '{"version":2,"configuration":"","configurationPaths":[],"entries":[{}]}',
+    '{"version":2,"configuration":"","configurationPaths":[],"entries":[{"certificate":"mx","wakeAt":1.5,"paths":[],"stamp":""}]}',
+    '{"version":1,"configuration":"","configurationPaths":[],"entries":[]}',
   ])("%j is no index, and no error", (text) => {
     const folder = temporaryFolder();
     writeFileSync(dueIndexFile(folder), text);
