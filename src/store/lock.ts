@@ -16,12 +16,12 @@
  */
 import { randomBytes } from "node:crypto";
 import { linkSync, readFileSync, readlinkSync, renameSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { formatHex } from "../base/bytes.ts";
 import { OperationalError } from "../base/errors.ts";
 import { formatInstant, instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
-import { readFailure, systemCode, temporaryBeside, writeFailure, writeNewFile } from "./atomic-file.ts";
+import { namesIn, readFailure, systemCode, temporaryBeside, writeFailure, writeNewFile } from "./atomic-file.ts";
 
 export interface Lock {
   /** Gives the lock up. Harmless when called again, or when the file is no longer ours. */
@@ -66,6 +66,7 @@ export function acquireLockFile(path: string, now: Instant): Lock {
 export async function withLock<T>(stateDirectory: string, now: Instant, work: () => Promise<T>): Promise<T> {
   const lock = acquireLock(stateDirectory, now);
   try {
+    sweepRights(lockFile(stateDirectory));
     return await work();
   } finally {
     lock.release();
@@ -121,6 +122,24 @@ function replaceStale(takeover: {
  */
 function rightTo(path: string, token: string): string {
   return token === UNREADABLE ? `${path}.${token}` : join(dirname(path), `lock.${token}`);
+}
+
+/**
+ * Removes what takers left that were killed. A token is never used again: once no lock bears it, the right to replace
+ * it is worth nothing, and a taker that holds it finds so by itself.
+ */
+function sweepRights(path: string): void {
+  const directory = dirname(path);
+  const rights = namesIn(directory).filter((name) => /^lock\.[0-9a-f]{16}$/.test(name));
+  const tokens = new Set(
+    [basename(path), ...rights].map((name) => {
+      const holder = readHolder(join(directory, name));
+      return holder === null ? null : tokenOf(holder);
+    }),
+  );
+  for (const name of rights) {
+    if (!tokens.has(name.slice("lock.".length))) rmSync(join(directory, name), { force: true });
+  }
 }
 
 function linkIfAbsent(temporary: string, path: string): boolean {

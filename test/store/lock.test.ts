@@ -57,6 +57,20 @@ describe("lock", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  test("work under it finds what killed takers left removed, but for what may still be in use", async () => {
+    const folder = temporaryFolder();
+    const dead = { pid: 2 ** 30, since: 1, started: null, boot: "before", space: null };
+    // Of three takers in a row each died: the second while it replaced the lock of the first.
+    const [a, b, c] = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc"];
+    writeFileSync(path.join(folder, `lock.${a}`), JSON.stringify({ token: b, ...dead }));
+    writeFileSync(path.join(folder, `lock.${b}`), JSON.stringify({ token: c, ...dead }));
+    writeFileSync(path.join(folder, "lock.toml"), "of somebody else");
+    const during = await withLock(folder, now, () => Promise.resolve(readdirSync(folder)));
+    expect(during).toEqual(["lock", `lock.${b}`, "lock.toml"]);
+    await withLock(folder, now, () => Promise.resolve());
+    expect(readdirSync(folder)).toEqual(["lock.toml"]);
+  });
+
   test("a release does not remove the lock of somebody else", () => {
     const folder = temporaryFolder();
     const lock = acquireLock(folder, now);
