@@ -218,7 +218,9 @@ export function happen(world: World, { what, amount }: Incident, serial: number)
     }
     case "record-added": {
       const facts = [...world.chains.values()][amount % world.chains.size];
-      if (facts !== undefined) zone.edit(recordsOf(facts, "311"), []);
+      if (facts === undefined) return;
+      const added = recordsOf(facts, "311");
+      if (!world.breaks([...zone.primary.records, ...added])) zone.edit(added, []);
       return;
     }
     case "garbage-edited":

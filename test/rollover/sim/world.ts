@@ -233,15 +233,18 @@ export class World {
     this.check();
   }
 
+  /** Whether some host would be refused if a zone held these records: nobody may add such a thing by hand. */
+  breaks(records: readonly RecordText[]): boolean {
+    return this.hosts.some((host) => refuses(records, this.#matchingOf(host.presents), [...this.#matching.values()]));
+  }
+
   /** Long after everything else, a person does what refusals suggest: removes hand-made records of other kinds. */
   tidyByHand(): void {
     for (const zone of this.zones) {
       const { records } = zone.primary;
       const meant = (record: string): boolean => PARAMETERS[this.parameters].some((kind) => record.startsWith(kind));
       const left = records.filter((record) => meant(record) || !zone.byHand.has(record));
-      const harmless = !this.hosts.some((host) =>
-        refuses(left, this.#matchingOf(host.presents), [...this.#matching.values()]),
-      );
+      const harmless = !this.breaks(left);
       const gone = records.filter((record) => !left.includes(record));
       if (left.length > 0 && harmless) zone.edit([], gone);
     }
