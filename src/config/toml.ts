@@ -26,7 +26,16 @@ export async function readToml(bytes: Uint8Array, file: string): Promise<Result<
   }
   const { parse, TomlError } = await import("smol-toml");
   try {
-    return success({ file, root: parse(text, { maxDepth: MAX_DEPTH }), positions: locateKeys(text) });
+    const root = parse(text, { maxDepth: MAX_DEPTH });
+    let positions: Positions | null = null;
+    return success({
+      file,
+      root,
+      // Found when first asked for: a tick over very many certificates with nothing to say about them never does.
+      get positions() {
+        return (positions ??= locateKeys(text));
+      },
+    });
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause;
     const [first = ""] = cause.message.split("\n");

@@ -61,7 +61,7 @@ function generate(name, count, resolverPort) {
     writeFileSync(cert, "");
     const source = `{ cert = ${JSON.stringify(cert)}, key = ${JSON.stringify(privateKey)} }`;
     lines.push(
-      `[certificate.c${at}]\nsource = ${source}\ndeploy = ${JSON.stringify(path.join(folder, "deploy", `c${at}`))}\npublish = "local"\nservices = ["c${at}.example.test:25"]`,
+      `[certificate.c${at}]\nsource = ${source}\ndeploy = ${JSON.stringify(path.join(folder, "deploy", `c${at}`))}\npublish = "local"\nservices = ["c${at}.example.test:25"]\nreload = ["/bin/true"]`,
     );
     entries.push({ certificate: `c${at}`, wakeAt: null, paths: [cert], stamp: stampOf(cert) });
   }
