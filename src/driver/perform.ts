@@ -9,7 +9,7 @@ import type { CertificateConfig, PublisherConfig } from "../config/schema.ts";
 import { parseTlsa } from "../dns/rdata.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
 import { aliasFault } from "../publisher/obstacles.ts";
-import type { TlsaChange } from "../publisher/publisher.ts";
+import type { ReadBack, TlsaChange } from "../publisher/publisher.ts";
 import type { Action } from "../rollover/actions.ts";
 import type { RecordText } from "../rollover/chain.ts";
 import type { ActionOutcome } from "../rollover/observation.ts";
@@ -99,20 +99,38 @@ function changeOf(action: RecordAction): TlsaChange {
 
 /** All changes, those for one publisher together, with an outcome for each in the order of the actions. */
 async function applyChanges(actions: readonly RecordAction[], tools: Tools): Promise<readonly ActionOutcome[]> {
-  const faults = new Map<RecordAction, Fault | null>();
+  const made = new Map<RecordAction, Made>();
   const groups = new Map<PublisherConfig, RecordAction[]>();
   for (const action of actions) {
     const config = publisherFor(action, tools);
-    if ("code" in config) faults.set(action, config);
+    if ("code" in config) made.set(action, { fault: config, notes: [] });
     else groups.set(config, [...(groups.get(config) ?? []), action]);
   }
   for (const [config, group] of groups) {
-    const problems = await tryChanges(config, group.map(changeOf), tools);
-    group.forEach((action, at) => faults.set(action, problems[at] ?? null));
+    const endings = await tryChanges(config, group.map(changeOf), tools);
+    group.forEach((action, at) => made.set(action, endings[at] ?? WELL));
   }
   return actions.map((action) => {
-    return { kind: action.kind, owner: action.owner, fault: faults.get(action) ?? null, at: tools.clock() };
+    const { fault, notes } = made.get(action) ?? WELL;
+    const outcome = { kind: action.kind, owner: action.owner, fault, at: tools.clock() };
+    return notes.length === 0 ? outcome : { ...outcome, notes };
   });
+}
+
+/** How a change went. */
+interface Made {
+  readonly fault: Fault | null;
+  readonly notes: readonly Fault[];
+}
+
+const WELL: Made = { fault: null, notes: [] };
+
+function wellMade({ notes = [] }: ReadBack): Made {
+  return { fault: null, notes };
+}
+
+function notMade(error: unknown): Made {
+  return { fault: faultOf(error), notes: [] };
 }
 
 /**
@@ -127,24 +145,22 @@ function publisherFor({ owner, finalOwner, zone }: RecordAction, tools: Tools): 
   return publisher.zone === zone ? publisher : (holding ?? publisher);
 }
 
-/** Null for each change that was made. */
 async function tryChanges(
   config: PublisherConfig,
   changes: readonly TlsaChange[],
   tools: Tools,
-): Promise<readonly (Fault | null)[]> {
+): Promise<readonly Made[]> {
   try {
     const publisher = await tools.world.publisher(config);
     if (publisher.applyAll !== undefined && changes.length > 1) {
       const settled = await publisher.applyAll(changes);
-      return settled.map((outcome) => (outcome.ok ? null : faultOf(outcome.fault)));
+      return settled.map((outcome) => (outcome.ok ? wellMade(outcome.value) : notMade(outcome.fault)));
     }
-    const problems: (Fault | null)[] = [];
-    for (const change of changes) problems.push(await publisher.apply(change).then(() => null, faultOf));
-    return problems;
+    const endings: Made[] = [];
+    for (const change of changes) endings.push(await publisher.apply(change).then(wellMade, notMade));
+    return endings;
   } catch (error) {
-    const problem = faultOf(error);
-    return changes.map(() => problem);
+    return changes.map(() => notMade(error));
   }
 }
 

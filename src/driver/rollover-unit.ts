@@ -191,7 +191,11 @@ function outcomeEntry(
   const subject = "owner" in outcome ? `${outcome.kind} ${outcome.owner}` : outcome.kind;
   const problem = outcome.fault;
   if (problem === null) {
-    return [{ at: outcome.at, certificate, event: outcome.kind, detail: { ...detailOf(action), result: "done" } }];
+    const notes = "notes" in outcome ? outcome.notes.map(({ code, message }) => `${code}: ${message}`) : [];
+    const told = notes.length === 0 ? {} : { notes };
+    return [
+      { at: outcome.at, certificate, event: outcome.kind, detail: { ...detailOf(action), result: "done", ...told } },
+    ];
   }
   const standing = before.troubles.find((trouble) => trouble.subject === subject);
   if (standing?.code === problem.code) return [];

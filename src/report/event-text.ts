@@ -20,9 +20,9 @@ function doneWords(event: string, detail: Detail): string {
     case "deploy":
       return "swapped the files and reloaded the services";
     case "publish":
-      return `published ${records(detail)}`;
+      return `published ${records(detail)}${notes(detail)}`;
     case "withdraw":
-      return `withdrew ${records(detail)}`;
+      return `withdrew ${records(detail)}${notes(detail)}`;
     case "prune":
       return "removed old versions from the deployment store";
     default: {
@@ -53,6 +53,11 @@ function records({ records, owner }: Detail): string {
   const texts = Array.isArray(records) ? records.map(String).join(", ") : "";
   const name = parseName(textOf(owner));
   return `${texts} at ${name.ok ? displayName(name.value) : textOf(owner)}`;
+}
+
+/** What the publisher had to say about a change that went well. */
+function notes({ notes: said }: Detail): string {
+  return Array.isArray(said) && said.length > 0 ? `; note: ${said.map(String).join("; ")}` : "";
 }
 
 function textOf(value: unknown): string {

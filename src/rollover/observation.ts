@@ -108,6 +108,8 @@ export type ActionOutcome =
       readonly owner: DomainName;
       readonly at: Instant;
       readonly fault: Fault | null;
+      /** Worth telling although it went well, such as a TTL that the server clamped. */
+      readonly notes?: readonly Fault[];
     }
   | { readonly kind: "store"; readonly chain: ChainId; readonly at: Instant; readonly fault: Fault | null }
   | {

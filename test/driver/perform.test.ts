@@ -1,6 +1,6 @@
 /** Which publisher gets which change, and that changes go together where they can. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { OperationalError } from "../../src/base/errors.ts";
+import { fault, OperationalError } from "../../src/base/errors.ts";
 import { failure, success } from "../../src/base/result.ts";
 import { seconds } from "../../src/base/time.ts";
 import type { PublisherConfig } from "../../src/config/schema.ts";
@@ -34,8 +34,14 @@ function publish(owner: string, finalOwner = owner, zone = "example.org"): Actio
 /** Writes down `publisher: owner owner…`, one line a call. */
 function toolsWith(
   calls: string[],
-  options: { readonly together?: boolean; readonly followCname?: boolean; readonly aliasZone?: string } = {},
+  options: {
+    readonly together?: boolean;
+    readonly followCname?: boolean;
+    readonly aliasZone?: string;
+    readonly readBack?: ReadBack;
+  } = {},
 ): Tools {
+  const { readBack = READ_BACK } = options;
   const own = world.configuration.publishers.get("local");
   if (own?.type !== "rfc2136") throw new Error("the fake world has no publisher");
   const publisher: PublisherConfig = { ...own, followCname: options.followCname ?? true };
@@ -52,7 +58,7 @@ function toolsWith(
       const settle = (
         problem: OperationalError | null,
       ): ReturnType<typeof success<ReadBack>> | ReturnType<typeof failure<OperationalError>> =>
-        problem === null ? success(READ_BACK) : failure(problem);
+        problem === null ? success(readBack) : failure(problem);
       return Promise.resolve(changes.map((change) => settle(outcomeOf(change))));
     };
     return {
@@ -60,7 +66,7 @@ function toolsWith(
       apply: (change) => {
         write(who, [change]);
         const problem = outcomeOf(change);
-        return problem === null ? Promise.resolve(READ_BACK) : Promise.reject(problem);
+        return problem === null ? Promise.resolve(readBack) : Promise.reject(problem);
       },
       ...(options.together === true ? { applyAll } : {}),
     };
@@ -85,6 +91,16 @@ function toolsWith(
 }
 
 describe("changes of records", () => {
+  test.each([true, false])(
+    "what a publisher notes about a change that went well is kept (together: %s)",
+    async (together) => {
+      const notes = [fault("PUBLISH_TTL_CHANGED", "the TTL is 1h")];
+      const actions = [publish("a.example.org"), publish("bad.example.org")];
+      const outcomes = await perform(actions, toolsWith([], { together, readBack: { ...READ_BACK, notes } }));
+      expect(outcomes.map((one) => ("notes" in one ? one.notes : null))).toEqual([notes, null]);
+    },
+  );
+
   const three = [publish("a.example.org"), publish("bad.example.org"), publish("c.example.org")];
 
   test.each([

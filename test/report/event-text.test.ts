@@ -22,6 +22,11 @@ describe("an event for a person who watches", () => {
       { owner: OWNER, records: [`3 1 1 ${HEX}`], result: "done" },
       `withdrew 3 1 1 9a590dfa1b2c… at _25._tcp.mx.example.org`,
     ],
+    [
+      "publish",
+      { owner: OWNER, records: [`3 1 1 ${HEX}`], result: "done", notes: ["PUBLISH_TTL_CHANGED: the TTL is 1h"] },
+      `published 3 1 1 9a590dfa1b2c… at _25._tcp.mx.example.org; note: PUBLISH_TTL_CHANGED: the TTL is 1h`,
+    ],
     ["store", { chain: HEX, result: "done" }, "copied the certificate and its key into the deployment store"],
     ["deploy", { chain: HEX, result: "done" }, "swapped the files and reloaded the services"],
     [
