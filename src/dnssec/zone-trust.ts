@@ -10,11 +10,11 @@
  *
  * A resolver that gives no answer makes it indeterminate; never insecure, or a dropped packet would switch DNSSEC off.
  */
-import { equalBytes } from "../base/bytes.ts";
+import { equalBytes, formatHex } from "../base/bytes.ts";
 import type { Fault } from "../base/errors.ts";
 import { addSeconds, seconds } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
-import { algorithmName, digestTypeName, TYPE } from "../dns/iana.ts";
+import { algorithmName, digestTypeName, rcodeName, TYPE } from "../dns/iana.ts";
 import type { DnsMessage } from "../dns/message.ts";
 import { displayName, parentOf, ROOT } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
@@ -198,6 +198,29 @@ function atRoot(rrset: Rrset, reason: Reason): Reason {
   return untimely ? reasonOf("DNSSEC_CLOCK", ROOT, reason.message, reason.ede) : reason;
 }
 
+/** A resolver that knows no keys of the root is none that passes DNSSEC on: plain forwarders and captive networks say so. */
+function noRoot(rcode: string): Reason {
+  const message = `the resolver answered ${rcode} to the question for the root's keys, and sent none`;
+  return reasonOf("DNSSEC_RESOLVER_STRIPS", ROOT, message, EDE.INDETERMINATE);
+}
+
+const ANCHOR_HINT =
+  "compare the trust anchor with the zone's keys (dig ZONE DNSKEY | dnssec-dsfromkey -f - ZONE): the anchor may be outdated, or this is not the zone that it was made for";
+
+/** Which keys were asked for and which are there; for a key that only its digest tells from the right one, both digests. */
+function pinMismatch(keys: readonly ZoneKey[], zone: DomainName, pins: Pins): string {
+  for (const ds of pins.ds) {
+    const key = keys.find(({ tag, algorithm }) => tag === ds.keyTag && algorithm === ds.algorithm);
+    const digest = key === undefined ? null : dsDigest(zone, key.rdata, ds.digestType);
+    if (digest === null) continue;
+    const [is, said] = [digest, ds.digest].map(formatHex);
+    return `expected ${dsText(ds)} with digest ${said ?? ""}; the key ${String(ds.keyTag)} that is there has ${is ?? ""}`;
+  }
+  const expected = pins.ds.map(dsText).join(", ") || "the anchor's keys";
+  const found = keys.map(({ tag, algorithm }) => `${String(tag)} ${algorithmName(algorithm)}`).join(", ");
+  return `expected ${expected}; found ${found || "none"}`;
+}
+
 /** The keys of a zone, proved by what pins them (RFC 4035 §5.2). */
 function* keysOf(step: KeyStep, ground: Ground): Walk<ZoneTrust> {
   const { zone, pins } = step;
@@ -213,7 +236,8 @@ function* keysOf(step: KeyStep, ground: Ground): Walk<ZoneTrust> {
   const rrset = rrsetIn(reply.value, zone, TYPE.DNSKEY);
   if (rrset === null) {
     const message = `${where} has no DNSKEY records, although ${step.voucher} say that it is signed`;
-    return keyFailure(step, reasonOf("DNSSEC_KEY_MISSING", zone, message, EDE.DNSKEY_MISSING), ground);
+    const reason = reasonOf("DNSSEC_KEY_MISSING", zone, message, EDE.DNSKEY_MISSING);
+    return keyFailure(step, zone === ROOT ? noRoot(rcodeName(reply.value.rcode)) : reason, ground);
   }
   if (rrset.rdatas.length > ground.policy.limits.keys) {
     const message = `${where} has ${String(rrset.rdatas.length)} DNSKEY records`;
@@ -223,10 +247,10 @@ function* keysOf(step: KeyStep, ground: Ground): Walk<ZoneTrust> {
   const pinned = keys.filter((key) => isPinned(key, zone, pins));
   const shown = keys.map((key) => linkKeyOf(key, pinned.includes(key)));
   if (pinned.length === 0) {
-    const expected = pins.ds.map(dsText).join(", ") || "the anchor's keys";
-    const found = keys.map(({ tag, algorithm }) => `${String(tag)} ${algorithmName(algorithm)}`).join(", ");
-    const message = `no DNSKEY of ${where} matches ${step.voucher}: expected ${expected}; found ${found || "none"}`;
-    return keyFailure(step, reasonOf("DNSSEC_KEY_MISSING", zone, message, EDE.DNSKEY_MISSING), ground, shown);
+    const message = `no DNSKEY of ${where} matches ${step.voucher}: ${pinMismatch(keys, zone, pins)}`;
+    const reason = reasonOf("DNSSEC_KEY_MISSING", zone, message, EDE.DNSKEY_MISSING);
+    const isAnchor = step.links.every(({ kind }) => kind === "anchor");
+    return keyFailure(step, isAnchor ? { ...reason, hint: ANCHOR_HINT } : reason, ground, shown);
   }
   const accepted = acceptRrset(rrset, { zone, keys: pinned, announced: step.announced }, ground);
   if (!accepted.ok) {
