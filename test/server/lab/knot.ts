@@ -1,4 +1,4 @@
-/** Knot DNS as a signing primary with TLSA updates at named owners. */
+/** Knot DNS as a signing primary with TLSA updates at named owners, which may have a secondary. */
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tsigSecret } from "./bind.ts";
@@ -14,7 +14,23 @@ export interface KnotPrimary {
   readonly start: () => Promise<Daemon>;
 }
 
-export function configureKnot(folder: string, at: Place, tsigKey: string, owners: readonly string[]): KnotPrimary {
+function transferClauses({ address, port }: Place): string {
+  return `  - id: transfer
+    address: 127.0.0.0/8
+    action: transfer
+remote:
+  - id: secondary
+    address: ${address}@${String(port)}
+`;
+}
+
+export function configureKnot(
+  folder: string,
+  at: Place,
+  tsigKey: string,
+  owners: readonly string[],
+  secondary: Place | null = null,
+): KnotPrimary {
   const home = join(folder, "knot");
   for (const name of ["run", "db", "zones"]) mkdirSync(join(home, name), { recursive: true });
   const file = join(home, "knot.conf");
@@ -40,7 +56,7 @@ acl:
     update-owner: name
     update-owner-match: equal
     update-owner-name: [ ${owners.map((owner) => `${owner}.`).join(", ")} ]
-policy:
+${secondary === null ? "" : transferClauses(secondary)}policy:
   - id: lab
     algorithm: ecdsap256sha256
     single-type-signing: on
@@ -53,7 +69,7 @@ zone:
     journal-content: changes
     dnssec-signing: on
     dnssec-policy: lab
-    acl: daneward-acl
+${secondary === null ? "    acl: daneward-acl" : "    acl: [ daneward-acl, transfer ]\n    notify: secondary"}
 `,
   );
   return {

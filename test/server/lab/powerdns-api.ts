@@ -48,7 +48,7 @@ export async function startPowerDnsApi(): Promise<PowerDnsApi> {
     const network = await drawNetwork();
     const dns: Place = { address: network.address(1), port: network.dnsPort };
     const api = { address: "127.0.0.1", port: network.sparePort, key: API_KEY };
-    const server = configurePowerDns(folder, dns, await makeTsigKey(folder, "daneward"), [], api);
+    const server = configurePowerDns(folder, dns, await makeTsigKey(folder, "daneward"), [], { api });
     const zoneFile = join(folder, "zone");
     writeFileSync(zoneFile, ZONE_FILE);
     await server.makeZoneKey(zoneFile);

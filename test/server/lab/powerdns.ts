@@ -1,4 +1,4 @@
-/** PowerDNS (SQLite) as a signing primary; a Lua policy limits the key to TLSA at named owners. */
+/** PowerDNS (SQLite) as a signing primary; a Lua policy limits the key to TLSA at named owners; it may have a secondary. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tsigSecret } from "./bind.ts";
@@ -11,13 +11,27 @@ import { DNSKEY, answers } from "./wire.ts";
 
 const SCHEMA = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql";
 
+/** What a PowerDNS may have beside the zone and the key. */
+export interface PowerDnsOptions {
+  readonly api?: ApiPlace;
+  /** Told of changes, and allowed to transfer the zone. */
+  readonly secondary?: Place;
+}
+
 /** Where the HTTP API is to listen, and the key it wants. */
 export interface ApiPlace extends Place {
   readonly key: string;
 }
 
-function apiLines(api: ApiPlace | null): string {
-  if (api === null) return "";
+function transferLines({ address, port }: Place): string {
+  return `primary=yes
+only-notify=
+also-notify=${address}:${String(port)}
+allow-axfr-ips=127.0.0.0/8
+`;
+}
+
+function apiLines(api: ApiPlace): string {
   const { address, port, key } = api;
   return `api=yes
 api-key=${key}
@@ -32,7 +46,7 @@ export function configurePowerDns(
   at: Place,
   tsigKey: string,
   owners: readonly string[],
-  api: ApiPlace | null = null,
+  { api, secondary }: PowerDnsOptions = {},
 ): KnotPrimary {
   const home = join(folder, "pdns");
   mkdirSync(join(home, "run"), { recursive: true });
@@ -49,7 +63,7 @@ setgid=
 dnsupdate=yes
 allow-dnsupdate-from=127.0.0.0/8
 lua-dnsupdate-policy-script=${home}/policy.lua
-${apiLines(api)}`,
+${api === undefined ? "" : apiLines(api)}${secondary === undefined ? "" : transferLines(secondary)}`,
   );
   writeFileSync(
     join(home, "policy.lua"),
@@ -72,6 +86,10 @@ end
       await util("set-meta", ZONE, "TSIG-ALLOW-DNSUPDATE", "daneward");
       await util("set-meta", ZONE, "ALLOW-DNSUPDATE-FROM", "127.0.0.0/8");
       await util("set-meta", ZONE, "SOA-EDIT-DNSUPDATE", "INCREASE");
+      if (secondary !== undefined) {
+        await util("set-kind", ZONE, "primary");
+        await util("set-meta", ZONE, "NOTIFY-DNSUPDATE", "1");
+      }
       const ds = await util("export-zone-ds", ZONE);
       const sha256 = ds.split("\n").find((line) => / DS \d+ 13 2 /.test(line));
       if (sha256 === undefined) throw new Error(`pdnsutil gave no SHA-256 DS:\n${ds}`);

@@ -1,4 +1,7 @@
-/** A small lab for updates by hand: one primary of a chosen make, the parents above it, a validating resolver below. */
+/**
+ * A small lab for updates by hand: one primary of a chosen make, perhaps NSD behind it, the parents above, a validating
+ * resolver below.
+ */
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +9,7 @@ import { makeTsigKey, startBindParents, startBindPrimary } from "./bind.ts";
 import type { Place } from "./bind.ts";
 import { configureKnot } from "./knot.ts";
 import { drawNetwork } from "./network.ts";
+import { startNsdSecondary } from "./nsd.ts";
 import { configurePowerDns } from "./powerdns.ts";
 import type { Daemon } from "./process.ts";
 import { makeTree } from "./tree.ts";
@@ -38,29 +42,40 @@ export const ALLOWED = [`_25._tcp.mx.${ZONE}`, `_443._tcp.www.${ZONE}`] as const
 export interface UpdateWorld {
   readonly folder: string;
   readonly primary: Place;
+  /** Where the secondary is; nobody listens there when the world has none. */
+  readonly secondary: Place;
   readonly resolver: Place;
   readonly tsigKey: string;
   readonly logs: () => string;
   readonly stop: () => Promise<void>;
 }
 
+interface Places {
+  readonly parents: Place;
+  readonly primary: Place;
+  readonly secondary: Place | null;
+}
+
 async function startZone(
   kind: PrimaryKind,
   folder: string,
-  primary: Place,
   tsigKey: string,
-  parents: Place,
+  { parents, primary, secondary }: Places,
 ): Promise<{ readonly tree: Awaited<ReturnType<typeof makeTree>>; readonly daemons: readonly Daemon[] }> {
   const delegation: Delegation = {
-    nameServers: [primary.address],
+    nameServers: [primary, ...(secondary === null ? [] : [secondary])].map(({ address }) => address),
     records: [`mx.${ZONE}. IN A 127.0.0.9`, `www.${ZONE}. IN A 127.0.0.9`],
   };
   if (kind === "bind") {
     const tree = await makeTree(folder, delegation);
     const grants = ALLOWED.map((owner) => `grant daneward name ${owner}. TLSA`);
-    return { tree, daemons: [await startBindPrimary({ tree, at: primary, keyFiles: [tsigKey], grants, notify: [] })] };
+    const notify = secondary === null ? [] : [secondary];
+    return { tree, daemons: [await startBindPrimary({ tree, at: primary, keyFiles: [tsigKey], grants, notify })] };
   }
-  const server = (kind === "knot" ? configureKnot : configurePowerDns)(folder, primary, tsigKey, ALLOWED);
+  const server =
+    kind === "knot"
+      ? configureKnot(folder, primary, tsigKey, ALLOWED, secondary)
+      : configurePowerDns(folder, primary, tsigKey, ALLOWED, secondary === null ? {} : { secondary });
   const tree = await makeTree(folder, delegation, server.makeZoneKey);
   const above = await startBindParents({ tree, at: parents });
   try {
@@ -71,7 +86,10 @@ async function startZone(
   }
 }
 
-export async function startUpdateWorld(kind: PrimaryKind): Promise<UpdateWorld> {
+export async function startUpdateWorld(
+  kind: PrimaryKind,
+  makeup: "alone" | "with-secondary" = "alone",
+): Promise<UpdateWorld> {
   const folder = mkdtempSync(join(tmpdir(), "daneward-lab-"));
   chmodSync(folder, 0o711);
   const undo: (() => Promise<void>)[] = [
@@ -84,20 +102,26 @@ export async function startUpdateWorld(kind: PrimaryKind): Promise<UpdateWorld> 
     const network = await drawNetwork();
     const parents: Place = { address: "127.0.0.1", port: network.dnsPort };
     const primary: Place = kind === "bind" ? parents : { address: network.address(1), port: network.dnsPort };
+    const secondary: Place = { address: network.address(2), port: network.dnsPort };
     const resolver: Place = { address: network.address(53), port: network.dnsPort };
     const tsigKey = await makeTsigKey(folder, "daneward");
-    const { tree, daemons } = await startZone(kind, folder, primary, tsigKey, parents);
+    const hasSecondary = makeup === "with-secondary";
+    const places = { parents, primary, secondary: hasSecondary ? secondary : null };
+    const { tree, daemons } = await startZone(kind, folder, tsigKey, places);
     undo.push(...daemons.map((daemon) => daemon.stop));
+    const behind = hasSecondary ? [await startNsdSecondary(folder, secondary, primary)] : [];
+    undo.push(...behind.map((daemon) => daemon.stop));
     const unbound = await startUnbound({
       tree,
       at: resolver,
       zones: { ".": [parents], test: [parents], [ZONE]: [primary] },
     });
     undo.push(unbound.stop);
-    const all = [...daemons, unbound];
+    const all = [...daemons, ...behind, unbound];
     return {
       folder,
       primary,
+      secondary,
       resolver,
       tsigKey,
       logs: () =>
