@@ -12,6 +12,8 @@ import type { KeyPath } from "./locate.ts";
 import { isAllowed, isProgram, nearestExisting } from "./look.ts";
 import { suggestion } from "./nearest.ts";
 import { adviceOnExec, adviceOnZonefile } from "./pipeline-advice.ts";
+import { displayName, isAtOrBelow } from "../dns/name.ts";
+import type { TrustAnchors } from "../dnssec/anchors.ts";
 import type { Advice } from "./pipeline-advice.ts";
 import type { Place, Problem } from "./problem.ts";
 import type { Rfc2136Config } from "./publisher-rfc2136.ts";
@@ -23,6 +25,8 @@ export interface SurroundingsDependencies {
   readonly readKey: (publisher: Rfc2136Config) => readonly Fault[];
   /** Reads an API key or token as a publisher would. Throws OperationalError. */
   readonly readToken: (file: string) => void;
+  /** Reads the file of trust anchors as the driver would. Throws OperationalError. */
+  readonly readAnchors: (file: string) => TrustAnchors;
   /** Looks a group up. Throws OperationalError. */
   readonly findGroup: (name: string) => void;
   /** Folders in which reload programs are looked for, separated by colons. */
@@ -47,6 +51,14 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
       note("fault", path, fault(problem.code, problem.message, problem.hint));
     }
   };
+  const { trustAnchors } = configuration;
+  if (trustAnchors !== null) {
+    const path = ["dnssec", "trust_anchors"];
+    attempt(path, () => {
+      const advice = unanchored(deps.readAnchors(trustAnchors), trustAnchors, configuration);
+      if (advice !== null) note("warning", path, advice);
+    });
+  }
   for (const publisher of configuration.publishers.values()) {
     for (const [key, advice] of adviceOnPublisher(publisher, deps.searchPath)) {
       note("warning", ["publish", publisher.name, key], advice);
@@ -73,6 +85,16 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
     }
   }
   return problems;
+}
+
+/** Names that no anchor stands above cannot be judged: their answers would stay indeterminate. */
+function unanchored(anchors: TrustAnchors, file: string, { certificates }: Configuration): Fault | null {
+  const hosts = certificates.flatMap(({ services }) => services.map(({ host }) => host));
+  const outside = hosts.find((host) => ![...anchors.keys()].some((zone) => isAtOrBelow(host, zone)));
+  if (outside === undefined) return null;
+  const zones = [...anchors.keys()].map(displayName).join(", ");
+  const what = `no trust anchor of ${file} stands above ${displayName(outside)}; it has anchors for ${zones}`;
+  return fault("DNSSEC_NO_ANCHOR", what);
 }
 
 function adviceOnPublisher(publisher: PublisherConfig, searchPath: string): readonly Advice[] {

@@ -52,6 +52,19 @@ describe("daneward check-config", () => {
     expect(await check(GOOD, { quiet: true })).toEqual({ exit: 0, out: "", err: "" });
   });
 
+  test("trust anchors that cannot be read are a fault, those of other zones a warning", async () => {
+    const anchors = (file: string): string => GOOD.replace("[publish", `[dnssec]\ntrust_anchors = "${file}"\n[publish`);
+    const missing = await check(anchors("root.key"));
+    expect(missing.exit).toBe(78);
+    expect(missing.out).toContain("dnssec.trust_anchors: the trust anchor file root.key is missing");
+    const digest = "0".repeat(64);
+    const file = path.join(temporaryFolder(), "other.key");
+    writeFileSync(file, `other.test. IN DS 1 13 2 ${digest}\n`);
+    const other = await check(anchors(file));
+    expect(other.exit).toBe(0);
+    expect(other.out).toContain(`stands above mx.example.org; it has anchors for other.test`);
+  });
+
   test("every fault with its place and a hint, and 78", async () => {
     const { exit, out } = await check(GOOD.replace("server", "sever").replace(":25", ":8025"));
     expect(exit).toBe(78);

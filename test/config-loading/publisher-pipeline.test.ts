@@ -3,6 +3,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { PublisherConfig } from "../../src/config/schema.ts";
 import { checkSurroundings } from "../../src/config/surroundings.ts";
+import { rootAnchors } from "../../src/dnssec/root-anchors.ts";
 import { temporaryFolder } from "../store/temporary-folder.ts";
 import { SAMPLE, configurationOf, problemsOf } from "./sample.ts";
 
@@ -127,6 +128,7 @@ describe("what can be seen beforehand", () => {
     const problems = checkSurroundings(configuration, {
       readKey: () => [],
       readToken: () => undefined,
+      readAnchors: rootAnchors,
       findGroup: () => undefined,
       searchPath: "/usr/bin:/bin",
       locate: () => null,

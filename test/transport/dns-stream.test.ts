@@ -133,7 +133,8 @@ describe("DNS over TLS", () => {
     const before = holding();
     await ask(overTls(server));
     expect(server.counts.open).toBe(1);
-    expect(holding()).toEqual(before);
+    // Timers of the test runner come and go; ours would stay for as long as the connection is kept.
+    await expect.poll(() => holding().length, { timeout: 2_000 }).toBeLessThanOrEqual(before.length);
   });
 
   test("asks once more when the connection closes in the middle of an answer", async () => {

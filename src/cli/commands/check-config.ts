@@ -6,6 +6,7 @@ import { formatPlace } from "../../config/problem.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { Configuration } from "../../config/schema.ts";
 import { checkSurroundings } from "../../config/surroundings.ts";
+import { readTrustAnchorFile } from "../../config/trust-anchor-file.ts";
 import { readTokenFile } from "../../config/token-file.ts";
 import { clashOf, indexSharers } from "../../driver/companions.ts";
 import { groupIdOf } from "../../driver/group.ts";
@@ -32,6 +33,7 @@ export async function run(_args: readonly string[], options: CheckConfigOptions,
           readKey: ({ keyFile, keyName, keyAlgorithm }) =>
             readTsigKeyFile(keyFile, keyName, { algorithm: keyAlgorithm }).warnings,
           readToken: readTokenFile,
+          readAnchors: (file) => readTrustAnchorFile(file, io.clock()),
           findGroup: groupIdOf,
           searchPath: searchPath(io.env["PATH"]),
           locate: reading.locate,
