@@ -17,6 +17,7 @@ import { readCertificate } from "../pki/certificate.ts";
 import { mapLimited } from "../resolver/map-limited.ts";
 import type { UsableAnswer } from "../resolver/resolver.ts";
 import type { ChainId, KeyKind } from "../rollover/chain.ts";
+import { NO_ADDRESS } from "../rollover/observation.ts";
 import type { EndpointObservation, KindsSeen, Presented } from "../rollover/observation.ts";
 import type { Phase, RolloverState } from "../rollover/state.ts";
 import type { ProbeOutcome } from "../verifier/endpoint.ts";
@@ -86,7 +87,7 @@ interface AddressToSee extends Pick<Target, "service" | "address"> {
 function targetsOf(service: ServiceConfig, found: Addresses): readonly Target[] {
   if (found.outcome === "known") return found.addresses.map((address) => ({ service, address, problem: null }));
   // No address to name: in doubt there is one that presents something else, so this counts against every step.
-  return [{ service, address: "unknown", problem: { outcome: "failed", code: found.code, detail: found.detail } }];
+  return [{ service, address: NO_ADDRESS, problem: { outcome: "failed", code: found.code, detail: found.detail } }];
 }
 
 /** Every A and AAAA record: clients try any of them, mail clients one after the other (RFC 5321 §5.1). */

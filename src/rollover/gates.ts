@@ -7,6 +7,7 @@ import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { CertificateDigests, ChainFacts, ChainId, KeyKind, RecordText } from "./chain.ts";
 import { conditionOf, countingServers, entryExpires } from "./horizon.ts";
+import { NO_ADDRESS } from "./observation.ts";
 import type { EndpointObservation, Observation, OwnerObservation } from "./observation.ts";
 import type { Policy } from "./policy.ts";
 import { bindsClients, clientAccepts, matchedCombinations, matchesChain, mayServe, union, without } from "./records.ts";
@@ -234,6 +235,11 @@ export function changesNothing(scene: Scene, next: ChainFacts, current: ChainFac
 /** What one address presents, against what it should: null when it is as it should be. */
 export function endpointRefusal(scene: Scene, seen: EndpointObservation, expected: ChainId): Refusal | null {
   if (seen.presents.outcome === "chain" && seen.presents.id === expected) return null;
+  if (seen.presents.outcome === "failed" && seen.address === NO_ADDRESS) {
+    // The trouble is in DNS: whoever mends it must not be sent to the service.
+    const detail = `${seen.endpoint}: its addresses cannot be looked up: ${seen.presents.detail}`;
+    return { gate: "dane", code: seen.presents.code, until: null, detail };
+  }
   const what =
     seen.presents.outcome === "failed"
       ? seen.presents.detail

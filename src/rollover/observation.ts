@@ -67,6 +67,9 @@ export type ValidatedObservation =
   | { readonly status: "secure" | "insecure"; readonly records: readonly RecordText[] }
   | { readonly status: "bogus" | "indeterminate"; readonly fault: Fault };
 
+/** Stands in the place of an address when a host has none that could be looked up. */
+export const NO_ADDRESS = "unknown";
+
 export interface EndpointObservation {
   /** `host:port` as in the policy's services. */
   readonly endpoint: string;

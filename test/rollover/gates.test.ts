@@ -5,6 +5,7 @@ import { parseName } from "../../src/dns/name.ts";
 import type { DomainName } from "../../src/dns/name.ts";
 import { chainId, recordText } from "../../src/rollover/chain.ts";
 import type { ChainFacts, RecordText } from "../../src/rollover/chain.ts";
+import { NO_ADDRESS } from "../../src/rollover/observation.ts";
 import type { Observation, ServerObservation } from "../../src/rollover/observation.ts";
 import type { Policy } from "../../src/rollover/policy.ts";
 import { step } from "../../src/rollover/step.ts";
@@ -391,6 +392,24 @@ describe("a chain that is only seen on the wire", () => {
     );
     expect(asked).toEqual(Y.records);
   });
+});
+
+test("addresses that cannot be looked up are a trouble of DNS, not of the service", () => {
+  const source = { outcome: "chain", chain: X, faults: [] } as const;
+  const endpoints = [
+    {
+      endpoint: "mx.example.test:25",
+      owner: OWNER,
+      address: NO_ADDRESS,
+      own: true,
+      presents: { outcome: "failed", code: "DNSSEC_SIGNATURE_EXPIRED", detail: "a signature expired" },
+    },
+  ] as const;
+  const { refusals } = hourly([look([{}], { source, endpoints })]);
+  const codes = refusals.map(({ code }) => code);
+  expect(codes).toContain("DNSSEC_SIGNATURE_EXPIRED");
+  expect(codes).not.toContain("ENDPOINT_UNPROVEN");
+  expect(refusals.map(({ detail }) => detail).join(" ")).not.toContain(NO_ADDRESS);
 });
 
 test("a trouble is forgotten when nothing is asked for any more", () => {
