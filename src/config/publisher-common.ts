@@ -3,7 +3,7 @@ import type { Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import { listOf, optional, refuse } from "./table.ts";
 import type { Decode, Item, Problems, Table } from "./table.ts";
-import { domainName, duration, host } from "./values.ts";
+import { domainName, duration, host, integer } from "./values.ts";
 
 export interface PublisherCommon {
   readonly name: string;
@@ -13,6 +13,8 @@ export interface PublisherCommon {
   readonly checkNs: "all" | readonly string[];
   /** Name servers (names or addresses) that neither block nor count. */
   readonly excludeNs: readonly string[];
+  /** Looks at every name server in one observation, for addresses with several nodes behind; all must be good. */
+  readonly anycastPolls: number;
   /** For one update, request or command, connecting included. */
   readonly timeout: Seconds;
 }
@@ -26,7 +28,10 @@ export interface PublisherSource {
 }
 
 /** The keys that {@link decodeCommon} reads, and `type`. */
-export const COMMON_KEYS = ["type", "zone", "check_ns", "exclude_ns", "timeout"];
+export const COMMON_KEYS = ["type", "zone", "check_ns", "exclude_ns", "anycast_polls", "timeout"];
+
+/** A silent server costs its timeout once a look. */
+const MOST_POLLS = 20;
 
 /** The common keys; faulty ones are noted and stand at their defaults. */
 export function decodeCommon({ name, table, problems }: PublisherSource, defaultTimeout: Seconds): PublisherCommon {
@@ -35,6 +40,7 @@ export function decodeCommon({ name, table, problems }: PublisherSource, default
     zone: optional(table, "zone", domainName, null, problems),
     checkNs: optional(table, "check_ns", checkedServers, "all" as const, problems),
     excludeNs: optional(table, "exclude_ns", listOf(host), [], problems),
+    anycastPolls: optional(table, "anycast_polls", integer(1, MOST_POLLS), 1, problems),
     timeout: optional(table, "timeout", duration(1), defaultTimeout, problems),
   };
 }

@@ -4,17 +4,18 @@
  * cannot be looked at is part of it, and nothing here decides anything.
  */
 import { assert } from "../base/assert.ts";
-import { fault } from "../base/errors.ts";
+import { fault, OperationalError } from "../base/errors.ts";
 import { seconds } from "../base/time.ts";
 import type { Clock } from "../base/time.ts";
 import type { CertificateConfig, PublisherConfig } from "../config/schema.ts";
 import { TYPE, rcodeName } from "../dns/iana.ts";
+import { displayName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import { decodeTlsa, formatTlsa } from "../dns/rdata.ts";
 import type { Rrset } from "../dns/rrset.ts";
 import { mapLimited } from "../resolver/map-limited.ts";
 import type { DnsAnswer } from "../resolver/resolver.ts";
-import type { ServerView } from "../resolver/server-view.ts";
+import type { OwnerView, ServerView } from "../resolver/server-view.ts";
 import { recordText } from "../rollover/chain.ts";
 import type { RecordText } from "../rollover/chain.ts";
 import { countingServers } from "../rollover/horizon.ts";
@@ -27,6 +28,7 @@ import type {
 } from "../rollover/observation.ts";
 import type { RolloverState } from "../rollover/state.ts";
 import { loadState } from "../store/store.ts";
+import { tellNodesApart } from "./anycast.ts";
 import { readSource } from "./chain-files.ts";
 import type { ChainFiles, RereadOptions } from "./chain-files.ts";
 import { sharingOf } from "./companions.ts";
@@ -138,20 +140,39 @@ function sourceObservation(
 }
 
 async function observeOwner(subject: Subject, owner: DomainName): Promise<OwnerObservation> {
-  const [view, answer] = await Promise.all([
-    subject.world.viewOwner(owner).catch((error: unknown) => faultOf(error)),
+  const [looks, answer] = await Promise.all([
+    lookAt(subject, owner).catch((error: unknown) => faultOf(error)),
     subject.world.resolve(owner, TYPE.TLSA),
   ]);
-  if ("code" in view) return { outcome: "failed", owner, fault: view };
+  if ("code" in looks) return { outcome: "failed", owner, fault: looks };
+  const [view] = looks;
   return {
     outcome: "seen",
     owner,
     finalOwner: view.finalOwner,
     zone: view.zone,
-    aliasTtl: seconds(Math.max(0, ...view.aliases.map((link) => link.ttl))),
-    servers: view.servers.map((server) => serverObservation(server, subject.publisher)),
+    aliasTtl: seconds(Math.max(0, ...looks.flatMap(({ aliases }) => aliases.map((link) => link.ttl)))),
+    servers: tellNodesApart(
+      looks.map(({ servers }) => servers.map((server) => serverObservation(server, subject.publisher))),
+    ),
     validated: validatedObservation(answer),
   };
+}
+
+/** One look after another at every server, as many as `anycast_polls` says; all at the same final owner name. */
+async function lookAt({ world, publisher }: Subject, owner: DomainName): Promise<readonly [OwnerView, ...OwnerView[]]> {
+  const first = await world.viewOwner(owner);
+  const others: OwnerView[] = [];
+  while (others.length < publisher.anycastPolls - 1) {
+    const next = await world.viewOwner(owner);
+    if (next.finalOwner !== first.finalOwner || next.zone !== first.zone) {
+      const [before, after] = [first, next].map(({ finalOwner }) => displayName(finalOwner));
+      const what = `${displayName(owner)} led to ${before ?? ""} and then to ${after ?? ""} within one round of looks`;
+      throw new OperationalError("DNS_ALIAS_DIFFERS", what);
+    }
+    others.push(next);
+  }
+  return [first, ...others];
 }
 
 function serverObservation(view: ServerView, publisher: PublisherConfig): ServerObservation {

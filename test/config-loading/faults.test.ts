@@ -103,6 +103,12 @@ const PUBLISH: readonly Case[] = [
     "check_ns = []\nkey_file",
     "publish.local.check_ns: must name at least one server",
   ),
+  replaced(
+    "no look at all",
+    "key_file",
+    "anycast_polls = 0\nkey_file",
+    "publish.local.anycast_polls: must be a whole number from 1 to 20, not 0",
+  ),
   replaced("a server that is no name", 'server = "127.0.0.1"', 'server = "a..b"', "publish.local.server: "),
   replaced(
     "a publisher that is no table",

@@ -36,6 +36,7 @@ describe("a good configuration", () => {
       zone: null,
       checkNs: "all",
       excludeNs: [],
+      anycastPolls: 1,
       timeout: 10,
     });
     const owners = ["_25._tcp.mx.example.org.", "_465._tcp.mx.example.org.", "_993._tcp.imap.example.org."];

@@ -37,6 +37,7 @@ describe("a zone file publisher", () => {
       zone: null,
       checkNs: "all",
       excludeNs: [],
+      anycastPolls: 1,
       timeout: 120,
     });
   });

@@ -204,6 +204,7 @@ function configurationOf(root: string, certificate: CertificateConfig): Configur
           zone: null,
           checkNs: "all",
           excludeNs: [],
+          anycastPolls: 1,
           timeout: seconds(5),
         },
       ],
