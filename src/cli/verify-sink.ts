@@ -1,7 +1,7 @@
 /** Where the results of a list of targets go: to standard output at once, or collected where the format is one text. */
 import type { Instant } from "../base/time.ts";
 import { renderResultJson, renderResultText } from "../report/verify-result.ts";
-import type { TargetResult } from "../report/verify-result.ts";
+import type { ListedReport, ListFacts, TargetResult } from "../report/verify-result.ts";
 import type { HostReport, VerifyExit } from "../verifier/verdict.ts";
 import type { Io } from "./io.ts";
 import type { VerifyCommandOptions, VerifyFormat } from "./verify-options.ts";
@@ -31,9 +31,9 @@ export function createSink(
         return quiet && "report" in result && result.report.exit === 0 ? "" : renderResultJson(result);
       });
     case "nagios":
-      return collecting(print, async () => (await import("../report/verify-nagios.ts")).renderVerifyNagios);
+      return collecting(print, io, async () => (await import("../report/verify-nagios.ts")).renderVerifyNagios);
     case "prometheus":
-      return collecting(print, async () => (await import("../report/verify-prometheus.ts")).renderVerifyPrometheus);
+      return collecting(print, io, async () => (await import("../report/verify-prometheus.ts")).renderVerifyPrometheus);
   }
 }
 
@@ -47,19 +47,22 @@ function streaming(print: (text: string) => void, render: (result: TargetResult)
   };
 }
 
-type Renderer = (report: { exit: VerifyExit; at: Instant; hosts: readonly HostReport[] }) => string;
+type Renderer = (report: ListedReport) => string;
 
 /** In the order of the list. Takes memory for each host, as these formats need all of them for one text. */
-function collecting(print: (text: string) => void, load: () => Promise<Renderer>): Sink {
+function collecting(print: (text: string) => void, { signal }: Io, load: () => Promise<Renderer>): Sink {
   const reports = new Map<number, readonly HostReport[]>();
+  const bad: ListFacts["badLines"][number][] = [];
   return {
     result: (result) => {
       if ("report" in result) reports.set(result.line, result.report.hosts);
+      else bad.push(result);
     },
     end: async (exit, at) => {
       const render = await load();
       const hosts = [...reports].sort(([left], [right]) => left - right).flatMap(([, each]) => each);
-      print(render({ exit, at, hosts }));
+      const badLines = bad.sort((left, right) => left.line - right.line);
+      print(render({ exit, at, hosts, list: { badLines, interrupted: signal.aborted } }));
     },
   };
 }

@@ -24,7 +24,7 @@ export function renderResolveJson(report: ResolveReport): string {
     records: recordsOf(answer).map(recordDocument),
     denial: !("reasons" in answer) && answer.rrset === null,
     negativeTtl: "reasons" in answer ? null : answer.negativeTtl,
-    reasons: reasonsOf(answer).map(reasonDocument),
+    reasons: reasonsOf(report).map(reasonDocument),
     chain: (answer.validation?.chain ?? []).map(linkDocument),
     signaturesExpire: expires === null ? null : formatInstant(expires),
   };

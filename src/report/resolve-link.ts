@@ -1,10 +1,10 @@
 /** What one link of the ladder says: what it is about, and what proves it. */
-import type { Instant } from "../base/time.ts";
 import { algorithmName, digestTypeName, typeName } from "../dns/iana.ts";
 import { displayName } from "../dns/name.ts";
 import type { ChainLink, LinkKey, LinkSignature } from "../dnssec/verdict.ts";
 import type { ResolveReport } from "./resolve-model.ts";
-import { formatMoment, onOneLine } from "./words.ts";
+import { momentText } from "./resolve-words.ts";
+import { onOneLine } from "./words.ts";
 
 /** Columns of a link's line. */
 export interface LinkText {
@@ -25,11 +25,10 @@ const MOST_KEYS = 4;
 
 /** Keys, target and signature as such where the link has them, else what the validator says. */
 export function describeLink(link: ChainLink, { report, said, verbose }: LinkContext): LinkText {
-  const { at } = report;
   const keys = link.kind === "anchor" ? null : keysText(link, verbose);
   const target = targetText(link);
   const wildcard = link.wildcard === undefined ? null : `from ${displayName(link.wildcard)}`;
-  const signature = link.signature === null ? null : signatureText(link, link.signature, at);
+  const signature = link.signature === null ? null : signatureText(link, link.signature, report);
   const isPlain = keys !== null || ((link.kind === "alias" || link.kind === "answer") && signature !== null);
   const message = isPlain || said.has(link.message) || link.message === "" ? null : onOneLine(link.message);
   const parts = [keys, target, message, wildcard, signature].filter((part) => part !== null);
@@ -67,12 +66,12 @@ function roleOf(flags: number): string {
 }
 
 /** The signature that proved the link, or the one that did not, and how long that lasts. */
-function signatureText(link: ChainLink, signature: LinkSignature, at: Instant): string {
+function signatureText(link: ChainLink, signature: LinkSignature, report: ResolveReport): string {
   const { signer, keyTag, inception, expiration } = signature;
   const own = link.kind === "dnskey" && signer === link.name;
   const key = own ? String(keyTag) : `${displayName(signer)} ${String(keyTag)}`;
   const failed = link.status === "bogus" || link.status === "indeterminate";
   const made = failed ? "signature by" : own ? "key set signed by" : "signed by";
-  if (inception > at) return `${made} ${key} from ${formatMoment(inception, at)}`;
-  return `${made} ${key} until ${formatMoment(expiration, at)}`;
+  if (inception > report.at) return `${made} ${key} from ${momentText(inception, report)}`;
+  return `${made} ${key} until ${momentText(expiration, report)}`;
 }

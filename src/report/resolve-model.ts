@@ -9,8 +9,10 @@ import type { DnsAnswer } from "../resolver/resolver.ts";
 /** One lookup and how it was made. */
 export interface ResolveReport {
   readonly answer: DnsAnswer;
-  /** When it was judged. */
+  /** The time that the signatures were judged for. */
   readonly at: Instant;
+  /** Somebody named that time; else it is the present. */
+  readonly atGiven: boolean;
   /** Validated here, or by a resolver whose AD bit was believed. */
   readonly trust: "local" | "ad";
   /** The resolvers that could be asked, as `--resolver` takes them. */
@@ -41,10 +43,25 @@ export function exitOf({ status }: DnsAnswer): 0 | 1 | 2 | 3 {
 }
 
 /** The reasons that go deepest: those of the validation, else those for which there was nothing to validate. */
-export function reasonsOf(answer: DnsAnswer): readonly ShownReason[] {
+export function reasonsOf({ answer, atGiven }: Pick<ResolveReport, "answer" | "atGiven">): readonly ShownReason[] {
   const validated = answer.validation?.reasons ?? [];
-  if (validated.length > 0) return validated;
+  if (validated.length > 0) {
+    return atGiven ? validated.map((reason) => ({ ...reason, hint: hintThen(reason) })) : validated;
+  }
   return "reasons" in answer ? answer.reasons.map((reason) => ({ ...reason, zone: null, ede: null })) : [];
+}
+
+/** What to do where somebody named the time: no clock is to blame for it. */
+function hintThen({ code, hint }: ShownReason): string {
+  switch (code) {
+    case "DNSSEC_SIGNATURE_EXPIRED":
+      return "these signatures are over by then; if they are over without --at too, find out why the signer stopped renewing them";
+    case "DNSSEC_SIGNATURE_NOT_YET_VALID":
+    case "DNSSEC_CLOCK":
+      return "signatures as they are served now cannot be judged at that time; name one at which they are valid";
+    default:
+      return hint;
+  }
 }
 
 /** The aliases that were followed, as CNAME records, and the records at their end; none where the data are not to be used. */

@@ -5,13 +5,14 @@
  */
 import { extendedErrorName, typeName } from "../dns/iana.ts";
 import { displayName } from "../dns/name.ts";
+import type { DomainName } from "../dns/name.ts";
 import { formatRecord } from "../dns/presentation.ts";
 import type { DnsAnswer } from "../resolver/resolver.ts";
 import type { ChainLink, SecurityStatus } from "../dnssec/verdict.ts";
 import { describeLink } from "./resolve-link.ts";
 import { reasonsOf, recordsOf } from "./resolve-model.ts";
 import type { ResolveReport, ShownReason } from "./resolve-model.ts";
-import { meaningOf, outlookOf, resolverHint } from "./resolve-words.ts";
+import { meaningOf, outlookOf, resolverHint, statusText } from "./resolve-words.ts";
 import { onOneLine, painter } from "./words.ts";
 import type { Paint } from "./words.ts";
 
@@ -36,7 +37,7 @@ export function renderResolveText(report: ResolveReport, options: ResolveTextOpt
   const paint = painter(options.color);
   const records = recordsOf(answer).map(formatRecord);
   const blocks = [
-    [`${question}  ${paint(STYLES[answer.status], answer.status)}`, ...ladder(report, options, paint)],
+    [`${question}  ${paint(STYLES[answer.status], statusText(report))}`, ...ladder(report, options, paint)],
     records,
     [`=> ${meaningOf(report)}`, ...outlookOf(report).map((line) => `note: ${line}`)],
   ];
@@ -45,8 +46,8 @@ export function renderResolveText(report: ResolveReport, options: ResolveTextOpt
 }
 
 function quietLine(report: ResolveReport): string {
-  const first = reasonsOf(report.answer)[0];
-  return first === undefined ? meaningOf(report) : `${report.answer.status}: ${onOneLine(first.message)}`;
+  const first = reasonsOf(report)[0];
+  return first === undefined ? meaningOf(report) : `${statusText(report)}: ${onOneLine(first.message)}`;
 }
 
 const STYLES: Readonly<Record<SecurityStatus, "green" | "yellow" | "red">> = {
@@ -85,7 +86,7 @@ interface Row {
 function ladder(report: ResolveReport, options: ResolveTextOptions, paint: Paint): readonly string[] {
   const { answer } = report;
   const chain = answer.validation?.chain ?? [];
-  const reasons = answer.status === "secure" ? [] : reasonsOf(answer);
+  const reasons = answer.status === "secure" ? [] : reasonsOf(report);
   const said = new Set(reasons.map(({ message }) => message));
   const marks = options.unicode ? SIGNS : WORDS;
   const broken = brokenLink(chain, answer);
@@ -119,9 +120,16 @@ function markOf(link: ChainLink): SecurityStatus {
   return link.kind === "insecure" ? "insecure" : link.status;
 }
 
+/** Which zone a message is about, where it does not say so itself. */
+function zoneText(zone: DomainName, message: string): string {
+  const name = displayName(zone);
+  if (name === ".") return /\broot\b|(?:^|\s)\.(?:\s|$)/.test(message) ? "" : "the root: ";
+  return message.includes(name) ? "" : `zone ${name}: `;
+}
+
 function reasonLines(reasons: readonly ShownReason[], report: ResolveReport, indent: string): readonly string[] {
   return reasons.flatMap(({ code, message, hint, zone, ede }) => {
-    const where = zone === null || message.includes(displayName(zone)) ? "" : `zone ${displayName(zone)}: `;
+    const where = zone === null || code === "DNSSEC_NO_ANCHOR" ? "" : zoneText(zone, message);
     const known = ede === null ? code : `${code}, EDE ${String(ede)} (${extendedErrorName(ede)})`;
     const elsewhere = resolverHint(code, report.resolvers);
     return [

@@ -6,11 +6,12 @@ import type { ChainLink } from "../dnssec/verdict.ts";
 import type { UsableAnswer } from "../resolver/resolver.ts";
 import { reasonsOf } from "./resolve-model.ts";
 import type { ResolveReport } from "./resolve-model.ts";
-import { formatMoment, onOneLine } from "./words.ts";
+import { formatMoment, formatTime, onOneLine } from "./words.ts";
 
 /** The status in one plain sentence, and what it means for a client with DANE. */
 export function meaningOf(report: ResolveReport): string {
   const { answer, resolvers, trust } = report;
+  if (report.atGiven) return meaningThen(report);
   switch (answer.status) {
     case "secure":
       return trust === "ad"
@@ -27,6 +28,34 @@ export function meaningOf(report: ResolveReport): string {
     case "indeterminate":
       return "indeterminate: it could not be found out; a DANE client in this place would not connect, and mail would wait";
   }
+}
+
+/** The same about a time that somebody named. A lookup that failed says nothing about any time. */
+function meaningThen(report: ResolveReport): string {
+  const { answer, at } = report;
+  const then = `at ${formatTime(at)} it would be ${answer.status}`;
+  switch (answer.status) {
+    case "secure":
+      return `${then}: ${foundText(answer)}${withoutDane(answer)}; every link from the trust anchor down is proved`;
+    case "insecure":
+      return `${then}: ${foundText(answer)}, but ${unsignedText(answer)}; DANE does not apply`;
+    case "bogus":
+      return `${then}: if nothing were signed anew, validating resolvers would answer SERVFAIL, DANE clients would not connect, and mail would wait`;
+    case "indeterminate":
+      return reasonsOf(report).some(({ code }) => code === "DNSSEC_CLOCK")
+        ? `${then}: what is served now is not signed for that time, from the root on`
+        : meaningOf({ ...report, atGiven: false });
+  }
+}
+
+/** The status in one word, with the time when somebody named it. */
+export function statusText({ answer, at, atGiven }: ResolveReport): string {
+  return atGiven ? `${answer.status} at ${formatTime(at)}` : answer.status;
+}
+
+/** A time, and how far off it is; not from a time that somebody named, as everybody reads that as from now. */
+export function momentText(moment: Instant, { at, atGiven }: ResolveReport): string {
+  return atGiven ? formatTime(moment) : formatMoment(moment, at);
 }
 
 /** What there is, or that there is nothing. */
@@ -55,26 +84,27 @@ function unsignedText(answer: UsableAnswer): string {
 const SOON_MS = 86_400_000;
 
 /** What to know although the answer is secure: warnings of the validation, and signatures that end within a day. */
-export function outlookOf({ answer, at }: ResolveReport): readonly string[] {
+export function outlookOf(report: ResolveReport): readonly string[] {
+  const { answer, at } = report;
   if (answer.status !== "secure") return [];
   const { chain = [], signaturesExpire = null } = answer.validation ?? {};
-  const warnings = reasonsOf(answer).map(({ message, hint }) => `${onOneLine(message)}; ${onOneLine(hint)}`);
-  const ending = chain.flatMap((link) => endingText(link, at));
+  const warnings = reasonsOf(report).map(({ message, hint }) => `${onOneLine(message)}; ${onOneLine(hint)}`);
+  const ending = chain.flatMap((link) => endingText(link, report));
   const unseen = ending.length === 0 && signaturesExpire !== null && signaturesExpire - at < SOON_MS;
   return [
     ...warnings,
     ...ending,
-    ...(unseen ? [`a signature that this rests on ends ${formatMoment(signaturesExpire, at)}; ${WHEN_IT_ENDS}`] : []),
+    ...(unseen ? [`a signature that this rests on ends ${momentText(signaturesExpire, report)}; ${WHEN_IT_ENDS}`] : []),
   ];
 }
 
 const WHEN_IT_ENDS = "if it is not renewed by then, the answer becomes bogus and DANE mail waits";
 
-function endingText({ name, type, status, signature }: ChainLink, at: Instant): readonly string[] {
-  if (status !== "secure" || signature === null || signature.expiration - at >= SOON_MS) return [];
+function endingText({ name, type, status, signature }: ChainLink, report: ResolveReport): readonly string[] {
+  if (status !== "secure" || signature === null || signature.expiration - report.at >= SOON_MS) return [];
   const what = `${displayName(name)} ${typeName(type)}`;
   const by = `${displayName(signature.signer)} ${String(signature.keyTag)}`;
-  return [`the signature of ${what} by ${by} ends ${formatMoment(signature.expiration, at)}; ${WHEN_IT_ENDS}`];
+  return [`the signature of ${what} by ${by} ends ${momentText(signature.expiration, report)}; ${WHEN_IT_ENDS}`];
 }
 
 /** Codes that blame the way to the data, which another resolver may not share. */

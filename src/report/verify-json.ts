@@ -14,7 +14,7 @@ import type {
   VerifyReport,
 } from "../verifier/verdict.ts";
 import { ladderOf } from "./verify-ladder.ts";
-import { consequenceOf } from "./verify-words.ts";
+import { consequenceOf, consequenceOfHost } from "./verify-words.ts";
 
 /** One line of JSON with its line ending. */
 export function renderVerifyJson(report: VerifyReport): string {
@@ -41,7 +41,7 @@ export function hostDocument(host: HostReport): object {
     },
     baseDomain: displayName(host.baseDomain),
     owner: dns.tlsa?.owner ?? null,
-    consequence: consequenceOf(host.verdict, host.profile),
+    consequence: consequenceOfHost(host),
     ...(host.addresses.length === 0 ? { ladder: ladderOf(host, null) } : {}),
     addresses: host.addresses.map((address) => addressDocument(host, address)),
     ...(host.expiring === undefined ? {} : { expiring: host.expiring.map(expiryDocument) }),

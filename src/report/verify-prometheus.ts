@@ -4,8 +4,9 @@
  * twice. Of a target that was given twice the worse sample stays. Label names and metric names are permanent.
  */
 import { displayName } from "../dns/name.ts";
-import type { AddressReport, HostReport, VerifyReport } from "../verifier/verdict.ts";
+import type { AddressReport, HostReport } from "../verifier/verdict.ts";
 import { signedAnswers } from "./verify-expiry.ts";
+import type { ListedReport, ListFacts } from "./verify-result.ts";
 import { isMatch, stateOf } from "./verify-words.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -26,11 +27,11 @@ interface Metric {
 const RECORD_STATES = ["matched", "stale", "suppressed", "unusable", "untested"] as const;
 
 /** The whole file; ends with a newline. */
-export function renderVerifyPrometheus(report: VerifyReport): string {
+export function renderVerifyPrometheus(report: ListedReport): string {
   return metricsOf(report).map(renderMetric).join("");
 }
 
-function metricsOf({ at, exit, hosts }: VerifyReport): readonly Metric[] {
+function metricsOf({ at, exit, hosts, list }: ListedReport): readonly Metric[] {
   const entries = hosts.flatMap((host) => entriesOf(host));
   const answers = hosts.flatMap((host) =>
     signedAnswers(host).map((answer) => ({ ...answer, labels: { ...hostLabels(host), type: answer.type } })),
@@ -49,6 +50,7 @@ function metricsOf({ at, exit, hosts }: VerifyReport): readonly Metric[] {
       "higher",
       [sample({}, exit)],
     ),
+    ...(list === undefined ? [] : [badLines(list)]),
     gauge(
       "daneward_dane_match",
       "1 when a TLSA record authenticates what this address presents.",
@@ -95,6 +97,11 @@ function metricsOf({ at, exit, hosts }: VerifyReport): readonly Metric[] {
     ),
     gauge("daneward_tlsa_ttl_seconds", "TTL of the TLSA records as answered.", "higher", hosts.flatMap(ttlSamples)),
   ];
+}
+
+function badLines(list: ListFacts): Metric {
+  const help = "Lines of the list that are no target, so that nothing is known of them.";
+  return gauge("daneward_verify_bad_lines", help, "higher", [sample({}, list.badLines.length)]);
 }
 
 /** One entry for each address and algorithm; one with an empty address for a host of which none was looked at. */

@@ -13,7 +13,7 @@ import type { TlsaEvidence } from "../verifier/evidence.ts";
 import type { AddressReport, HostReport, JudgedRecord, VerdictName, VerifyReport } from "../verifier/verdict.ts";
 import { brokenRung, ladderOf } from "./verify-ladder.ts";
 import type { Rung } from "./verify-ladder.ts";
-import { addressLabel, consequenceOf } from "./verify-words.ts";
+import { addressLabel, consequenceOfHost } from "./verify-words.ts";
 
 export interface VerifyTextOptions {
   /** Only hosts that are not well. */
@@ -29,27 +29,72 @@ export function renderVerifyText(report: VerifyReport, options: VerifyTextOption
   return shown.map((host) => `${renderHost(host, options).join("\n")}\n`).join("\n");
 }
 
+/** Why the host is what it is: said of it as a whole, or of the first address that made it so; null without any. */
+export function reasonOf({ verdict, reason, addresses }: HostReport): string | null {
+  return reason ?? addresses.find((address) => address.verdict === verdict)?.reason ?? null;
+}
+
+/**
+ * The same under a line that has named the one target, its verdict and what is said of its worst host. Indented by two;
+ * hosts have headings, two further out, only where the target is not the host.
+ */
+export function renderDetails({ hosts }: VerifyReport, worst: HostReport | null, options: VerifyTextOptions): string {
+  const shown = options.quiet ? hosts.filter((host) => !isWell(host)) : hosts;
+  const blocks = shown.map((host) => {
+    const body = bodyLines(host, saidOf(host, worst), options);
+    if (!DISCOVERED.test(host.target)) return body;
+    const verdict = host === worst ? "" : `  ${paint(host.verdict, options)}`;
+    return [`  ${nameOf(host)}${verdict}`, ...body.map((line) => `  ${line}`)];
+  });
+  return blocks.map((lines) => `${lines.join("\n")}\n`).join("\n");
+}
+
+/** What stands above a host; of what is well no reason does. */
+function saidOf(host: HostReport, worst: HostReport | null): Said {
+  return { reason: host === worst && host.verdict !== "verified" ? reasonOf(host) : null };
+}
+
+/** Targets that are looked up, and can be several hosts. */
+const DISCOVERED = /^(?:mx|srv):/i;
+
+function nameOf({ endpoint, baseDomain }: HostReport): string {
+  return endpoint === null
+    ? `${displayName(baseDomain)} (offline)`
+    : `${displayName(endpoint.host)}:${String(endpoint.port)} (${endpoint.protocol})`;
+}
+
 function isWell({ verdict, expiring = [] }: HostReport): boolean {
   return verdict === "verified" && expiring.length === 0;
 }
 
 function renderHost(host: HostReport, options: VerifyTextOptions): readonly string[] {
-  const { endpoint } = host;
-  const name =
-    endpoint === null
-      ? `${displayName(host.baseDomain)} (offline)`
-      : `${displayName(endpoint.host)}:${String(endpoint.port)} (${endpoint.protocol})`;
-  const via = /^(?:mx|srv):/i.test(host.target) ? ` for ${host.target}` : "";
-  const lines = [`${name}${via}  ${paint(host.verdict, options)}`, ...dnsLines(host)];
-  if (host.reason !== null) lines.push(`  ${host.reason}`);
+  const via = DISCOVERED.test(host.target) ? ` for ${host.target}` : "";
+  return [`${nameOf(host)}${via}  ${paint(host.verdict, options)}`, ...bodyLines(host, null, options)];
+}
+
+/** What stands above besides the verdict of the host. */
+interface Said {
+  readonly reason: string | null;
+}
+
+/** What was found of a host, without what was `said`; null: nothing was. */
+function bodyLines(host: HostReport, said: Said | null, options: VerifyTextOptions): readonly string[] {
+  const lines = [...dnsLines(host)];
+  if (host.reason !== null && host.reason !== said?.reason) lines.push(`  ${host.reason}`);
   const addresses = options.quiet ? host.addresses.filter(({ verdict }) => verdict !== "verified") : host.addresses;
-  for (const address of addresses) lines.push(...addressLines(host, address, options));
+  const isVerdictSaid = said !== null && addresses.every(({ verdict }) => verdict === host.verdict);
+  const isReasonSaid = isVerdictSaid && addresses.every(({ reason }) => reason === said.reason);
+  for (const address of addresses) {
+    const verdict = isVerdictSaid ? "" : `${paint(address.verdict, options)}: `;
+    const found = isReasonSaid ? "" : `  ${verdict}${address.reason}`;
+    lines.push(`  ${addressLabel(address)}${found}`, ...addressLines(host, address, options));
+  }
   lines.push(...adviceLines(addresses));
   for (const { what, name: which, address, at } of host.expiring ?? []) {
     const where = address === null ? "" : ` on ${address}`;
     lines.push(`  ends soon: ${what} ${which}${where}, at ${formatInstant(at)}`);
   }
-  lines.push(`  => ${consequenceOf(host.verdict, host.profile).text}`);
+  lines.push(`  => ${consequenceOfHost(host).text}`);
   for (const hint of hintsOf(host)) lines.push(`  hint: ${hint}`);
   return lines;
 }
@@ -109,7 +154,7 @@ function describeTlsa(tlsa: TlsaEvidence): string {
 
 function addressLines(host: HostReport, report: AddressReport, options: VerifyTextOptions): readonly string[] {
   const protocol = host.endpoint?.protocol ?? null;
-  const lines = [`  ${addressLabel(report)}  ${paint(report.verdict, options)}: ${report.reason}`];
+  const lines: string[] = [];
   const ladder = ladderOf(host, report);
   if (brokenRung(ladder) !== null || options.verbose) lines.push(`    ${ladder.map(describeRung).join(" > ")}`);
   if (report.tlsVersion !== null) {

@@ -1,6 +1,6 @@
 /** What the renderers of a verification say in the same words. */
 import { displayName } from "../dns/name.ts";
-import type { HostReport, VerdictName, VerifyExit } from "../verifier/verdict.ts";
+import type { AddressReport, HostReport, VerdictName, VerifyExit } from "../verifier/verdict.ts";
 import type { Profile } from "../verifier/evidence.ts";
 
 /** What a client that does DANE makes of a verdict; `code` is permanent. */
@@ -76,6 +76,32 @@ function forOthers(verdict: VerdictName): Consequence {
   }
 }
 
+/**
+ * The same of a host as a whole. Where other addresses of it are well, what befalls depends on the address that is tried;
+ * of mail that is refused the worst is said all the same, as the alarm must not depend on luck.
+ */
+export function consequenceOfHost({ verdict, profile, addresses }: HostReport): Consequence {
+  const { code, text } = consequenceOf(verdict, profile);
+  const state = stateOf(verdict);
+  const well = addresses.filter((each) => stateOf(each.verdict) < 2);
+  if (state < 2 || well.length === 0 || (profile === "smtp" && state === 2)) return { code, text };
+  const tried = triedText(
+    addresses.filter((each) => stateOf(each.verdict) === state),
+    well,
+  );
+  if (profile === "smtp") return { code, text: `a sender that cannot reach ${tried} tries another address` };
+  const plain = well.every((each) => isMatch(each.verdict)) ? "" : ", some without DANE";
+  const fate = state === 2 ? "refuses to connect; others do connect" : "cannot connect; others can";
+  return { code, text: `a ${state === 2 ? "DANE " : ""}client that tries ${tried} ${fate}${plain}` };
+}
+
+/** An address that is well with another kind of certificate is named with the kind that is not. */
+function triedText(bad: readonly AddressReport[], well: readonly AddressReport[]): string {
+  const good = new Set(well.map(({ address }) => address));
+  const names = bad.map((each) => (good.has(each.address) ? addressLabel(each) : (each.address ?? "chain")));
+  return [...new Set(names)].join(" or ");
+}
+
 /** `mx.example.org:25`; offline the base domain alone. */
 export function hostLabel({ endpoint, baseDomain }: Pick<HostReport, "endpoint" | "baseDomain">): string {
   return endpoint === null ? displayName(baseDomain) : `${displayName(endpoint.host)}:${String(endpoint.port)}`;
@@ -104,6 +130,11 @@ const STATES: Readonly<Record<Consequence["code"], VerifyExit>> = {
 /** A verdict as monitoring counts: 0 OK, 1 warning, 2 critical, 3 unknown; the exit code that it leads to. */
 export function stateOf(verdict: VerdictName): VerifyExit {
   return STATES[consequenceOf(verdict, "smtp").code];
+}
+
+/** The host that the exit code is about: refused before unknown before unprotected; the first among equals. */
+export function worstHost(hosts: readonly HostReport[]): HostReport | undefined {
+  return [2, 3, 1, 0].flatMap((state) => hosts.find(({ verdict }) => stateOf(verdict) === state) ?? []).at(0);
 }
 
 /** Whether a record authenticates the server. */

@@ -139,15 +139,19 @@ describe("results", () => {
       `fail-mismatch  stale.example:${port}  the TLSA record that counts does not match the chain`,
       expect.stringMatching(/^unreachable {4}broken\.example:\d+ {2}the address lookup failed/),
     ]);
-    expect(out).toMatch(/\n {4}stale\.example:\d+ \(tls\) .*fail-mismatch\n/);
-    expect(out).not.toMatch(/\n {4}h0\.example/);
+    // The block does not say again what the line above it has said.
+    expect(out).toMatch(/chain\n {4}addresses .*\n {4}tlsa .*\n {4}127\.0\.0\.1\n {6}dnssec ok/);
+    expect(out.match(/fail-mismatch/g)).toHaveLength(1);
+    expect(out).not.toContain("_tcp.h0.example");
   });
 
   test("quiet: nothing of what is well; verbose: the ladder of everything", async () => {
     expect(await listed(`h0.example:${port}\n`, "-q")).toEqual({ exit: 0, out: "", err: "" });
     expect(await listed(`h0.example:${port}\n`, "-q", "--json")).toEqual({ exit: 0, out: "", err: "" });
     expect((await listed(`stale.example:${port}\n`, "-q")).out).toMatch(/^fail-mismatch/);
-    expect((await listed(`h0.example:${port}\n`, "-v")).out).toMatch(/\n {4}h0\.example:\d+ \(tls\) .*verified/);
+    expect((await listed(`h0.example:${port}\n`, "-v")).out).toMatch(
+      /\n {4}tlsa .*\n {4}127\.0\.0\.1 {2}3 1 1 matches/,
+    );
   });
 
   test("a line that is no target is reported with its place and counted, and stops nothing", async () => {
@@ -178,6 +182,19 @@ describe("results", () => {
     const matches = prometheus.out.split("\n").filter((line) => line.startsWith("daneward_dane_match{"));
     expect(matches).toHaveLength(HOSTS + 1);
     expect(matches[0]).toMatch(/stale\.example.* 0$/);
+  });
+
+  test("for monitoring: a line that is no target and one that is given twice are said in the text itself", async () => {
+    const list = `h0.example:${port}\njunk\nH0.example:${port}\n`;
+    const nagios = await listed(list, "--format", "nagios");
+    expect(nagios.exit).toBe(3);
+    expect(nagios.out).toMatch(
+      /^DANE UNKNOWN - 1 line of the list is no target \(line 2: "junk"\); 1 of 1 host verified \| .* bad_lines=1;/,
+    );
+    expect(nagios.out).toMatch(
+      /\nline 2: "junk": not a target\nhint: .*\n(?:.*\n)*note: 1 of the hosts given is a rep/,
+    );
+    expect((await listed(list, "--format", "prometheus")).out).toContain("\ndaneward_verify_bad_lines 1\n");
   });
 
   test("a list without a target is a mistake", async () => {

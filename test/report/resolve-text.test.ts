@@ -5,6 +5,7 @@ import { RCODE, TYPE } from "../../src/dns/iana.ts";
 import type { ChainLink, Reason } from "../../src/dnssec/verdict.ts";
 import { exitOf } from "../../src/report/resolve-model.ts";
 import type { ResolveReport } from "../../src/report/resolve-model.ts";
+import { renderResolveJson } from "../../src/report/resolve-json.ts";
 import { renderResolveText } from "../../src/report/resolve-text.ts";
 import type { ResolveTextOptions } from "../../src/report/resolve-text.ts";
 import { dn } from "../fakes/resolver.ts";
@@ -283,7 +284,70 @@ describe("a bogus answer", () => {
   });
 });
 
+describe("at a time that somebody named", () => {
+  const then = (report: ResolveReport): ResolveReport => ({ ...report, atGiven: true });
+  const T = "2026-11-22 12:00:00Z";
+  const over = { ...answerLink(-2), status: "bogus" } as const;
+  const expired = reason("DNSSEC_SIGNATURE_EXPIRED", "example.org", "the signature by key 54321 expired", 7);
+  const untimely = reason("DNSSEC_CLOCK", ".", "the signature by key 38696 expired", 7);
+  const unknown = reportOf({
+    status: "indeterminate",
+    name: OWNER,
+    type: TYPE.TLSA,
+    reasons: [untimely],
+    validation: validation("indeterminate", { chain: [], reasons: [untimely] }),
+  });
+
+  test.each([
+    ["secure", SECURE, `=> at ${T} it would be secure: _25._tcp.mx.example.org has 1 TLSA record; every link`],
+    ["insecure", UNSIGNED, `=> at ${T} it would be insecure: _25._tcp.mx.example.org has 1 TLSA record, but nothing`],
+    ["bogus", bogus([...DOWN_TO_ZONE, over], expired), `=> at ${T} it would be bogus: if nothing were signed anew, `],
+    ["indeterminate", unknown, `=> at ${T} it would be indeterminate: what is served now is not signed for that time`],
+  ])("%s: the conclusion is about that time, and no clock is to blame", (status, report, line) => {
+    const text = render(then(report));
+    expect(text).toMatch(new RegExp(`^_25\\._tcp\\.mx\\.example\\.org TLSA {2}${status} at ${T}\n`));
+    expect(text).toContain(`\n${line}`);
+    expect(text).not.toMatch(/clock|\bago\b|\(in /);
+  });
+
+  test("without it a clock may be to blame", () => {
+    expect(render(bogus([...DOWN_TO_ZONE, over], expired))).toContain("check this host's clock");
+    expect(render(unknown)).toContain("hint: set the clock");
+  });
+
+  test("quiet and as JSON too", () => {
+    const report = then(bogus([...DOWN_TO_ZONE, over], expired));
+    expect(render(report, { quiet: true })).toBe(
+      `_25._tcp.mx.example.org TLSA: bogus at ${T}: the signature by key 54321 expired\n`,
+    );
+    expect(renderResolveJson(report)).not.toContain("clock");
+  });
+
+  test("a lookup that failed says nothing about any time", () => {
+    const reasons = [fault("DNS_TIMEOUT", "no answer")];
+    const text = render(then(reportOf({ status: "indeterminate", name: OWNER, type: TYPE.TLSA, reasons })));
+    expect(text).toContain("=> indeterminate: it could not be found out; ");
+  });
+});
+
 describe("what could not be found out", () => {
+  test.each([
+    ["DNSSEC_NO_ANCHOR", "there is no trust anchor above the name", "there is no trust anchor above the name"],
+    ["DNSSEC_KEY_MISSING", "expected 20326; found none", "the root: expected 20326; found none"],
+    ["DNSSEC_KEY_MISSING", "no DNSKEY of . matches", "no DNSKEY of . matches"],
+  ] as const)("%s: the root is named only where that adds something", (code, message, line) => {
+    const why = reason(code, ".", message, null);
+    const given = validation("indeterminate", { chain: [], reasons: [why] });
+    const answer = {
+      status: "indeterminate",
+      name: OWNER,
+      type: TYPE.TLSA,
+      reasons: [why],
+      validation: given,
+    } as const;
+    expect(render(reportOf(answer)).split("\n")[1]).toBe(`  ${line}`);
+  });
+
   test("names the resolvers asked and how to ask another", () => {
     const reasons = [fault("DNS_TIMEOUT", "127.0.0.1:53 over UDP did not answer mx.example.org A")];
     const text = render(reportOf({ status: "indeterminate", name: OWNER, type: TYPE.TLSA, reasons }));

@@ -116,5 +116,5 @@ export function usable(given: Validation | undefined, parts: Partial<UsableAnswe
 
 /** A lookup that was validated here. */
 export function reportOf(answer: ResolveReport["answer"], parts: Partial<ResolveReport> = {}): ResolveReport {
-  return { answer, at: NOW, trust: "local", resolvers: ["127.0.0.1:53"], ...parts };
+  return { answer, at: NOW, atGiven: false, trust: "local", resolvers: ["127.0.0.1:53"], ...parts };
 }

@@ -1,10 +1,12 @@
 /** Verifications for monitoring: the Nagios line and the Prometheus file. */
 import { describe, expect, test } from "vitest";
+import { fault } from "../../src/base/errors.ts";
 import { renderVerifyNagios } from "../../src/report/verify-nagios.ts";
 import { renderVerifyPrometheus } from "../../src/report/verify-prometheus.ts";
-import { consequenceOf, stateOf } from "../../src/report/verify-words.ts";
+import type { ListFacts } from "../../src/report/verify-result.ts";
+import { consequenceOf, consequenceOfHost, stateOf } from "../../src/report/verify-words.ts";
 import { exitOf } from "../../src/verifier/verdict.ts";
-import type { HostReport, VerdictName } from "../../src/verifier/verdict.ts";
+import type { AddressReport, HostReport, VerdictName, VerifyExit } from "../../src/verifier/verdict.ts";
 import { readExposition } from "./exposition.ts";
 import type { ReadMetric } from "./exposition.ts";
 import { address, AT, days, host, judged, name, refused, reportOf, unresolved } from "./verifications.ts";
@@ -30,7 +32,88 @@ const stale = address({
   path: [],
 });
 
+describe("one address of two", () => {
+  const dead = refused("unreachable", "CONNECT_FAILED", "connection refused");
+  const at = (which: string, parts: AddressReport): AddressReport => ({ ...parts, address: which });
+  const web = (...addresses: readonly AddressReport[]): HostReport =>
+    host({ profile: "generic", verdict: addresses.at(-1)?.verdict ?? "verified", addresses });
+
+  test.each([
+    [
+      "dead",
+      web(address(), at("192.0.2.2", dead)),
+      "cannot-connect",
+      "a client that tries 192.0.2.2 cannot connect; others can",
+    ],
+    [
+      "dead, as all are",
+      web(at("192.0.2.1", dead), at("192.0.2.2", dead)),
+      "cannot-connect",
+      "a client cannot connect",
+    ],
+    [
+      "dead, the other without DANE",
+      web(address({ verdict: "no-dane" }), at("192.0.2.2", dead)),
+      "cannot-connect",
+      "a client that tries 192.0.2.2 cannot connect; others can, some without DANE",
+    ],
+    [
+      "refused",
+      web(address(), stale),
+      "refuses",
+      "a DANE client that tries 2001:db8::1 refuses to connect; others do connect",
+    ],
+    [
+      "refused with one kind of certificate",
+      web(address({ algorithm: "RSA" }), { ...stale, address: "192.0.2.1", algorithm: "ECDSA" }),
+      "refuses",
+      "a DANE client that tries 192.0.2.1 (ECDSA) refuses to connect; others do connect",
+    ],
+    [
+      "dead, of a mail server",
+      host({ verdict: "unreachable", addresses: [address(), at("192.0.2.2", dead)] }),
+      "next-host",
+      "a sender that cannot reach 192.0.2.2 tries another address",
+    ],
+  ] as const)("%s", (_what, of, code, text) => {
+    expect(consequenceOfHost(of)).toEqual({ code, text });
+  });
+});
+
 describe("Nagios", () => {
+  const junk = (line: number, target = "junk"): ListFacts["badLines"][number] => {
+    return { line, target, fault: fault("USAGE", `"${target}": not a target`) };
+  };
+  const first = (hosts: readonly HostReport[], list: ListFacts, exit: VerifyExit): string =>
+    renderVerifyNagios({ exit, at: AT, hosts, list }).split(" | ")[0] ?? "";
+  const JUNK = '1 line of the list is no target (line 2: "junk")';
+
+  test("a line that is no target: unknown, and the status line says why", () => {
+    const list = { badLines: [junk(2)], interrupted: false };
+    expect(first([host()], list, 3)).toBe(`DANE UNKNOWN - ${JUNK}; 1 of 1 host verified`);
+    expect(first([], list, 3)).toBe(`DANE UNKNOWN - ${JUNK}`);
+    const worse = first([host(), host({ target: "b", addresses: [stale] })], list, 2);
+    expect(worse).toMatch(
+      /^DANE CRITICAL - mx\.example\.org:25 fail-mismatch: .*\(1 of 2 hosts\); 1 line of the list is/,
+    );
+    expect(first([host()], { badLines: [], interrupted: true }, 3)).toBe(
+      "DANE UNKNOWN - interrupted before the end of the list; 1 of 1 host verified",
+    );
+  });
+
+  test("many lines that are no targets are counted, and long ones cut", () => {
+    const badLines = [junk(1, "x".repeat(2000)), junk(2), junk(5, "a|b"), junk(7)];
+    expect(first([], { badLines, interrupted: false }, 3)).toBe(
+      `DANE UNKNOWN - 4 lines of the list are no targets (line 1: "${"x".repeat(40)}…", line 2: "junk", line 5: "a/b" and 1 more)`,
+    );
+  });
+
+  test("what was given twice counts once, with the worse result, and that is said", () => {
+    const text = renderVerifyNagios(reportOf(host(), host({ target: "MX.example.org:25", addresses: [stale] })));
+    expect(text).toMatch(/^DANE CRITICAL - mx\.example\.org:25 fail-mismatch: [^(]*\(2001:db8::1\) \| addresses=1;/);
+    expect(text).toContain("\nnote: 1 of the hosts given is a repetition, not counted\n");
+  });
+
   test("all well", () => {
     expect(renderVerifyNagios(reportOf(host({ addresses: [address(), address({ address: "192.0.2.2" })] })))).toBe(
       "DANE OK - mx.example.org:25 verified on 2 of 2 addresses | addresses=2;;;0 verified=2;;2:;0;2 days_left=41 " +
@@ -64,7 +147,7 @@ describe("Nagios", () => {
       endpoint: { host: name("mx2.example.org"), port: 25, protocol: "smtp" },
       addresses: [stale],
     });
-    const [first = ""] = renderVerifyNagios(reportOf(host(), bad, host())).split("\n");
+    const [first = ""] = renderVerifyNagios(reportOf(host(), bad, host({ target: "mx3" }))).split("\n");
     expect(first).toMatch(/^DANE CRITICAL - mx2\.example\.org:25 fail-mismatch: .* \(1 of 3 hosts\) \|/);
   });
 
@@ -153,6 +236,12 @@ describe("Prometheus", () => {
       "daneward_verify_timestamp_seconds",
       "daneward_verify_exit_code",
     ]);
+  });
+
+  test("of a list, how many of its lines are no targets", () => {
+    const badLines = [{ line: 2, target: "junk", fault: fault("USAGE", "not a target") }];
+    const text = renderVerifyPrometheus({ exit: 3, at: AT, hosts: [], list: { badLines, interrupted: false } });
+    expect(samples(readExposition(text), "daneward_verify_bad_lines")).toEqual([{ labels: {}, value: 1 }]);
   });
 
   test("what a target is called cannot break the file", () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { seconds } from "../../src/base/time.ts";
 import { renderVerifyJson } from "../../src/report/verify-json.ts";
 import { ladderOf } from "../../src/report/verify-ladder.ts";
+import { renderResultText } from "../../src/report/verify-result.ts";
 import { renderVerifyText } from "../../src/report/verify-text.ts";
 import type { AddressReport, HostReport } from "../../src/verifier/verdict.ts";
 import { address, answer, days, host, judged, name, refused, reportOf, unresolved } from "./verifications.ts";
@@ -173,6 +174,46 @@ mx.example.org:25 (smtp)  fail-mismatch
   test("colour only when asked for", () => {
     expect(renderVerifyText(reportOf(host()), plain)).not.toContain("\u001b");
     expect(renderVerifyText(reportOf(host()), { ...plain, color: true })).toContain("\u001b[32mverified");
+  });
+});
+
+describe("one of very many targets", () => {
+  const failing = { ...mismatch, reason: "no record matches" };
+
+  test("a failure is said once: the block has neither name nor verdict again", () => {
+    expect(renderResultText("mx.example.org:25", reportOf(offering(failing)), plain)).toBe(`\
+fail-mismatch  mx.example.org:25  no record matches
+    addresses A 1 address, secure; AAAA none, secure
+    tlsa      _25._tcp.mx.example.org: 1 record, secure
+    192.0.2.1
+      dnssec ok > tlsa ok > address ok > starttls ok > tls ok > chain ok > match BROKEN
+      STARTTLS, TLSv1.3, 2 certificates sent
+      CN=mx.example.org, EC P-256, until 2026-02-11T00:00:00Z
+      3 1 1 abababababababab…  stale
+    => a DANE sender skips this host: MAIL STOPS where it has no other
+`);
+  });
+
+  test("addresses that differ say how", () => {
+    const both = host({ verdict: "fail-mismatch", addresses: [address(), { ...failing, address: "192.0.2.2" }] });
+    const text = renderResultText("mx.example.org:25", reportOf(both), { ...plain, verbose: true });
+    expect(text).toContain("\n    192.0.2.1  verified: 3 1 1 matches at depth 0\n");
+    expect(text).toContain("\n    192.0.2.2  fail-mismatch: no record matches\n");
+  });
+
+  test("hosts of a domain have headings, the worst of them without its verdict", () => {
+    const target = "mx:example.org";
+    const other = { host: name("mx2.example.org"), port: 25, protocol: "smtp" } as const;
+    const report = reportOf(
+      offering(failing, { target }),
+      offering(refused("unreachable", "CONNECT_FAILED", "connection refused"), { target, endpoint: other }),
+    );
+    const lines = renderResultText(target, report, plain).split("\n");
+    expect(lines[0]).toBe("fail-mismatch  mx:example.org  mx.example.org: no record matches");
+    expect(lines.filter((line) => /^ {4}\S/.test(line))).toEqual([
+      "    mx.example.org:25 (smtp)",
+      "    mx2.example.org:25 (smtp)  unreachable",
+    ]);
   });
 });
 

@@ -41,7 +41,7 @@ export async function run(args: readonly string[], options: ResolveOptions, io: 
     options.at === undefined ? null : at,
   );
   const answer = await resolve(name, type);
-  const report = { answer, at, trust, resolvers: servers.map(formatResolver) };
+  const report = { answer, at, atGiven: options.at !== undefined, trust, resolvers: servers.map(formatResolver) };
   if (options.json === true) {
     const { renderResolveJson } = await import("../../report/resolve-json.ts");
     io.out(renderResolveJson(report));
