@@ -6,7 +6,7 @@ import { Command, CommanderError, Option } from "commander";
 import { EXIT, PLUGIN } from "./exit.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
-import { callVerb, GLOBAL_FLAGS, VERBS } from "./verbs.ts";
+import { callVerb, flagsOf, GLOBAL_FLAGS, VERBS } from "./verbs.ts";
 import type { Flag, Verb } from "./verbs.ts";
 
 const HEADINGS: Readonly<Record<Verb["group"], string>> = {
@@ -29,7 +29,7 @@ type Call = typeof callVerb;
 function addVerb(program: Command, verb: Verb, io: Io, call: Call, finish: (code: ExitCode) => void): void {
   const command = program.command(verb.usage).summary(verb.summary).description(verb.summary);
   command.helpGroup(HEADINGS[verb.group]);
-  for (const flag of [...(verb.flags ?? []), ...GLOBAL_FLAGS]) addFlag(command, flag);
+  for (const flag of flagsOf(verb)) addFlag(command, flag);
   if (verb.passThrough) command.passThroughOptions().allowUnknownOption();
   command.addHelpText("after", `\nExample:\n${verb.examples.map((line) => `  ${line}`).join("\n")}`);
   if (verb.after !== undefined) command.addHelpText("after", `\n${verb.after}`);
@@ -39,6 +39,12 @@ function addVerb(program: Command, verb: Verb, io: Io, call: Call, finish: (code
     const color = before?.["color"] !== false && own?.["color"] !== false;
     finish(await call(verb, command.args, { ...before, ...own, color }, io));
   });
+}
+
+/** `help WORD` for no command is the mistake that `WORD` is, which commander answers with the nearest; null: not that. */
+function helpForNone([first, word = ""]: readonly string[]): string[] | null {
+  const isCommand = word === "help" || VERBS.some(({ usage }) => usage.split(" ")[0] === word);
+  return first !== "help" || word === "" || word.startsWith("-") || isCommand ? null : [word];
 }
 
 /** Parses `argv` (without node and script) and runs the command: returns the exit code, never throws for usage. */
@@ -79,14 +85,15 @@ export async function runProgram(
     return EXIT.usage;
   }
   try {
-    await program.parseAsync([...argv], { from: "user" });
+    await program.parseAsync(helpForNone(argv) ?? [...argv], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.done;
     const verb = VERBS.find(
       (candidate) => candidate.usage.split(" ")[0] === argv.find((word) => !word.startsWith("-")),
     );
-    if (!/\bhint: /.test(error.message)) io.err(`hint: daneward ${verb ? `${argv[0] ?? ""} ` : ""}--help\n`);
+    if (!/\bhint: |\(Did you mean /.test(error.message))
+      io.err(`hint: daneward ${verb ? `${argv[0] ?? ""} ` : ""}--help\n`);
     return verb?.plugin ? PLUGIN.unknown : EXIT.usage;
   }
   return code;

@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import type { Flag, Verb } from "./verbs.ts";
-import { GLOBAL_FLAGS, VERBS } from "./verbs.ts";
+import { flagsOf, VERBS } from "./verbs.ts";
 
 export interface QuickCall {
   readonly verb: Verb;
@@ -55,7 +55,7 @@ export function quickParse(argv: readonly string[]): QuickCall | null {
   const [word, ...rest] = argv;
   const verb = VERBS.find((candidate) => candidate.usage.split(" ")[0] === word);
   if (verb === undefined) return null;
-  const shapes = [...(verb.flags ?? []), ...GLOBAL_FLAGS].map(shapeOf);
+  const shapes = flagsOf(verb).map(shapeOf);
   // What follows the first argument of a hook belongs to the caller, whatever it looks like.
   const cut = verb.passThrough ? firstPositional(rest, shapes) + 1 : rest.length;
   if (cut === 0 && verb.passThrough) return null;

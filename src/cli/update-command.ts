@@ -31,6 +31,7 @@ import type { ResolverServer } from "../dns/resolver-server.ts";
 import type { DnsServer } from "../transport/dns-exchange.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { parseOwner, warnOfOwner } from "./owner-name.ts";
 import { parseResolverFlag } from "./resolver-flag.ts";
 
 /** Flags of `publish` and `withdraw` as they are typed. */
@@ -70,6 +71,8 @@ export interface PreparedUpdate {
 const DNS_PORT = 53;
 const TIMEOUT_MS = 10_000;
 const DEFAULT_TTL = "1h";
+const NO_SERVER =
+  "name the primary that takes updates and the key it knows: --server 127.0.0.1 --key-file FILE, or a configuration with one [publish.NAME]: --config FILE";
 
 function usage(message: string, hint?: string): OperationalError {
   return OperationalError.of(fault("USAGE", message, hint));
@@ -135,7 +138,7 @@ async function whereTo(options: UpdateOptions, io: Io, choose: Choose): Promise<
   // A key, its name and its algorithm go together, and so do a server and how to talk to it.
   const keyed = isMissing(options.keyFile) ? publisher : null;
   const served = server === null ? publisher : null;
-  if (servers === undefined) required(undefined, "--server", "name the primary that takes updates: --server 127.0.0.1");
+  if (servers === undefined) required(undefined, "--server", NO_SERVER);
   return {
     servers: servers ?? [],
     queryServer: parseServer(options.queryServer, "--query-server") ?? served?.queryServer ?? null,
@@ -196,7 +199,7 @@ export async function prepareUpdate(
   choose: Choose = theOnlyOne,
 ): Promise<PreparedUpdate> {
   const [ownerText = "", recordText = ""] = args;
-  const owner = orUsage(parseName(ownerText), "the owner name");
+  const owner = parseOwner(ownerText);
   const record = orUsage(parseTlsa(withoutLead(recordText)), "the record");
   const ttl = seconds(orUsage(parseDuration(options.ttl ?? DEFAULT_TTL), "--ttl"));
   const destination = await whereTo(options, io, choose);
@@ -240,6 +243,7 @@ export async function updateFollowingAliases(
   work: (prepared: PreparedUpdate) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   let prepared = await prepareUpdate(args, options, io);
+  if (options.quiet !== true) warnOfOwner(prepared.owner, io);
   for (let followed = 0; ; followed++) {
     try {
       return await work(prepared);

@@ -47,7 +47,14 @@ const TSIG = [
   DRY_RUN,
 ] as const;
 
+/** Stands in for the global flag of that name, for commands that need no configuration. */
+const NAMED_CONFIG: Flag = [
+  "--config <file>",
+  "reads no configuration unless --config or DANEWARD_CONFIG names one; that says what no flag says",
+];
+
 const VALIDATION: readonly Flag[] = [
+  NAMED_CONFIG,
   [
     "--resolver <address>",
     "recursive resolver to ask: IP, IP:PORT or tls://IP#NAME (repeatable; default: those of /etc/resolv.conf, with --trust ad 127.0.0.1)",
@@ -149,7 +156,11 @@ Exit codes (monitoring plugins):
     summary: "what every address of every name server serves at a TLSA owner name",
     examples: ["daneward propagation _25._tcp.mx.example.org"],
     flags: [
-      RESOLVER,
+      NAMED_CONFIG,
+      [
+        "--resolver <address>",
+        "recursive resolver to ask: IP, IP:PORT or tls://IP#NAME (default: those of /etc/resolv.conf)",
+      ],
       ["--primary <host[:port]>", "also ask this hidden primary, which the others may all be behind"],
       ["--polls <number>", "look so often: nodes of one anycast address differ (default 1)"],
       ["--interval <duration>", "time between two looks (default 1s)"],
@@ -296,6 +307,12 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
   ["-v, --verbose", "print more"],
   ["--no-color", "no colour (also NO_COLOR)"],
 ];
+
+/** Those of a verb: its own, which may stand in for global ones, then the other global ones. */
+export function flagsOf({ flags = [] }: Verb): readonly Flag[] {
+  const own = new Set(flags.map(([notation]) => notation));
+  return [...flags, ...GLOBAL_FLAGS.filter(([notation]) => !own.has(notation))];
+}
 
 /** Runs a verb and answers its failures: the one place where commands are called. */
 export async function callVerb(

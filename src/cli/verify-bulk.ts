@@ -11,7 +11,6 @@ import path from "node:path";
 import type { Readable } from "node:stream";
 import type { TargetResult } from "../report/verify-result.ts";
 import type { ServiceProtocol } from "../base/service-protocol.ts";
-import { parseTarget } from "../verifier/target.ts";
 import { worseExit } from "../verifier/verdict.ts";
 import type { VerifyExit } from "../verifier/verdict.ts";
 import { createVerifier } from "../verifier/verify.ts";
@@ -21,9 +20,11 @@ import type { Io } from "./io.ts";
 import { startProgress } from "./progress.ts";
 import { readTargetLines } from "./target-list.ts";
 import type { TargetLine } from "./target-list.ts";
-import { cannotRead, openVerification, parseFormat, parseStarttls, refuse, usage } from "./verify-options.ts";
+import { unreadable } from "./unreadable.ts";
+import { openVerification, parseFormat, parseStarttls, refuse, usage } from "./verify-options.ts";
 import type { VerifyCommandOptions } from "./verify-options.ts";
 import { createSink } from "./verify-sink.ts";
+import { guessAt, readTarget } from "./verify-target.ts";
 
 /** One target may not hold a place for longer: a domain with many dead exchangers would hold up the rest. */
 const DEFAULT_DEADLINE = "1m";
@@ -61,9 +62,14 @@ export async function verifyList(
     sink.result(result);
     progress.report(tally.total(), tally.failures());
   };
+  const warn = (line: number, message: string): void => {
+    if (format !== "text" || options.quiet === true) return;
+    progress.hide();
+    io.err(`daneward: warning: ${nameOf(list)}:${String(line)}: ${message}\n`);
+  };
   const lines = readTargetLines(source);
   if (options.left === undefined) stopReading(source, io.signal);
-  const unfinished = await workThrough(lines, workOn(createVerifier(settings), starttls, io.signal, take), {
+  const unfinished = await workThrough(lines, workOn(createVerifier(settings), starttls, io.signal, { take, warn }), {
     limit: settings.concurrency,
     signal: io.signal,
   });
@@ -115,7 +121,7 @@ function createTally(): Tally {
 async function openList(list: string, io: Io): Promise<Readable> {
   if (list === "-") return io.stdin;
   const handle = await open(path.resolve(io.cwd, list)).catch((cause: unknown) => {
-    throw cannotRead(list, cause);
+    throw unreadable(list, cause);
   });
   return handle.createReadStream();
 }
@@ -129,6 +135,12 @@ async function countTargets(list: string, io: Io): Promise<number | null> {
   return count;
 }
 
+/** Who is told what came of the lines. */
+interface Listener {
+  readonly take: (result: TargetResult) => void;
+  readonly warn: (line: number, message: string) => void;
+}
+
 /** Looks at one line. False: interrupted, so that the line is still to be done. */
 type Work = (line: TargetLine) => Promise<boolean>;
 
@@ -136,16 +148,18 @@ function workOn(
   verify: Verifier,
   starttls: ServiceProtocol | null,
   signal: AbortSignal,
-  take: (result: TargetResult) => void,
+  { take, warn }: Listener,
 ): Work {
   const interrupted = (): boolean => signal.aborted;
   return async ({ line, text }) => {
     if (interrupted()) return false;
-    const target = parseTarget(text, starttls);
+    const target = readTarget(text, starttls);
     if (!target.ok) {
       take({ line, target: text, fault: target.fault });
       return true;
     }
+    const guess = guessAt(target.value, starttls);
+    if (guess !== null) warn(line, guess);
     try {
       const report = await verify(target.value);
       // What was cut off in the middle says nothing about its target.

@@ -17,9 +17,13 @@ export async function judgeFiles(
 ): Promise<VerifyReport> {
   const { chain, tlsa = [], name, alsoName = [], store } = options;
   if (args.length > 0) throw usage(`a target ("${args[0] ?? ""}") and --chain or --tlsa exclude each other`);
+  if (options.days !== undefined) {
+    throw usage("--days cannot be used with --chain; use --at", "--at TIME judges the chain as it will be then");
+  }
   refuse(
     options,
     [
+      "config",
       "starttls",
       "resolver",
       "trust",
@@ -27,7 +31,6 @@ export async function judgeFiles(
       "address",
       "timeout",
       "deadline",
-      "days",
       "oneCertificate",
       "concurrency",
       "left",

@@ -16,8 +16,10 @@ import type { VerifyOptions } from "../verifier/verify.ts";
 import type { Io } from "./io.ts";
 import { openValidation } from "./validation-flags.ts";
 import { parseAt, parseTimeout } from "./time-flags.ts";
+import { unreadable } from "./unreadable.ts";
 
 export interface VerifyCommandOptions {
+  readonly config?: string;
   readonly targets?: string;
   readonly left?: string;
   readonly concurrency?: string;
@@ -141,18 +143,11 @@ export async function openVerification(
   };
 }
 
-/** A file of the command line that cannot be read, in our own words. */
-export function cannotRead(file: string, cause: unknown): OperationalError {
-  const code = cause instanceof Error && "code" in cause ? cause.code : "";
-  const problem = code === "ENOENT" ? "FILE_NOT_FOUND" : code === "EACCES" ? "PERMISSION_DENIED" : "FILE_UNREADABLE";
-  return new OperationalError(problem, `${file} cannot be read`, { retry: "never", cause });
-}
-
 /** The certificates of a file in its order. */
 export async function readCertificates(file: string, io: Io): Promise<readonly Uint8Array[]> {
   const where = path.resolve(io.cwd, file);
   const bytes = await readFile(where).catch((cause: unknown) => {
-    throw cannotRead(file, cause);
+    throw unreadable(file, cause);
   });
   const credentials = readCredentials(bytes);
   if (!credentials.ok) {

@@ -64,7 +64,7 @@ function isSilence(answer: DnsAnswer): boolean {
  * The first that says anything. What it says is final, SERVFAIL too: that may mean bogus, and the next resolver, which
  * perhaps does not validate, must not turn it into "insecure".
  */
-function inTurn(resolvers: readonly Resolve[]): Resolve {
+export function inTurn(resolvers: readonly Resolve[]): Resolve {
   return async (name, type) => {
     let answer: DnsAnswer | null = null;
     for (const resolve of resolvers) {

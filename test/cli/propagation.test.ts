@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { instant } from "../../src/base/time.ts";
 import { run } from "../../src/cli/commands/propagation.ts";
@@ -144,8 +147,55 @@ describe("propagation", () => {
     expect((await look(refuse, refuse)).exit).toBe(3);
   });
 
+  test("points a service to its owner name", async () => {
+    await expect(run(["mx.example.org:25"], {}, recordingIo())).rejects.toMatchObject({
+      code: "USAGE",
+      hint: `its TLSA records stand at ${OWNER}`,
+    });
+  });
+
+  test.each([
+    ["mx.example.org", "_25._tcp.mx.example.org"],
+    ["_tcp.mx.example.org", "_25._tcp.mx.example.org"],
+    ["_25._quic.mx.example.org", "_25._tcp.mx.example.org"],
+  ])("warns of %s, which no client asks for by itself", async (owner, meant) => {
+    const recording = recordingIo({ clock: () => NOW });
+    await run([owner], { resolver: "127.0.0.1:1" }, recording).catch(() => undefined);
+    const what = `${owner} is no TLSA owner name of a service; clients come there only by an alias (CNAME)`;
+    expect(recording.said().err).toBe(`daneward: warning: ${what}\nhint: for a mail server that would be ${meant}\n`);
+  });
+
+  test.each(["_443._udp.example.org", "*._tcp.mx.example.org", "_25._TCP.mx.example.org"])(
+    "not of %s",
+    async (owner) => {
+      const recording = recordingIo({ clock: () => NOW });
+      await run([owner], { resolver: "127.0.0.1:1" }, recording).catch(() => undefined);
+      expect(recording.said().err).toBe("");
+    },
+  );
+
+  test("takes resolvers, one of them dead, and the name servers' port from a configuration that is named", async () => {
+    const resolver = await startDnsServer(resolverScript);
+    const one = await startDnsServer(GOOD);
+    const two = await startDnsServer(GOOD, { address: "127.0.0.2", port: one.port });
+    running.push(resolver, one, two);
+    const folder = mkdtempSync(path.join(tmpdir(), "daneward-propagation-"));
+    const text = `version = 1\nresolver = ["127.0.0.1:1", "127.0.0.1:${String(resolver.port)}"]\n`;
+    writeFileSync(path.join(folder, "lab.toml"), `${text}name_server_port = ${String(one.port)}\n`);
+    try {
+      const byFlag = recordingIo({ clock: () => NOW, cwd: folder });
+      expect(await run([OWNER], { config: "lab.toml" }, byFlag)).toBe(0);
+      const byEnvironment = recordingIo({ clock: () => NOW, cwd: folder, env: { DANEWARD_CONFIG: "lab.toml" } });
+      expect(await run([OWNER], {}, byEnvironment)).toBe(0);
+      expect(byFlag.said().out).toContain("2 addresses in sync and signed");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test.each<readonly [string, readonly string[], object, string]>([
     ["a bad name", ["a..b"], {}, "USAGE"],
+    ["a configuration that is missing", [OWNER], { config: "/nonexistent/daneward.toml" }, "CONFIG_MISSING"],
     ["a bad port", [OWNER], { nameServerPort: "0" }, "USAGE"],
     ["a resolver that is a name", [OWNER], { resolver: "resolver.example" }, "USAGE"],
     ["a resolver that is not there", [OWNER], { resolver: "127.0.0.1:1" }, "ZONE_UNKNOWN"],

@@ -180,7 +180,10 @@ describe("publish", () => {
         server,
         `[publish.other]\ntype = "rfc2136"\nserver = "127.0.0.1"\nkey_file = "tsig.key"\n`,
       );
-      const wanted = { code: "USAGE", message: "--server is missing" };
+      const hint = expect.stringMatching(
+        /--server 127\.0\.0\.1 --key-file FILE, or .*\[publish\.NAME\]: --config FILE/,
+      ) as unknown;
+      const wanted = { code: "USAGE", message: "--server is missing", hint };
       await expect(publish([OWNER, TEXT], { config }, io())).rejects.toMatchObject(wanted);
       const env = { DANEWARD_CONFIG: path.join(folder, "none.toml") };
       await expect(publish([OWNER, TEXT], {}, recordingIo({ env }))).rejects.toMatchObject(wanted);
@@ -204,6 +207,23 @@ describe("publish", () => {
     const server = await primary();
     await expect(publish(args, flags(server, more), io())).rejects.toMatchObject({ code, retry: "never" });
     expect(server.updates()).toHaveLength(0);
+  });
+
+  test.each([publish, withdraw])("points a service to its owner name", async (run) => {
+    const server = await primary();
+    const attempt = run(["mx.example.org:25", TEXT], flags(server), io());
+    await expect(attempt).rejects.toMatchObject({ code: "USAGE", hint: `its TLSA records stand at ${OWNER}` });
+    expect(server.requests).toHaveLength(0);
+  });
+
+  test.each([publish, withdraw])("warns of an owner that no client asks for, and goes on", async (run) => {
+    const server = await primary();
+    const recording = io();
+    expect(await run(["mx.example.org", TEXT], flags(server, { dryRun: true }), recording)).toBe(0);
+    expect(recording.said().err).toBe(
+      "daneward: warning: mx.example.org is no TLSA owner name of a service; clients come there only by an alias (CNAME)\n" +
+        `hint: for a mail server that would be ${OWNER}\n`,
+    );
   });
 
   test("refuses a key file that others can read", async () => {

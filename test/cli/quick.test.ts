@@ -58,6 +58,27 @@ describe("the help", () => {
     const io = recordingIo();
     expect(await runProgram([verb, "--help"], io, "0.0.0")).toBe(0);
     expect(io.said().out).toMatch(/Exit codes \(monitoring plugins\):\n {2}0 .*\n {2}1 .*\n {2}2 .*\n {2}3 /);
+    expect(io.said().out.replace(/\s+/g, " ")).toContain(
+      "reads no configuration unless --config or DANEWARD_CONFIG names one",
+    );
+    expect(io.said().out.match(/--config <file>/g)).toHaveLength(1);
+  });
+});
+
+describe("help for a command that does not exist", () => {
+  test.each([
+    ["frob", "unknown command 'frob'\nhint: daneward --help"],
+    ["verfy", "unknown command 'verfy'\nhint: did you mean verify?"],
+  ])("%s", async (word, said) => {
+    const io = recordingIo();
+    expect(await runProgram(["help", word], io, "0.0.0")).toBe(2);
+    expect(io.said()).toEqual({ out: "", err: `daneward: error: ${said}\n` });
+  });
+
+  test.each([["help"], ["help", "verify"]])("not for %s %s", async (...argv) => {
+    const io = recordingIo();
+    expect(await runProgram(argv, io, "0.0.0")).toBe(0);
+    expect(io.said().out).toMatch(/^Usage: daneward /);
   });
 });
 

@@ -207,6 +207,40 @@ describe("a signed tree", () => {
   });
 });
 
+describe("a configuration that is named", () => {
+  test("supplies resolvers and trust anchors; flags come first", async () => {
+    const text = `version = 1\nresolver = ["127.0.0.1:1", "127.0.0.1:${String(resolver.port)}"]\n[dnssec]\n`;
+    await writeFile(path.join(folder, "named.toml"), `${text}trust_anchors = "root.conf"\n`);
+    expect((await daneward(OWNER, "--config", "named.toml")).exit).toBe(0);
+    expect((await daneward(OWNER, "--config", "named.toml", "--trust-anchor", "other.key")).exit).toBe(2);
+  });
+
+  test("supplies the trust in an AD bit, for which its trust anchors mean nothing", async () => {
+    const text = `version = 1\nresolver = "127.0.0.1:${String(resolver.port)}"\n[dnssec]\ntrust = "ad"\n`;
+    await writeFile(path.join(folder, "ad.toml"), text);
+    const { exit, out } = await daneward(OWNER, "--config", "ad.toml");
+    expect(exit).toBe(0);
+    expect(out).toContain("(AD bit)");
+    const local = await daneward(OWNER, "--config", "ad.toml", "--trust", "local", "--trust-anchor", "root.conf");
+    expect(local.exit).toBe(0);
+    expect(local.out).not.toContain("(AD bit)");
+  });
+
+  test("vouches for the way to its own resolvers alone", async () => {
+    const text = `version = 1\nresolver = "192.0.2.1"\n[dnssec]\ntrust = "ad"\nallow_remote_ad = true\n`;
+    await writeFile(path.join(folder, "remote.toml"), text);
+    const { exit, err } = await daneward(OWNER, "--config", "remote.toml", "--resolver", "192.0.2.2");
+    expect(exit).toBe(3);
+    expect(err).toContain("192.0.2.2:53 is not on this host");
+  });
+});
+
+test("a reverse zone of less than an octet has a slash in its name", async () => {
+  const { err, out } = await look("0/25.2.0.192.in-addr.arpa", "NS");
+  expect(err).toBe("");
+  expect(out).toContain("0\\04725.2.0.192.in-addr.arpa does not exist");
+});
+
 describe("resolvers that do it wrong", () => {
   test("one that is not there: 3, with what was asked, whom, and how to name another", async () => {
     const { exit, out } = await daneward(OWNER, "--resolver", "127.0.0.1:1", "--timeout", "2s");
@@ -318,6 +352,15 @@ describe("what it refuses, with 3", () => {
     ["an address", ["192.0.2.1"], /is an address, not a name\nhint: .*resolve 1\.2\.0\.192\.in-addr\.arpa PTR\n/],
     ["an IPv6 address", ["2001:db8::1"], /is an address.*\nhint: .*ip6\.arpa PTR\n/],
     ["a service", ["mx.example.org:25"], /is a service.*\nhint: .*resolve _25\._tcp\.mx\.example\.org\n/],
+    ["a web address", ["https://mx.example.org/"], /is a service.*\nhint: .*resolve _443\._tcp\.mx\.example\.org\n/],
+    ["a service and its protocol", ["mx.example.org:2525/smtp"], /\nhint: .*resolve _2525\._tcp\.mx\.example\.org\n/],
+    ["a mail domain", ["mx:example.org"], /is a mail domain.*\nhint: .*resolve example\.org MX\n/],
+    ["a service by SRV", ["srv:_imaps._tcp.example.org"], /\nhint: .*resolve _imaps\._tcp\.example\.org SRV\n/],
+    ["a path", ["mx.example.org/smtp"], /is not a name\nhint: ask for a name alone: .*resolve mx\.example\.org\n/],
+    ["an unknown scheme", ["gopher://mx.example.org"], /is not a name\nhint: .*resolve mx\.example\.org\n/],
+    ["a port that is none", ["mx.example.org:99999"], /is not a name\nhint: .*resolve mx\.example\.org\n/],
+    ["a colon alone", [":"], /is not a name\nhint: /],
+    ["a configuration that is missing", ["example.org", "--config", "none.toml"], /no configuration file .*none\.toml/],
     ["a name with an empty label", ["a..b"], /empty label/],
     [
       "type and name the wrong way round",

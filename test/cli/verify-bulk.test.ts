@@ -212,7 +212,7 @@ describe("progress", () => {
       screen += text;
     };
     const terminal = { out: write, err: write, outIsTerminal: true, errIsTerminal: true };
-    await bulk(["--targets", "three"], terminal);
+    await bulk(["--targets", "three", "--starttls", "tls"], terminal);
     expect(screen).toContain("1 of 3");
     // What stays when each line that was taken away is gone.
     const left = screen.replace(/\r\u001b\[K[^\r\n]*(?=\r\u001b\[K)/g, "").replaceAll("\r\u001b[K", "");
@@ -224,7 +224,7 @@ describe("progress", () => {
     screen = "";
     await bulk(["--targets", "three", "-q"], terminal);
     expect(screen).toBe("");
-    expect((await bulk(["--targets", "three"])).err).toBe("");
+    expect((await bulk(["--targets", "three", "--starttls", "tls"])).err).toBe("");
   });
 });
 

@@ -258,7 +258,15 @@ describe("offline", () => {
 const offline = ["--chain", "chain.pem", "--name", HOST, "--tlsa", "3 1 1 00"];
 const refused: readonly (readonly [what: string, argv: readonly string[], says: RegExp])[] = [
   ["no target at all", [], /no target/],
-  ["a target without a port", [HOST], /not a target/],
+  [
+    "a host without a port",
+    [HOST],
+    /not a target\nhint: write mx\.example\.org:25 for a host, mx:example\.org for a mail domain/,
+  ],
+  ["a domain without a port", ["example.org."], /hint: write example\.org:25 for a host, mx:example\.org for/],
+  ["a mail domain without its name", ["mx:"], /the domain is missing\nhint: write mx:example\.org\n/],
+  ["a configuration that is missing", [`${HOST}:25`, "--config", "none.toml"], /no configuration file .*none\.toml/],
+  ["--config with --chain", [...offline, "--config", "none.toml"], /--config makes sense without --chain/],
   ["an address as target", ["192.0.2.1:25"], /DANE needs a name/],
   ["--trust blind", [`${HOST}:25`, "--trust", "blind"], /use local or ad/],
   [
@@ -270,14 +278,14 @@ const refused: readonly (readonly [what: string, argv: readonly string[], says: 
   ["--format xml", [`${HOST}:25`, "--format", "xml"], /not known/],
   ["--json with --format nagios", [`${HOST}:25`, "--json", "--format", "nagios"], /contradict/],
   ["--days 0", [`${HOST}:25`, "--days", "0"], /--days: "0" is not a number from 1 to 3650/],
-  ["--days with --chain", [...offline, "--days", "7"], /--days makes sense without --chain/],
+  ["--days with --chain", [...offline, "--days", "7"], /--days cannot be used with --chain; use --at\n/],
   ["--concurrency 65", [`${HOST}:25`, "--concurrency", "65"], /from 1 to 64/],
   ["--deadline 0", [`${HOST}:25`, "--deadline", "0"], /--deadline: write 1s to 1h/],
   ["--left with one target", [`${HOST}:25`, "--left", "rest"], /--left makes sense only with --targets/],
   ["--targets beside a target", [`${HOST}:25`, "--targets", "list"], /exclude each other/],
   ["--targets with --address", ["--targets", "list", "--address", "192.0.2.1"], /--address makes sense only without/],
   ["--targets with --chain", ["--targets", "list", "--chain", "chain.pem"], /--chain makes sense only without/],
-  ["a list that is missing", ["--targets", "nowhere"], /nowhere cannot be read/],
+  ["a list that is missing", ["--targets", "nowhere"], /nowhere: no such file/],
   ["--json with --format text", [`${HOST}:25`, "--json", "--format", "text"], /contradict/],
   ["--starttls gopher", [`${HOST}:25`, "--starttls", "gopher"], /tls, smtp, lmtp/],
   ["--profile xmpp", [`${HOST}:25`, "--profile", "xmpp"], /smtp or generic/],
@@ -292,7 +300,11 @@ const refused: readonly (readonly [what: string, argv: readonly string[], says: 
   ["--tlsa without --chain", ["--tlsa", "3 1 1 00", "--name", HOST], /--chain FILE is missing/],
   ["--chain without --tlsa", ["--chain", "chain.pem", "--name", HOST], /--tlsa .* is missing/],
   ["--chain without --name", ["--chain", "chain.pem", "--tlsa", "3 1 1 00"], /--name HOST/],
-  ["a chain file that is missing", ["--chain", "nowhere.pem", "--tlsa", "3 1 1 00", "--name", HOST], /nowhere\.pem/],
+  [
+    "a chain file that is missing",
+    ["--chain", "nowhere.pem", "--tlsa", "3 1 1 00", "--name", HOST],
+    /nowhere\.pem: no such file\n/,
+  ],
   ["a chain file with a key alone", ["--chain", "key.pem", "--tlsa", "3 1 1 00", "--name", HOST], /no certificate/],
   ["a record that is none", ["--chain", "chain.pem", "--tlsa", "3 1 one", "--name", HOST], /TLSA record/],
 ];
@@ -304,5 +316,54 @@ describe("refused with 3, an error and a hint", () => {
     expect(err).toMatch(/^daneward: error: .+\nhint: .+\n$/);
     expect(err).toMatch(says);
     if (!argv.includes("--json")) expect(out).toBe("");
+  });
+});
+
+describe("a port that does not tell its protocol", () => {
+  const elsewhere = (): readonly string[] => ["--resolver", `127.0.0.1:${String(dns.port)}`, "--trust", "ad"];
+  const target = "plain.example.org:2525";
+
+  test("is said to be guessed, with what to write", async () => {
+    const { err } = await daneward(target, ...elsewhere());
+    const advice = "port 2525 is not known: direct TLS assumed; write plain.example.org:2525/smtp";
+    expect(err).toBe(`daneward: warning: ${advice}, or what else it speaks\n`);
+  });
+
+  test("in a list too, with its line", async () => {
+    await writeFile(path.join(folder, "guess.txt"), `plain.example.org:25\n${target}\n`);
+    const { err } = await daneward("--targets", "guess.txt", ...elsewhere());
+    expect(err).toMatch(/^daneward: warning: guess\.txt:2: port 2525 is not known: .*\n$/);
+  });
+
+  test.each<readonly [string, readonly string[]]>([
+    ["where the target names it", [`${target}/smtp`]],
+    ["where --starttls names it", [target, "--starttls", "smtp"]],
+    ["where the scheme names it", ["https://plain.example.org:2525/"]],
+    ["where the port is known", ["plain.example.org:443"]],
+    ["when told to be quiet", [target, "-q"]],
+    ["in a document", [target, "--json"]],
+    ["for monitoring", [target, "--format", "nagios"]],
+  ])("not %s", async (_, argv) => {
+    expect((await daneward(...argv, ...elsewhere())).err).toBe("");
+  });
+});
+
+describe("a configuration that is named", () => {
+  test("says whom to ask and whom to believe where no flag does, be it by flag or by environment", async () => {
+    const text = `version = 1\nresolver = "127.0.0.1:${String(dns.port)}"\n[dnssec]\ntrust = "ad"\n`;
+    await writeFile(path.join(folder, "named.toml"), text);
+    const target = `${HOST}:${String(mail.port)}/smtp`;
+    expect((await daneward(target, "--config", "named.toml")).exit).toBe(0);
+    const io = recordingIo({ cwd: folder, env: { DANEWARD_CONFIG: "named.toml" } });
+    expect(await runProgram(["verify", target], io, "0.0.0")).toBe(0);
+    const other = await daneward(target, "--config", "named.toml", "--resolver", "127.0.0.1:1");
+    expect(other.exit).toBe(3);
+  });
+
+  test("with a fault ends with the place of the fault, and 3", async () => {
+    await writeFile(path.join(folder, "faulty.toml"), `version = 1\nresolvr = "127.0.0.1"\n`);
+    const { exit, err } = await daneward(`${HOST}:25`, "--config", "faulty.toml");
+    expect(exit).toBe(3);
+    expect(err).toMatch(/^daneward: error: .*faulty\.toml:2:1.*resolvr/);
   });
 });

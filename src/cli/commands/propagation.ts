@@ -5,18 +5,24 @@ import { parseHostPort } from "../../base/socket-address.ts";
 import { parseDuration } from "../../base/time.ts";
 import { TYPE } from "../../dns/iana.ts";
 import { parseName } from "../../dns/name.ts";
+import type { ResolverServer } from "../../dns/resolver-server.ts";
 import { judgePropagation, renderPropagationJson, renderPropagationText } from "../../report/propagation.ts";
 import { locateServer } from "../../publisher/locate-server.ts";
 import { viewOwner } from "../../resolver/authoritative.ts";
+import { inTurn } from "../../resolver/open.ts";
 import type { Resolve } from "../../resolver/resolver.ts";
 import type { NameServerAddress, OwnerView } from "../../resolver/server-view.ts";
 import { createTrustedStub } from "../../resolver/trusted-stub.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
+import { namedConfiguration } from "../named-configuration.ts";
+import { parseOwner, warnOfOwner } from "../owner-name.ts";
 import { parseResolverFlag } from "../resolver-flag.ts";
+import { systemResolvers } from "../system-resolvers.ts";
 
 /** Flags of `daneward propagation` as they are typed. */
 export interface PropagationOptions {
+  readonly config?: string;
   readonly resolver?: string;
   readonly nameServerPort?: string;
   readonly primary?: string;
@@ -28,13 +34,14 @@ export interface PropagationOptions {
 
 /** More looks than this are a monitoring system's task. */
 const MAX_POLLS = 50;
+const DNS_PORT = 53;
 const RESOLVER_TIMEOUT_MS = 10_000;
 const SERVER_TIMEOUT_MS = 4_000;
 
-function parsePort(text: string | undefined): number {
-  const port = Number(text ?? "53");
-  if (/^\d{1,5}$/.test(text ?? "53") && port >= 1 && port <= 65_535) return port;
-  throw OperationalError.of(fault("USAGE", `--name-server-port: "${text ?? ""}" is not a port`));
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65_535) return port;
+  throw OperationalError.of(fault("USAGE", `--name-server-port: "${text}" is not a port`));
 }
 
 function parsePolls(text: string | undefined): number {
@@ -49,9 +56,29 @@ function parseInterval(text: string | undefined): number {
   throw OperationalError.of(fault("USAGE", `--interval: ${interval.fault}`));
 }
 
+/** By flags, else by the configuration that was named, else the resolvers of the system and the port of DNS. */
+async function whomToAsk(
+  { config, resolver, nameServerPort }: PropagationOptions,
+  io: Io,
+): Promise<{ readonly servers: readonly ResolverServer[]; readonly nameServerPort: number }> {
+  const given = resolver === undefined ? null : [parseResolverFlag(resolver)];
+  const port = nameServerPort === undefined ? null : parsePort(nameServerPort);
+  const configuration = await namedConfiguration(config, io);
+  return {
+    servers: given ?? configuration?.resolvers ?? systemResolvers(),
+    nameServerPort: port ?? configuration?.nameServerPort ?? DNS_PORT,
+  };
+}
+
+/** Resolvers only lead the way to the name servers: nothing is concluded from their AD bit, so they may be anywhere. */
+function openPath(servers: readonly ResolverServer[], signal: AbortSignal): Resolve {
+  const how = { timeoutMs: RESOLVER_TIMEOUT_MS, allowRemote: true, signal };
+  return inTurn(servers.map((server) => createTrustedStub({ server, ...how })));
+}
+
 /** The primary that no NS record names: where updates go first, so that all others may be behind it. */
 async function parsePrimary(text: string, resolve: Resolve): Promise<NameServerAddress> {
-  const where = parseHostPort(text, 53);
+  const where = parseHostPort(text, DNS_PORT);
   if (!where.ok) throw OperationalError.of(fault("USAGE", `--primary: ${where.fault}`));
   const [first] = await locateServer(where.value, resolve);
   const name = parseName("primary");
@@ -64,19 +91,17 @@ async function parsePrimary(text: string, resolve: Resolve): Promise<NameServerA
  * 1 a server lags or is silent, 2 unsigned, invalid or contradictory, 3 when nobody could be asked.
  */
 export async function run(args: readonly string[], options: PropagationOptions, io: Io): Promise<ExitCode> {
-  const owner = parseName(args[0] ?? "");
-  if (!owner.ok) throw OperationalError.of(fault("USAGE", owner.fault.message, owner.fault.hint));
-  const server = parseResolverFlag(options.resolver);
-  const nameServerPort = parsePort(options.nameServerPort);
+  const owner = parseOwner(args[0] ?? "");
+  const { servers, nameServerPort } = await whomToAsk(options, io);
   const { clock, signal } = io;
-  // The resolver only leads the way to the name servers; nothing is concluded from its AD bit.
-  const resolve = createTrustedStub({ server, timeoutMs: RESOLVER_TIMEOUT_MS, allowRemote: true, signal });
+  const resolve = openPath(servers, signal);
   const polls = parsePolls(options.polls);
   const interval = parseInterval(options.interval);
+  if (options.quiet !== true) warnOfOwner(owner, io);
   const primary = options.primary === undefined ? null : await parsePrimary(options.primary, resolve);
   const looking = { resolve, clock, nameServerPort, signal, timeoutMs: SERVER_TIMEOUT_MS };
   const look = async (): Promise<OwnerView> => {
-    const view = await viewOwner(owner.value, TYPE.TLSA, looking);
+    const view = await viewOwner(owner, TYPE.TLSA, looking);
     if (primary === null) return view;
     const hidden = await viewOwner(view.finalOwner, TYPE.TLSA, { ...looking, servers: [primary] });
     return { ...view, servers: [...hidden.servers, ...view.servers] };

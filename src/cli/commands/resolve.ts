@@ -1,16 +1,19 @@
 /**
  * `daneward resolve`: one DNSSEC-validated lookup, with the chain of trust that it rests on, or the link that broke. Needs
- * no configuration and no root. Exit codes of monitoring plugins: 0 secure, 1 insecure, 2 bogus, 3 indeterminate.
+ * no configuration and no root; reads one only when it is named. Exit codes of monitoring plugins: 0 secure, 1
+ * insecure, 2 bogus, 3 indeterminate.
  */
 import { isIP, isIPv4 } from "node:net";
 import { fault, OperationalError } from "../../base/errors.ts";
 import type { Fault } from "../../base/errors.ts";
 import type { Result } from "../../base/result.ts";
 import { TYPE, typeFromName, typeName } from "../../dns/iana.ts";
-import { parseName } from "../../dns/name.ts";
+import { displayName, parseName } from "../../dns/name.ts";
 import type { DomainName } from "../../dns/name.ts";
 import { formatResolver } from "../../dns/resolver-server.ts";
 import { exitOf } from "../../report/resolve-model.ts";
+import { tlsaOwner } from "../../tlsa/owner.ts";
+import { parseTarget } from "../../verifier/target.ts";
 import { styleOf } from "../demo/style.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
@@ -74,15 +77,41 @@ function parseQuestion([text = "", typeText]: readonly string[]): Question {
     const reverse = isIPv4(text) ? `${text.split(".").reverse().join(".")}.in-addr.arpa` : "(nibbles).ip6.arpa";
     throw usage(`"${text}" is an address, not a name`, `for its name: daneward resolve ${reverse} PTR`);
   }
-  const [, host, port] = /^([^:]+):(\d{1,5})$/.exec(text) ?? [];
-  if (host !== undefined && port !== undefined) {
-    throw usage(`"${text}" is a service, not a name`, `for its TLSA records: daneward resolve _${port}._tcp.${host}`);
-  }
+  // A slash is right in the reverse zones of less than an octet, such as 0/25.2.0.192.in-addr.arpa.
+  if (text.includes(":") || (text.includes("/") && !/\.in-addr\.arpa\.?$/i.test(text))) throw notName(text);
   if (typeText !== undefined && typeFromName(typeText) === null && typeFromName(text) !== null) {
     throw usage(`"${typeText}" is not a type`, `the name comes first: daneward resolve ${typeText} ${text}`);
   }
   const name = unwrap(parseName(text));
   return { name, type: typeText === undefined ? defaultType(name) : parseType(typeText) };
+}
+
+/** What `verify` would take is pointed to the question that `verify` begins with. */
+function notName(text: string): OperationalError {
+  const target = parseTarget(text);
+  if (!target.ok) {
+    const host = text
+      .replace(/^[a-z][a-z0-9+.-]*:\/\/|^(?:mx|srv|mailto):/i, "")
+      .replace(/^.*@/, "")
+      .replace(/[/:?#].*$/, "");
+    const example = host !== "." && parseName(host).ok ? host : "mx.example.org";
+    return usage(`"${text}" is not a name`, `ask for a name alone: daneward resolve ${example}`);
+  }
+  switch (target.value.kind) {
+    case "service": {
+      const { host, port } = target.value.endpoint;
+      const owner = displayName(tlsaOwner(host, port));
+      return usage(`"${text}" is a service, not a name`, `for its TLSA records: daneward resolve ${owner}`);
+    }
+    case "mx": {
+      const domain = displayName(target.value.domain);
+      return usage(`"${text}" is a mail domain, not a name`, `for its hosts: daneward resolve ${domain} MX`);
+    }
+    case "srv": {
+      const owner = displayName(target.value.owner);
+      return usage(`"${text}" is a service, not a name`, `for its hosts: daneward resolve ${owner} SRV`);
+    }
+  }
 }
 
 /** What is mostly wanted of such a name: `_25._tcp.…` has TLSA records, hosts have addresses. */

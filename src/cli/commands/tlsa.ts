@@ -19,6 +19,7 @@ import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
 import { computeRecords } from "../tlsa-records.ts";
+import { unreadable } from "../unreadable.ts";
 
 /** Flags of `daneward tlsa` as they are typed. */
 export interface TlsaOptions {
@@ -129,19 +130,6 @@ async function readInput(file: string, io: Io): Promise<Uint8Array> {
   } catch (error) {
     throw error instanceof OperationalError ? error : unreadable(file, error);
   }
-}
-
-function unreadable(file: string, error: unknown): OperationalError {
-  const errno = error instanceof Error && "code" in error ? error.code : undefined;
-  const options = { retry: "never", cause: error } as const;
-  if (errno === "ENOENT") return new OperationalError("FILE_NOT_FOUND", `${file}: no such file`, options);
-  if (errno === "EACCES") return new OperationalError("PERMISSION_DENIED", `${file}: permission denied`, options);
-  if (errno === "EISDIR") {
-    const hint = "name the file in it, for example fullchain.pem";
-    return new OperationalError("FILE_UNREADABLE", `${file} is a directory`, { ...options, hint });
-  }
-  const why = error instanceof Error ? error.message : String(error);
-  return new OperationalError("FILE_UNREADABLE", `${file}: ${why}`, options);
 }
 
 function tooLong(where: string): OperationalError {

@@ -1,14 +1,15 @@
 /**
  * `daneward verify`: looks at live servers as a DANE client would, or judges a chain in a file. Needs no configuration
- * and no root. Exit codes of monitoring plugins: 0 verified, 1 not protected, 2 refused, 3 could not look.
+ * and no root; reads one only when it is named. Exit codes of monitoring plugins: 0 verified, 1 not
+ * protected, 2 refused, 3 could not look.
  */
-import { parseTarget } from "../../verifier/target.ts";
 import { verifyTargets } from "../../verifier/verify.ts";
 import type { VerifyReport } from "../../verifier/verdict.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
 import { openVerification, parseFormat, parseStarttls, refuse, unwrap, usage } from "../verify-options.ts";
 import type { VerifyCommandOptions, VerifyFormat } from "../verify-options.ts";
+import { guessAt, readTarget } from "../verify-target.ts";
 
 /** Throws OperationalError for bad usage and unreadable files; what it finds out is in the exit code. */
 export async function run(args: readonly string[], options: VerifyCommandOptions, io: Io): Promise<ExitCode> {
@@ -17,12 +18,17 @@ export async function run(args: readonly string[], options: VerifyCommandOptions
     const { verifyList } = await import("../verify-bulk.ts");
     return verifyList(args, options.targets, options, io);
   }
-  const report = await look(args, options, io);
+  const report = await look(args, format, options, io);
   io.out(await render(report, format, options, io));
   return report.exit;
 }
 
-async function look(args: readonly string[], options: VerifyCommandOptions, io: Io): Promise<VerifyReport> {
+async function look(
+  args: readonly string[],
+  format: VerifyFormat,
+  options: VerifyCommandOptions,
+  io: Io,
+): Promise<VerifyReport> {
   refuse(options, ["left"], "only with --targets");
   if (options.chain !== undefined || options.tlsa !== undefined) {
     const { judgeFiles } = await import("../verify-offline.ts");
@@ -32,7 +38,12 @@ async function look(args: readonly string[], options: VerifyCommandOptions, io: 
     throw usage("no target", "name a service, for example mx.example.org:25, or give --chain, --tlsa and --name");
   }
   const starttls = parseStarttls(options.starttls);
-  const targets = args.map((text) => unwrap(parseTarget(text, starttls)));
+  const targets = args.map((text) => unwrap(readTarget(text, starttls)));
+  if (format === "text" && options.quiet !== true) {
+    for (const guess of targets.map((target) => guessAt(target, starttls))) {
+      if (guess !== null) io.err(`daneward: warning: ${guess}\n`);
+    }
+  }
   return verifyTargets(targets, await openVerification(options, null, io));
 }
 
