@@ -38,8 +38,10 @@ export function createLiveWorld(configuration: Configuration, clock: Clock, sign
   const publishers = new Map<string, Promise<Publisher>>();
   return {
     resolve,
-    viewOwner: (owner) => {
-      return viewOwner(owner, TYPE.TLSA, { resolve, clock, timeoutMs: SERVER_TIMEOUT_MS, nameServerPort, signal });
+    viewOwner: (owner, only) => {
+      const servers = only === undefined ? "all" : [only];
+      const looking = { resolve, clock, timeoutMs: SERVER_TIMEOUT_MS, nameServerPort, signal, servers } as const;
+      return viewOwner(owner, TYPE.TLSA, looking);
     },
     probe: async (endpoint, address, probeSignal, look) => {
       const options = { serverName: endpoint.host, timeoutMs: PROBE_TIMEOUT_MS, signal: probeSignal };

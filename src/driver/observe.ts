@@ -140,27 +140,36 @@ function sourceObservation(
 }
 
 async function observeOwner(subject: Subject, owner: DomainName): Promise<OwnerObservation> {
-  const [looks, answer] = await Promise.all([
+  const [seen, answer] = await Promise.all([
     lookAt(subject, owner).catch((error: unknown) => faultOf(error)),
     subject.world.resolve(owner, TYPE.TLSA),
   ]);
-  if ("code" in looks) return { outcome: "failed", owner, fault: looks };
+  if ("code" in seen) return { outcome: "failed", owner, fault: seen };
+  const { looks, primary } = seen;
   const [view] = looks;
+  const named = tellNodesApart(
+    looks.map(({ servers }) => servers.map((server) => serverObservation(server, subject.publisher))),
+  );
   return {
     outcome: "seen",
     owner,
     finalOwner: view.finalOwner,
     zone: view.zone,
     aliasTtl: seconds(Math.max(0, ...looks.flatMap(({ aliases }) => aliases.map((link) => link.ttl)))),
-    servers: tellNodesApart(
-      looks.map(({ servers }) => servers.map((server) => serverObservation(server, subject.publisher))),
-    ),
+    // Clients never ask a hidden primary: beside name servers that count it may refuse, alone it can approve nothing.
+    servers: named.some(({ excluded }) => !excluded) ? [...named, ...primary] : named,
     validated: validatedObservation(answer),
   };
 }
 
+interface Looks {
+  readonly looks: readonly [OwnerView, ...OwnerView[]];
+  readonly primary: readonly ServerObservation[];
+}
+
 /** One look after another at every server, as many as `anycast_polls` says; all at the same final owner name. */
-async function lookAt({ world, publisher }: Subject, owner: DomainName): Promise<readonly [OwnerView, ...OwnerView[]]> {
+async function lookAt(subject: Subject, owner: DomainName): Promise<Looks> {
+  const { world, publisher } = subject;
   const first = await world.viewOwner(owner);
   const others: OwnerView[] = [];
   while (others.length < publisher.anycastPolls - 1) {
@@ -172,7 +181,25 @@ async function lookAt({ world, publisher }: Subject, owner: DomainName): Promise
     }
     others.push(next);
   }
-  return [first, ...others];
+  return { looks: [first, ...others], primary: await lookAtPrimary(subject, first) };
+}
+
+/**
+ * The primary that no NS record names, when one is configured for the zone. It is ahead of all others: a record that
+ * somebody deletes there is missed before caches miss it. Signing may be left to a server behind it, so that an answer
+ * without RRSIG says nothing.
+ */
+async function lookAtPrimary({ world, publisher }: Subject, view: OwnerView): Promise<readonly ServerObservation[]> {
+  const { hiddenPrimary } = publisher;
+  if (hiddenPrimary === null || (view.finalOwner !== view.owner && view.zone !== publisher.zone)) return [];
+  const { host: address, port } = hiddenPrimary;
+  if (view.servers.some(({ server }) => server.address === address && server.port === port)) return [];
+  const { servers } = await world.viewOwner(view.finalOwner, { name: view.zone, address, port, hidden: true });
+  return servers.map((server) => {
+    const { said } = serverObservation(server, publisher);
+    const bare = said.outcome === "answer" ? { ...said, signed: true } : said;
+    return { server: "(hidden primary)", address, excluded: false, said: bare };
+  });
 }
 
 function serverObservation(view: ServerView, publisher: PublisherConfig): ServerObservation {

@@ -2,7 +2,7 @@
 import type { DomainName } from "../dns/name.ts";
 import type { Publisher } from "../publisher/publisher.ts";
 import type { Resolve } from "../resolver/resolver.ts";
-import type { OwnerView } from "../resolver/server-view.ts";
+import type { NameServerAddress, OwnerView } from "../resolver/server-view.ts";
 import type { KeyKind } from "../rollover/chain.ts";
 import type { Endpoint, ProbeOutcome } from "../verifier/endpoint.ts";
 import type { Configuration, PublisherConfig } from "../config/schema.ts";
@@ -22,8 +22,8 @@ export type Look =
 export interface World {
   /** The validating resolver's answers. */
   readonly resolve: Resolve;
-  /** What every name server says of a TLSA owner name. Throws OperationalError when zone or servers cannot be found. */
-  readonly viewOwner: (owner: DomainName) => Promise<OwnerView>;
+  /** What every name server, or only the one given, says of a TLSA owner name. Throws OperationalError when zone or servers cannot be found. */
+  readonly viewOwner: (owner: DomainName, only?: NameServerAddress) => Promise<OwnerView>;
   /** What one address presents: one outcome for each kind of certificate that was found, at least one. */
   readonly probe: (
     endpoint: Endpoint,

@@ -104,6 +104,12 @@ const PUBLISH: readonly Case[] = [
     "publish.local.check_ns: must name at least one server",
   ),
   replaced(
+    "a hidden primary by name",
+    "key_file",
+    'hidden_primary = "primary.example:5353"\nkey_file',
+    'publish.local.hidden_primary: must be an address with or without a port, not the name "primary.example',
+  ),
+  replaced(
     "no look at all",
     "key_file",
     "anycast_polls = 0\nkey_file",

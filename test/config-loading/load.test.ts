@@ -37,6 +37,7 @@ describe("a good configuration", () => {
       checkNs: "all",
       excludeNs: [],
       anycastPolls: 1,
+      hiddenPrimary: null,
       timeout: 10,
     });
     const owners = ["_25._tcp.mx.example.org.", "_465._tcp.mx.example.org.", "_993._tcp.imap.example.org."];

@@ -38,6 +38,7 @@ describe("a zone file publisher", () => {
       checkNs: "all",
       excludeNs: [],
       anycastPolls: 1,
+      hiddenPrimary: null,
       timeout: 120,
     });
   });

@@ -2,16 +2,18 @@ import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { fault } from "../../src/base/errors.ts";
 import { seconds } from "../../src/base/time.ts";
+import type { Rfc2136Config } from "../../src/config/publisher-rfc2136.ts";
 import type { Configuration } from "../../src/config/schema.ts";
 import { tellNodesApart } from "../../src/driver/anycast.ts";
 import { observe } from "../../src/driver/observe.ts";
 import { subjectOf } from "../../src/driver/rollover-unit.ts";
 import { tick } from "../../src/driver/tick.ts";
 import type { World } from "../../src/driver/world.ts";
+import type { ServerView } from "../../src/resolver/server-view.ts";
 import { recordText } from "../../src/rollover/chain.ts";
 import type { OwnerObservation, ServerObservation } from "../../src/rollover/observation.ts";
 import { loadState } from "../../src/store/store.ts";
-import { createFakeWorld, nameOf } from "../fakes/driver-world.ts";
+import { createFakeWorld, nameOf, START } from "../fakes/driver-world.ts";
 import type { FakeWorld } from "../fakes/driver-world.ts";
 
 interface Said {
@@ -174,5 +176,62 @@ describe("the driver, with anycast_polls", () => {
       },
     });
     expect(moving).toMatchObject({ outcome: "failed", fault: { code: "DNS_ALIAS_DIFFERS" } });
+  });
+
+  describe("and a hidden primary", () => {
+    const address = "192.0.2.99";
+
+    /** Which servers are seen, and whether they count and are taken for signed. */
+    async function seenWith(changes: Partial<Rfc2136Config>, said: ServerView["said"]): Promise<readonly string[]> {
+      const real = realWorld();
+      const world: World = {
+        ...real,
+        viewOwner: async (owner, only) => {
+          const view = await real.viewOwner(owner);
+          return only === undefined ? view : { ...view, servers: [{ server: only, said }] };
+        },
+      };
+      const publisher = configured(1).publishers.get("local");
+      if (publisher?.type !== "rfc2136") throw new Error("the fake configuration has a publisher");
+      const subject = subjectOf({ ...fake.input(), world, sharers: () => [] }, fake.certificate);
+      const [owner] = (await observe({ ...subject, publisher: { ...publisher, ...changes } })).observation.owners;
+      if (owner?.outcome !== "seen") throw new Error("the owner was not seen");
+      return owner.servers.map((one) => {
+        const what = one.said.outcome === "failed" ? one.said.fault.code : one.said.signed ? "well" : "unsigned";
+        return `${one.server} ${one.address} ${one.excluded ? "excluded" : what}`;
+      });
+    }
+
+    const unsigned: ServerView["said"] = {
+      ...{ outcome: "answer", at: START, authoritative: true, rcode: 0, rrset: null, negativeTtl: seconds(60) },
+      ...{ serial: 9, signed: false, signatureExpires: null },
+    };
+    const named = ["ns1.example.org. 192.0.2.53 well", "ns2.example.org. 192.0.2.54 well"];
+
+    test("is looked at when configured, whatever it leaves to sign to others and check_ns names", async () => {
+      expect(await seenWith({}, unsigned)).toEqual(named);
+      const hiddenPrimary = { host: address, port: 53 };
+      expect(await seenWith({ hiddenPrimary }, unsigned)).toEqual([...named, `(hidden primary) ${address} well`]);
+      expect((await seenWith({ hiddenPrimary, checkNs: ["ns1.example.org."] }, unsigned)).slice(1)).toEqual([
+        "ns2.example.org. 192.0.2.54 excluded",
+        `(hidden primary) ${address} well`,
+      ]);
+      expect(await seenWith({ hiddenPrimary: { host: "192.0.2.53", port: 53 } }, unsigned)).toEqual(named);
+    });
+
+    test("is not enough where no name server counts", async () => {
+      const hiddenPrimary = { host: address, port: 53 };
+      expect(await seenWith({ hiddenPrimary, checkNs: ["ns9.example.org."] }, unsigned)).toEqual([
+        "ns1.example.org. 192.0.2.53 excluded",
+        "ns2.example.org. 192.0.2.54 excluded",
+      ]);
+    });
+
+    test("blocks when it is silent", async () => {
+      const silence: ServerView["said"] = { outcome: "failed", at: START, fault: fault("DNS_TIMEOUT", "no answer") };
+      expect((await seenWith({ hiddenPrimary: { host: address, port: 53 } }, silence)).at(-1)).toBe(
+        `(hidden primary) ${address} DNS_TIMEOUT`,
+      );
+    });
   });
 });

@@ -29,7 +29,15 @@ function configuration(): Configuration {
   const publisher: ZonefileConfig = {
     ...{ name: "local", type: "zonefile", file: fragment, parent: null, touch: false, owners: [] },
     ...{ check: ["/usr/bin/test", "-s", "{file}"], serial: null, reload: [["/bin/sh", "-c", `echo >> ${runs}`]] },
-    ...{ zone: null, checkNs: "all", excludeNs: [], anycastPolls: 1, timeout: seconds(20), patience: seconds(7200) },
+    ...{
+      zone: null,
+      checkNs: "all",
+      excludeNs: [],
+      anycastPolls: 1,
+      hiddenPrimary: null,
+      timeout: seconds(20),
+      patience: seconds(7200),
+    },
   };
   return { ...world.configuration, publishers: new Map([["local", publisher]]) };
 }

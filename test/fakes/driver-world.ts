@@ -205,6 +205,7 @@ function configurationOf(root: string, certificate: CertificateConfig): Configur
           checkNs: "all",
           excludeNs: [],
           anycastPolls: 1,
+          hiddenPrimary: null,
           timeout: seconds(5),
         },
       ],
