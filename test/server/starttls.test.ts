@@ -20,7 +20,7 @@ import type { Place } from "./lab/bind.ts";
 import { drawNetwork } from "./lab/network.ts";
 import type { Network } from "./lab/network.ts";
 import type { Daemon } from "./lab/process.ts";
-import { findProgram, serverSuite } from "./lab/programs.ts";
+import { serverSuite } from "./lab/programs.ts";
 import { startNginx, startPostfix } from "./lab/services.ts";
 import {
   startDovecot,
@@ -243,19 +243,14 @@ const singles: readonly Single[] = [
     plain: false,
     service: "srv",
   },
-  // 190 MB beyond what the other suites need: looked at where it is installed, in CI not asked for.
-  ...(findProgram("initdb") === null
-    ? []
-    : [
-        {
-          title: "PostgreSQL",
-          needs: ["root", "postgres", "initdb", "setpriv"],
-          protocols: [["postgres", 0] as const],
-          owner: "postgres",
-          start: startPostgres,
-          plain: true,
-        },
-      ]),
+  {
+    title: "PostgreSQL",
+    needs: ["root", "postgres", "initdb", "setpriv"],
+    protocols: [["postgres", 0]],
+    owner: "postgres",
+    start: startPostgres,
+    plain: true,
+  },
 ];
 
 for (const [index, { title, needs, protocols, owner, start, plain, service }] of singles.entries()) {
