@@ -38,10 +38,10 @@ interface Case {
 
 const ACME_SH = {
   Le_Domain: "mx.example.org",
-  CERT_PATH: "/root/.acme.sh/mx.example.org_ecc/mx.example.org.cer",
-  CERT_KEY_PATH: "/root/.acme.sh/mx.example.org_ecc/mx.example.org.key",
-  CA_CERT_PATH: "/root/.acme.sh/mx.example.org_ecc/ca.cer",
-  CERT_FULLCHAIN_PATH: "/root/.acme.sh/mx.example.org_ecc/fullchain.cer",
+  CERT_PATH: "/home/acme/.acme.sh/mx.example.org_ecc/mx.example.org.cer",
+  CERT_KEY_PATH: "/home/acme/.acme.sh/mx.example.org_ecc/mx.example.org.key",
+  CA_CERT_PATH: "/home/acme/.acme.sh/mx.example.org_ecc/ca.cer",
+  CERT_FULLCHAIN_PATH: "/home/acme/.acme.sh/mx.example.org_ecc/fullchain.cer",
 };
 const DEHYDRATED = "/var/lib/dehydrated/certs/mx.example.org";
 const DEHYDRATED_FILES = ["privkey", "cert", "fullchain", "chain"].map((file) => `${DEHYDRATED}/${file}.pem`);
