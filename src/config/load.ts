@@ -17,7 +17,7 @@ export interface Reading {
   readonly configuration: Configuration | null;
   readonly files: readonly string[];
   readonly problems: readonly Problem[];
-  /** Where a key stands, or else the nearest table around it; null when no file has any of it. */
+  /** Where a key stands, or else the nearest table around it; null when none of the files mentions it. */
   readonly locate: (path: KeyPath) => Place | null;
 }
 

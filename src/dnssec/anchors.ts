@@ -25,7 +25,7 @@ import { readXmlAnchors } from "./anchor-xml.ts";
 import { readZoneFileAnchors } from "./anchor-zone-file.ts";
 import { keyTag } from "./signature.ts";
 
-/** What is believed about the keys of one zone without proof: any of the DS records or keys may vouch for its key set. */
+/** What is believed about the keys of one zone without proof. Each of the DS records or keys may vouch for its key set. */
 export interface TrustAnchor {
   readonly zone: DomainName;
   readonly ds: readonly DsRdata[];

@@ -267,7 +267,7 @@ function prune(setting: TickSetting, subject: Subject, state: RolloverState): vo
 
 /**
  * The chains in play, and those whose records caches may still hold. Of several chains with the same records (renewals
- * that kept the key) the one in play is as good a way back as any.
+ * that kept the key) the one in play is as good a way back as the others.
  */
 function neededChains(state: RolloverState): readonly ChainId[] {
   const inPlay = new Set(relevantChains(state.phase));

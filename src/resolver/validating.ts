@@ -4,9 +4,9 @@
  *
  * What is remembered, for the life of the process and shared by everything in it: the trust in each zone and the verdict
  * on each question, as long as their records' TTLs and signatures allow and never longer than an hour; bogus ones for a
- * minute, so that a mended zone is seen soon and a broken one is not asked about without end; what rests on no answer or on
- * an error code of the resolver not at all. Questions that are under way are joined, not repeated, so that checking a thousand hosts asks for the keys of the
- * root and of each TLD once.
+ * minute, so that a mended zone is seen soon and a broken one is not asked about without end; what rests on no answer or
+ * on an error code of the resolver not at all. Questions that are under way are joined, not repeated, so that checking a
+ * thousand hosts asks for the keys of the root and of each TLD once.
  *
  * Where a signature names a zone of which nothing is known yet, the DS and DNSKEY records from there up to the anchor are
  * asked for all at once and not one after the other: a first lookup then waits twice for the resolver, not six times.

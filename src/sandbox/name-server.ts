@@ -15,7 +15,7 @@ export interface NameServer {
 
 export interface NameServerOptions {
   readonly address: string;
-  /** 0: any free port. */
+  /** 0: a free port of the system's choice. */
   readonly port: number;
   /** What it serves at this moment. */
   readonly zones: () => readonly SignedZone[];

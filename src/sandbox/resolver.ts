@@ -28,7 +28,7 @@ export interface SandboxResolver {
 
 export interface ResolverOptions {
   readonly address: string;
-  /** 0: any free port. */
+  /** 0: a free port of the system's choice. */
   readonly port: number;
   /** Servers that hold every zone of the tree. */
   readonly authorities: readonly DnsServer[];

@@ -25,7 +25,7 @@ export interface TlsService {
 export interface TlsServiceOptions {
   readonly protocol: "tls" | "smtp";
   readonly address: string;
-  /** 0: any free port. */
+  /** 0: a free port of the system's choice. */
   readonly port: number;
   /** Holds `fullchain.pem` and `privkey.pem`; it may be missing at the start. */
   readonly directory: string;

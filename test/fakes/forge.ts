@@ -1,6 +1,6 @@
 /**
- * Certificates as no library issues them: any version, any extensions or none, right or wrong key identifiers, any
- * signer. Written octet by octet, so that the code under test and what it is tested with share nothing.
+ * Certificates as no library issues them: whatever version, with or without extensions, right or wrong key identifiers,
+ * whoever signs. Written octet by octet, so that the code under test and what it is tested with share nothing.
  */
 import { createHash, createPublicKey, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import type { KeyObject } from "node:crypto";

@@ -70,7 +70,7 @@ export function canonicalContent(content: string): string {
   return record.ok ? formatTlsa(record.value) : content;
 }
 
-/** Reads records as APIs write them: any case of hex, spaces within. */
+/** Reads records as APIs write them: hex in either case, spaces within. */
 export function readContents(contents: readonly string[]): Pick<Stored, "records" | "texts"> {
   const parsed = contents.map(parseTlsa);
   return {
