@@ -160,7 +160,7 @@ export class World {
     this.check();
   }
 
-  /** A DANE client in the worst place: any cacheable RRset against any host that is up. */
+  /** A DANE client in the worst place: each cacheable RRset against each host that is up. */
   check(): void {
     const known = [...this.#matching.values()];
     for (const owner of this.owners) {
