@@ -24,7 +24,7 @@ import type { DomainName } from "../dns/name.ts";
 import { tsigAlgorithmFromName, tsigMacLength } from "../dns/tsig.ts";
 import type { TsigAlgorithm, TsigKey } from "../dns/tsig.ts";
 import { checkMode, ownGroups, readGuarded } from "./guarded-file.ts";
-import { looksLikeSecret, readKeyStatements } from "./key-text.ts";
+import { looksLikeSecret, mayHoldSecret, readKeyStatements } from "./key-text.ts";
 import type { RawKey, RawKeys } from "./key-text.ts";
 
 /** A key, and what else its file says. */
@@ -173,9 +173,9 @@ function isNamed(key: RawKey, wanted: DomainName): boolean {
   return name.ok && name.value === wanted;
 }
 
-/** The names in a file for a message; one that looks like a secret is not shown. */
+/** The names in a file for a message; one that may hold a secret is not shown. */
 function listNames(keys: readonly RawKey[]): string {
-  return keys.map((key) => (looksLikeSecret(key.name) ? "(not shown)" : `"${key.name}"`)).join(", ");
+  return keys.map((key) => (mayHoldSecret(key.name) ? "(not shown)" : `"${key.name}"`)).join(", ");
 }
 
 function chooseKey(found: RawKeys, options: ParseKeyOptions): Result<RawKey, Fault> {

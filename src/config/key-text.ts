@@ -35,6 +35,12 @@ export function looksLikeSecret(text: string): boolean {
   return octets >= 16 && (/[=+/]/.test(text) || (/[a-z]/.test(text) && /[A-Z]/.test(text) && /\d/.test(text)));
 }
 
+/** A piece of it may be a secret: one that ran together with its neighbours is no base64 as a whole. */
+export function mayHoldSecret(text: string): boolean {
+  const isMixed = (run: string): boolean => /[a-z]/.test(run) && /[A-Z]/.test(run) && /\d/.test(run);
+  return [...text.matchAll(/[A-Za-z0-9+/=]{22,}/g)].some(([run]) => /[=+/]/.test(run) || isMixed(run));
+}
+
 /** Words, quoted strings and `{ } ;` of BIND's configuration language, comments dropped where a token may begin. */
 function* tokens(text: string): Generator<string> {
   const pattern =

@@ -251,6 +251,8 @@ describe("mistakes with names of their own", () => {
         const parsed = parse(input);
         if (!parsed.ok) expect(parsed.fault.message).not.toContain(SECRET);
       }),
+      // A secret that ran together with the word behind it was once shown as the name of a key.
+      { examples: [[`:\n${SECRET}key:`]] },
     );
   });
 
