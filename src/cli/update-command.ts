@@ -209,8 +209,9 @@ export async function prepareUpdate(
 
   const { clock, signal } = io;
   const signQueries = destination.signQueries || key.signQueries;
-  // Remote is fine here: the answers lead the way to the server, and TSIG proves that it is the right one.
-  const resolve = createTrustedStub({ server: destination.resolver, timeoutMs: TIMEOUT_MS, allowRemote: true, signal });
+  // Unvalidated is fine here: the answers lead the way to the server, and TSIG proves that it is the right one.
+  const where = { server: destination.resolver, timeoutMs: TIMEOUT_MS, signal };
+  const resolve = createTrustedStub({ ...where, checkingDisabled: true });
   const readers = await locateServers(queryServer === null ? written : [queryServer], resolve);
   const at = (server: DnsServer): Parameters<typeof readOwner>[1] => {
     return { server, key, clock, signQueries, timeoutMs: TIMEOUT_MS, signal };

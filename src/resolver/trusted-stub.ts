@@ -38,6 +38,11 @@ export interface TrustedStubOptions {
   readonly timeoutMs: number;
   /** Accept a resolver that is not on this host: its path is protected, or the security status is not used. */
   readonly allowRemote?: boolean;
+  /**
+   * Ask with CD=1 and believe no AD bit: every answer then counts as insecure. For whoever only looks for the way, to
+   * whom a zone that fails validation, or did a moment ago, must stay visible (RFC 4035 §3.2.2). It may be anywhere then.
+   */
+  readonly checkingDisabled?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -115,9 +120,9 @@ function asFault(error: unknown): Fault {
  * resolver that is not on this host, unless allowed. The result rejects only when interrupted (`DNS_INTERRUPTED`).
  */
 export function createTrustedStub(options: TrustedStubOptions): Resolve {
-  const { timeoutMs, signal } = options;
+  const { timeoutMs, signal, checkingDisabled: cd = false } = options;
   const server: ResolverServer = "kind" in options.server ? options.server : { kind: "plain", ...options.server };
-  if (options.allowRemote !== true && !isLoopback(server.address)) {
+  if (!cd && options.allowRemote !== true && !isLoopback(server.address)) {
     const risk =
       server.kind === "tls"
         ? "so its AD bit is the word of a stranger"
@@ -128,7 +133,7 @@ export function createTrustedStub(options: TrustedStubOptions): Resolve {
   }
   const channel = openResolverChannel(server);
   const ask = async (name: DomainName, type: number): Promise<DnsMessage> => {
-    const message = await channel({ name, type, rd: true, ad: true, cd: false, dnssecOk: true, timeoutMs, signal });
+    const message = await channel({ name, type, rd: true, ad: !cd, cd, dnssecOk: true, timeoutMs, signal });
     if (message.rcode !== RCODE.NOERROR && message.rcode !== RCODE.NXDOMAIN) {
       throw rcodeProblem(message, { name, type }, formatResolver(server));
     }
@@ -138,7 +143,7 @@ export function createTrustedStub(options: TrustedStubOptions): Resolve {
   };
   return async (name, type) => {
     const aliases: AliasLink[] = [];
-    let authentic = true;
+    let authentic = !cd;
     for (let asked = name; ;) {
       let message: DnsMessage;
       try {

@@ -52,6 +52,20 @@ describe("the AD bit", () => {
     expect(createTrustedStub({ server, timeoutMs: 1, allowRemote: true })).toBeTypeOf("function");
   });
 
+  test("is neither asked for nor believed when the resolver only leads the way, and a bogus answer is seen", async () => {
+    const server = await startDnsServer((request) =>
+      request.message.cd
+        ? reply(request, { ra: true, ad: true, answer: [tlsaRecord(OWNER, 300, TEXT)] })
+        : reply(request, { ra: true, rcode: RCODE.SERVFAIL }),
+    );
+    running.push(server);
+    const stub = createTrustedStub({ server, timeoutMs: 2_000, checkingDisabled: true });
+    expect(await stub(name(OWNER), TYPE.TLSA)).toMatchObject({ status: "insecure", rrset: { ttl: 300 } });
+    expect(server.requests[0]?.message).toMatchObject({ ad: false, cd: true });
+    const elsewhere = { address: "192.0.2.1", port: 53 };
+    expect(createTrustedStub({ server: elsewhere, timeoutMs: 1, checkingDisabled: true })).toBeTypeOf("function");
+  });
+
   test.each([
     ["127.0.0.1", true],
     ["127.9.9.9", true],

@@ -70,9 +70,12 @@ async function whomToAsk(
   };
 }
 
-/** Resolvers only lead the way to the name servers: nothing is concluded from their AD bit, so they may be anywhere. */
+/**
+ * Resolvers only lead the way to the name servers. Nothing is concluded from their AD bit, so they may be anywhere, and
+ * they are told not to validate: what is wrong with a bogus zone is what one comes here to see.
+ */
 function openPath(servers: readonly ResolverServer[], signal: AbortSignal): Resolve {
-  const how = { timeoutMs: RESOLVER_TIMEOUT_MS, allowRemote: true, signal };
+  const how = { timeoutMs: RESOLVER_TIMEOUT_MS, checkingDisabled: true, signal };
   return inTurn(servers.map((server) => createTrustedStub({ server, ...how })));
 }
 
