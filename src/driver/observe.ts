@@ -86,7 +86,7 @@ export async function observe(subject: Subject): Promise<Sight> {
       owners,
       endpoints,
       ...(sharing === null ? {} : { companions: sharing.companions }),
-      ...(sharing === null || sharing.clash === null ? {} : { clash: sharing.clash }),
+      ...(sharing === null || sharing.clash === null ? {} : { halted: sharing.clash }),
     },
     source: source.ok ? source.value : null,
   };

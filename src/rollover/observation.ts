@@ -4,6 +4,7 @@ import type { Instant, Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { CertificateDigests, ChainFacts, ChainId, KeyKind, RecordText } from "./chain.ts";
 import type { Companion } from "./companions.ts";
+import type { StandbyKey } from "./state.ts";
 
 export interface Observation {
   /** Seconds since the machine booted: tells a set clock from time that passed. Null where it cannot be known. */
@@ -20,9 +21,16 @@ export interface Observation {
   readonly endpoints: readonly EndpointObservation[] | null;
   /** Units with certificates of other kinds at some of the same services; absent: none. */
   readonly companions?: readonly Companion[];
-  /** Why this unit and one of its companions may not both act; absent: they may. */
-  readonly clash?: Fault;
+  /** Keys that the next certificate may have; absent: nothing is to be published ahead. */
+  readonly standby?: StandbyObservation;
+  /** Why this unit may only look: everything is frozen, or it and a companion may not both act; absent: it may act. */
+  readonly halted?: Fault;
 }
+
+export type StandbyObservation =
+  | { readonly outcome: "keys"; readonly keys: readonly StandbyKey[] }
+  /** The place of the keys cannot be read: what is known of them stays. */
+  | { readonly outcome: "failed"; readonly fault: Fault };
 
 export type SourceObservation =
   | { readonly outcome: "chain"; readonly chain: ChainFacts; readonly faults: readonly Fault[] }

@@ -33,6 +33,14 @@ export interface RolloverState {
   readonly endpoints: readonly EndpointState[];
   /** A chain that the operator aborted: not picked up again while the source still offers it. */
   readonly rejected: ChainId | null;
+  /** Keys whose records are published before a certificate bears them. */
+  readonly standby: readonly StandbyKey[];
+  /** Gates that the operator has lifted for one act. */
+  readonly override: Override | null;
+  /** A key that must go at once. */
+  readonly emergency: Emergency | null;
+  /** The records are to go for good; null: they are to stay. */
+  readonly teardown: OperatorWord | null;
   /** Since when services are known to present renewals before they are deployed; null: they read the deployed files. */
   readonly bypassedAt: Instant | null;
   /** Standing failures of actions; gone as soon as the action works. */
@@ -41,6 +49,32 @@ export interface RolloverState {
   readonly lastStepAt: Instant;
   /** Uptime of the machine at that step; null where unknown. */
   readonly lastUptime: Seconds | null;
+}
+
+/** What an operator said, and when. */
+export interface OperatorWord {
+  readonly at: Instant;
+  /** Why, in the operator's words, with the login name. */
+  readonly because: string;
+}
+
+/** A key that the next certificate may have. It stays known, and published, while the place it came from cannot be read. */
+export interface StandbyKey {
+  readonly spkiSha256: string;
+  /** One for each configured combination that a key alone makes a record in: usage 1 or 3 with selector 1. */
+  readonly records: readonly RecordText[];
+}
+
+/** For one act on one chain: it has no effect on any other, and is forgotten when the act is done. */
+export interface Override extends OperatorWord {
+  /** swap: deploy `chain` now. withdraw: the records that only chains before `chain` need go now. */
+  readonly act: "swap" | "withdraw";
+  readonly chain: ChainId;
+}
+
+export interface Emergency extends OperatorWord {
+  /** Lower-case hex SHA-256 of the SPKI of the compromised key: no chain with it is deployed any more. */
+  readonly spkiSha256: string;
 }
 
 export type ActivePhase =

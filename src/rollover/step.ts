@@ -58,9 +58,9 @@ export function step(
     events.push({ event: "bypassed", detail: "a renewed certificate is on the wire before it was deployed" });
   }
   scene = { ...scene, state: { ...folded, bypassedAt } };
-  const { clash } = observation;
-  if (clash !== undefined) {
-    const refusal: Refusal = { gate: "policy", code: clash.code, until: null, detail: clash.message };
+  const { halted } = observation;
+  if (halted !== undefined) {
+    const refusal: Refusal = { gate: "policy", code: halted.code, until: null, detail: halted.message };
     const refusals = [refusal, ...mismatchRefusals(scene)];
     return { state: finish(scene, []), actions: [], wakeAt: wakeAtPollOr(scene, []), refusals, events };
   }
@@ -107,6 +107,10 @@ export function initialState(now: Instant): RolloverState {
     owners: [],
     endpoints: [],
     rejected: null,
+    standby: [],
+    override: null,
+    emergency: null,
+    teardown: null,
     bypassedAt: null,
     troubles: [],
     lastStepAt: now,

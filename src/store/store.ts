@@ -29,7 +29,7 @@ import {
   sweepTemporaries,
   systemCode,
 } from "./atomic-file.ts";
-import { decodeState, encodeState } from "./format-v1.ts";
+import { decodeState, encodeState } from "./format.ts";
 import { appendJournal, formatEntry, readJournal } from "./journal.ts";
 import type { JournalEntry } from "./journal.ts";
 import { spoolDirectory } from "./spool.ts";

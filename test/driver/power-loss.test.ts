@@ -20,7 +20,7 @@ import path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { tick } from "../../src/driver/tick.ts";
 import type { IssuedCertificate } from "../../src/pki/peculiar.ts";
-import { decodeState } from "../../src/store/format-v1.ts";
+import { decodeState } from "../../src/store/format.ts";
 import { formatEntry, readJournal } from "../../src/store/journal.ts";
 import { writeSpool } from "../../src/store/spool.ts";
 import { loadState, stateFile } from "../../src/store/store.ts";

@@ -209,7 +209,7 @@ describe("whose a record is", () => {
 
 test("two keys of one kind stop everything but the alarms", () => {
   const clash = { code: "SAME_KIND_SHARED", message: "both have RSA keys", hint: "" } as const;
-  const result = look(null, { ...sight({ companions: [UNSEEN], beside: [] }), clash }, 0);
+  const result = look(null, { ...sight({ companions: [UNSEEN], beside: [] }), halted: clash }, 0);
   expect(result.actions).toEqual([]);
   expect(codes(result)).toEqual(["SAME_KIND_SHARED"]);
 });

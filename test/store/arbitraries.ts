@@ -150,6 +150,12 @@ const state: fc.Arbitrary<RolloverState> = fc.record({
     fc.record({ subject: text, code: fc.constantFrom(...codes), message: text, hint: text, since: time, at: time }),
   ),
   lastStepAt: time,
+  standby: some(fc.record({ spkiSha256: hex(32), records: some(record) })),
+  override: nullable(
+    fc.record({ act: fc.constantFrom("swap" as const, "withdraw" as const), chain: chainId, at: time, because: text }),
+  ),
+  emergency: nullable(fc.record({ spkiSha256: hex(32), at: time, because: text })),
+  teardown: nullable(fc.record({ at: time, because: text })),
   bypassedAt: nullable(time),
   lastUptime: nullable(wait),
 });

@@ -9,7 +9,7 @@ import type { Rules } from "../../../src/rollover/rules.ts";
 import type { RolloverState } from "../../../src/rollover/state.ts";
 import { step } from "../../../src/rollover/step.ts";
 import type { Step } from "../../../src/rollover/step.ts";
-import { decodeState, encodeState } from "../../../src/store/format-v1.ts";
+import { decodeState, encodeState } from "../../../src/store/format.ts";
 import { chain } from "./chains.ts";
 import { happen, isStrict } from "./history.ts";
 import type { Crash, History, Incident } from "./history.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Fault } from "../../src/base/errors.ts";
-import { decodeState, encodeState } from "../../src/store/format-v1.ts";
+import { decodeState, encodeState } from "../../src/store/format.ts";
 import { savedState } from "./arbitraries.ts";
 
 const [sample] = fc.sample(savedState, { seed: 7, numRuns: 1 });
@@ -33,7 +33,7 @@ function objectAt(root: object, path: readonly string[]): Record<string, unknown
   return place as Record<string, unknown>;
 }
 
-describe("state file, format 1", () => {
+describe("state file, format 2", () => {
   test("every state comes back as it was written", () => {
     fc.assert(
       fc.property(savedState, (saved) => {
@@ -45,8 +45,21 @@ describe("state file, format 1", () => {
 
   test("instants are written as RFC 3339 with milliseconds", () => {
     const written: unknown = JSON.parse(encodeState(sample ?? expect.fail("no sample")));
-    expect(written).toMatchObject({ version: 1 });
+    expect(written).toMatchObject({ version: 2 });
     expect((written as { savedAt: string }).savedAt).toMatch(/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z$/);
+  });
+
+  test("a file of format 1 is read: what it did not know is not there", () => {
+    fc.assert(
+      fc.property(savedState, (saved) => {
+        const { state } = saved;
+        const old = { ...saved, state: { ...state, standby: [], override: null, emergency: null, teardown: null } };
+        const written = JSON.parse(encodeState(old)) as { version: number; state: Record<string, unknown> };
+        for (const key of ["standby", "override", "emergency", "teardown"]) Reflect.deleteProperty(written.state, key);
+        expect(decodeState(JSON.stringify({ ...written, version: 1 }))).toEqual({ ok: true, value: old });
+      }),
+    );
+    expect(faultOf('{"version":1,"state":[]}').code).toBe("STATE_DAMAGED");
   });
 
   test("any text is read or refused, never thrown at", () => {
@@ -56,6 +69,7 @@ describe("state file, format 1", () => {
           fc.string(),
           fc.json(),
           fc.json().map((json) => `{"version":1,"state":${json}}`),
+          fc.json().map((json) => `{"version":2,"state":${json}}`),
         ),
         (text) => {
           expect(decodeState(text).ok).toBe(false);
@@ -99,8 +113,8 @@ describe("state file, format 1", () => {
   });
 
   test.each([
-    { name: "a newer version", change: { version: 2 }, code: "STATE_NEWER", says: "format 2, this daneward knows 1" },
-    { name: "no version", change: { version: undefined }, code: "STATE_DAMAGED", says: "$.version: expected 1" },
+    { name: "a newer version", change: { version: 3 }, code: "STATE_NEWER", says: "format 3, this daneward knows 2" },
+    { name: "no version", change: { version: undefined }, code: "STATE_DAMAGED", says: "$.version: expected a number" },
     {
       name: "a day that is not in the calendar",
       change: { savedAt: "2026-02-30T00:00:00.000Z" },

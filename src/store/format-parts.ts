@@ -260,7 +260,7 @@ function isCode(text: string): text is FaultCode {
   return Object.hasOwn(CATALOGUE, text);
 }
 
-function readHex(place: JsonPlace, octets: number): string {
+export function readHex(place: JsonPlace, octets: number): string {
   const shape = new RegExp(`^[0-9a-f]{${String(octets * 2)}}$`);
   return readAs(place, `${String(octets)} octets in lower-case hex`, (text) => (shape.test(text) ? text : null), "");
 }
@@ -270,7 +270,7 @@ export function readChainId(place: JsonPlace): ChainId {
 }
 
 /** Only the canonical text: two spellings of one record would count as two. */
-function readRecord(place: JsonPlace): RecordText {
+export function readRecord(place: JsonPlace): RecordText {
   const canonical = (text: string): RecordText | null => {
     const parsed = parseTlsa(text);
     return parsed.ok && formatTlsa(parsed.value) === text ? (text as RecordText) : null;

@@ -1,6 +1,6 @@
 /**
- * Version 1 of the state file, a closed format: what is not described here is refused, by its JSON path. It mirrors
- * `rollover/state.ts` field by field without being it, so that the types may move on while old files stay readable.
+ * Version 2 of the state file, a closed format: what is not described here is refused, by its JSON path. It mirrors
+ * `rollover/state.ts` field by field without being it, so that the types may move on while old files stay readable (`migrate.ts`).
  * Instants are RFC 3339 in UTC with milliseconds, durations whole seconds, names and records in their canonical text.
  */
 import { assertNever } from "../base/assert.ts";
@@ -10,7 +10,15 @@ import { failure, success } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import { instant } from "../base/time.ts";
 import type { ChainId } from "../rollover/chain.ts";
-import type { ActivePhase, Phase, RolloverState } from "../rollover/state.ts";
+import type {
+  ActivePhase,
+  Emergency,
+  OperatorWord,
+  Override,
+  Phase,
+  RolloverState,
+  StandbyKey,
+} from "../rollover/state.ts";
 import {
   decodeChain,
   decodeEndpoint,
@@ -23,9 +31,11 @@ import {
   encodeRefusal,
   encodeTrouble,
   readChainId,
+  readHex,
+  readRecord,
   time,
   timeOrNull,
-} from "./format-v1-parts.ts";
+} from "./format-parts.ts";
 import { formatEntry, parseEntry } from "./journal.ts";
 import type { JournalEntry } from "./journal.ts";
 import {
@@ -41,9 +51,10 @@ import {
   readText,
 } from "./json-reader.ts";
 import type { FaultList, JsonFields, JsonPlace } from "./json-reader.ts";
+import { migrateV1 } from "./migrate.ts";
 import type { SavedState } from "./store.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** How many faults a message names; one torn file may hold hundreds. */
 const FAULTS_SHOWN = 5;
@@ -72,12 +83,15 @@ export function decodeState(text: string): Result<SavedState, Fault> {
     return failure(fault("STATE_DAMAGED", `not JSON: ${cause instanceof Error ? cause.message : String(cause)}`));
   }
   const faults: FaultList = [];
-  const root: JsonPlace = { value, path: "$", faults };
+  let root: JsonPlace = { value, path: "$", faults };
   const version = peek(root, "version").value;
   if (typeof version === "number" && Number.isSafeInteger(version) && version > VERSION) {
     return failure(fault("STATE_NEWER", `format ${String(version)}, this daneward knows ${String(VERSION)}`));
   }
-  if (version !== VERSION) return failure(fault("STATE_DAMAGED", "$.version: expected 1"));
+  if (version === 1) root = { ...root, value: migrateV1(value) };
+  else if (version !== VERSION) {
+    return failure(fault("STATE_DAMAGED", `$.version: expected a number from 1 to ${String(VERSION)}`));
+  }
   const keys = ["version", "certificate", "savedAt", "state", "wakeAt", "refusals"];
   const isBehind = peek(root, "unjournalled").value !== undefined;
   const fields = readObject(root, isBehind ? [...keys, "unjournalled"] : keys);
@@ -113,6 +127,10 @@ function encodeRollover(state: RolloverState): Record<keyof RolloverState, unkno
     owners: state.owners.map(encodeOwner),
     endpoints: state.endpoints.map(encodeEndpoint),
     rejected: state.rejected,
+    standby: state.standby.map(({ spkiSha256, records }) => ({ spkiSha256, records })),
+    override: state.override === null ? null : encodeOverride(state.override),
+    emergency: state.emergency === null ? null : encodeEmergency(state.emergency),
+    teardown: state.teardown === null ? null : encodeWord(state.teardown),
     bypassedAt: timeOrNull(state.bypassedAt),
     troubles: state.troubles.map(encodeTrouble),
     lastStepAt: time(state.lastStepAt),
@@ -127,6 +145,10 @@ const STATE_KEYS: readonly (keyof RolloverState)[] = [
   "owners",
   "endpoints",
   "rejected",
+  "standby",
+  "override",
+  "emergency",
+  "teardown",
   "bypassedAt",
   "troubles",
   "lastStepAt",
@@ -142,11 +164,52 @@ function decodeRollover(place: JsonPlace): RolloverState {
     owners: readList(fields.at("owners"), decodeOwner),
     endpoints: readList(fields.at("endpoints"), decodeEndpoint),
     rejected: readNullable(fields.at("rejected"), readChainId),
+    standby: readList(fields.at("standby"), decodeStandby),
+    override: readNullable(fields.at("override"), decodeOverride),
+    emergency: readNullable(fields.at("emergency"), decodeEmergency),
+    teardown: readNullable(fields.at("teardown"), decodeWord),
     bypassedAt: readNullable(fields.at("bypassedAt"), readInstant),
     troubles: readList(fields.at("troubles"), decodeTrouble),
     lastStepAt: readInstant(fields.at("lastStepAt")),
     lastUptime: readNullable(fields.at("lastUptime"), readSeconds),
   };
+}
+
+function encodeWord({ at, because }: OperatorWord): Record<keyof OperatorWord, unknown> {
+  return { at: time(at), because };
+}
+
+function decodeWord(place: JsonPlace): OperatorWord {
+  return wordOf(readObject(place, ["at", "because"]));
+}
+
+function wordOf(fields: JsonFields): OperatorWord {
+  return { at: readInstant(fields.at("at")), because: readText(fields.at("because")) };
+}
+
+function encodeOverride(override: Override): Record<keyof Override, unknown> {
+  return { act: override.act, chain: override.chain, ...encodeWord(override) };
+}
+
+function decodeOverride(place: JsonPlace): Override {
+  const fields = readObject(place, ["act", "chain", "at", "because"]);
+  const act = readOneOf(fields.at("act"), ["swap", "withdraw"]);
+  return { act, chain: readChainId(fields.at("chain")), ...wordOf(fields) };
+}
+
+function encodeEmergency(emergency: Emergency): Record<keyof Emergency, unknown> {
+  return { spkiSha256: emergency.spkiSha256, ...encodeWord(emergency) };
+}
+
+function decodeEmergency(place: JsonPlace): Emergency {
+  const fields = readObject(place, ["spkiSha256", "at", "because"]);
+  return { spkiSha256: readHex(fields.at("spkiSha256"), 32), ...wordOf(fields) };
+}
+
+function decodeStandby(place: JsonPlace): StandbyKey {
+  const fields = readObject(place, ["spkiSha256", "records"]);
+  const records = readList(fields.at("records"), readRecord);
+  return { spkiSha256: readHex(fields.at("spkiSha256"), 32), records };
 }
 
 // ---- phases -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,16 @@
+/**
+ * Older state files, made into newer ones step by step, on the parsed JSON alone: what the reader of the current format
+ * then finds wrong is reported as in any other file. A file is written in the current format when it is next saved.
+ */
+
+/** Version 1 knew neither standby keys nor what an operator can say about a whole rollover. */
+export function migrateV1(value: unknown): unknown {
+  if (!isObject(value)) return value;
+  const { state } = value;
+  const added = { standby: [], override: null, emergency: null, teardown: null };
+  return { ...value, version: 2, state: isObject(state) ? { ...added, ...state } : state };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
