@@ -6,6 +6,7 @@
  */
 import type { Seconds } from "./time.ts";
 import { CONFIG_CODES } from "./codes/config.ts";
+import { DEADLINE_CODES } from "./codes/deadline.ts";
 import { DEPLOY_CODES } from "./codes/deploy.ts";
 import { DNS_CODES } from "./codes/dns.ts";
 import { DNSSEC_CODES } from "./codes/dnssec.ts";
@@ -21,6 +22,7 @@ import { VERIFY_CODES } from "./codes/verify.ts";
 export const CATALOGUE = {
   ...GENERAL_CODES,
   ...CONFIG_CODES,
+  ...DEADLINE_CODES,
   ...DEPLOY_CODES,
   ...DNS_CODES,
   ...DNSSEC_CODES,

@@ -221,6 +221,7 @@ function serverObservation(view: ServerView, publisher: PublisherConfig): Server
       ttl: said.rrset?.ttl ?? said.negativeTtl ?? seconds(0),
       authoritative: said.authoritative,
       signed: said.signed ?? true,
+      signedUntil: said.signatureExpires,
       serial: said.serial,
     },
   };

@@ -65,6 +65,8 @@ export interface ServerObservation {
         readonly authoritative: boolean;
         /** A covering RRSIG within its validity came along; true for negative answers (they are not checked here). */
         readonly signed: boolean;
+        /** When the first of the signatures over it ends that no later one replaces; null or absent: not known, or none. */
+        readonly signedUntil?: Instant | null;
         readonly serial: number | null;
       }
     | { readonly outcome: "failed"; readonly fault: Fault };
