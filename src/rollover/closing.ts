@@ -10,6 +10,8 @@ import {
   describeChain,
   endpointRefusal,
   horizonGate,
+  isCompromised,
+  isOverridden,
   leavingGate,
   ownersSharing,
   seenOwner,
@@ -66,7 +68,9 @@ function remainderRefusals(scene: Scene, current: ChainFacts): readonly Refusal[
   return scene.state.owners.flatMap((owner): readonly Refusal[] => {
     const remaining = without(servedRecords(owner), removableRecords(scene, owner, current.records));
     if (removableRecords(scene, owner, current.records).length === 0) return [];
-    if (remaining.length > 0 && clientAccepts(remaining, current.certificates)) return [];
+    // After a teardown none at all binds nobody; what others have there must match.
+    const isEnough = remaining.length > 0 || scene.state.teardown !== null;
+    if (isEnough && clientAccepts(remaining, current.certificates)) return [];
     const detail = `${displayName(owner.owner)}: what would be left (${remaining.join(", ") || "nothing"}) does not match the live chain`;
     return [{ gate: "dane", code: "HORIZON_UNSAFE", until: null, detail }];
   });
@@ -151,7 +155,14 @@ export function advanceConfirming(scene: Scene, before: Confirming): Turn {
     const detail = `every address presents ${describeChain(scene, current.id)}`;
     return moveTo(withPhase, { phase: "stable", current: current.id }, "confirmed", detail);
   }
-  const until = addSeconds(phase.confirmedAt ?? scene.now, scene.policy.retireSafety);
+  // The time to go back free of cost: not with a key that must go.
+  const compromised = chainOf(scene, phase.obsolete);
+  const isUrgent = compromised !== null && isCompromised(scene.state, compromised);
+  const until = addSeconds(phase.confirmedAt ?? scene.now, isUrgent ? seconds(0) : scene.policy.retireSafety);
+  if (isOverridden(scene, "withdraw", current.id) && remainderRefusals(withPhase, current).length === 0) {
+    const next = { phase: "withdrawing", obsolete: phase.obsolete, current: phase.current } as const;
+    return moveTo(withPhase, next, "overridden", "the operator overrides the gates");
+  }
   if (proven) {
     const closing = [
       ...serverGate(scene, current.records),
@@ -181,6 +192,7 @@ function renewal(scene: Scene, current: ChainFacts): Turn | null {
   if (source.outcome === "failed" || source.faults.length > 0) return null;
   const { chain } = source;
   if (chain.id === current.id || chain.id === scene.state.rejected) return null;
+  if (isCompromised(scene.state, chain)) return null;
   if (obstacles(scene, current, chain).length > 0 || leavingGate(scene, chain.records).length > 0) return null;
   const detail = `${describeChain(scene, chain.id)} is there`;
   return moveTo(scene, { phase: "stable", current: current.id }, "renewed", detail);
@@ -256,25 +268,36 @@ export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
       reverted: 0,
     }));
     const state = { ...scene.state, owners: gone };
-    const detail = `only the records of ${describeChain(scene, current.id)} are left of ours`;
-    return moveTo({ ...scene, state }, { phase: "stable", current: current.id }, "withdrawn", detail);
+    const isTornDown = scene.state.teardown !== null;
+    const detail = isTornDown
+      ? "no record of ours is left"
+      : `only the records of ${describeChain(scene, current.id)} are left of ours`;
+    const event = isTornDown ? "torn-down" : "withdrawn";
+    return moveTo({ ...scene, state }, { phase: "stable", current: current.id }, event, detail);
   }
   const patience = addSeconds(scene.state.phaseSince, scene.policy.confirmPatience);
   const overdue = patience <= scene.now ? renewal(scene, current) : null;
   if (overdue !== null) return overdue;
-  const published = publication(scene, keep);
-  const gates = [...unproven(scene, current), ...peerRefusals(scene, keep), ...remainderRefusals(scene, current)];
+  const published = publication(scene, wantedRecords(scene));
+  const gates = withdrawGates(scene, current);
   const withdrawals = gates.length > 0 ? [] : published.state.owners.map((owner) => withdrawAt(scene, owner, keep));
   const refusals = [
     ...gates,
     ...published.refusals,
     ...withdrawals.map((one) => one.refusal).filter((refusal) => refusal !== null),
-    ...serverGate(scene, keep).filter((refusal) => refusal.code !== "NS_LAGGING"),
+    ...serverGate(scene, wantedRecords(scene)).filter((refusal) => refusal.code !== "NS_LAGGING"),
   ];
   const actions = [...published.actions, ...withdrawals.map((one) => one.action).filter((action) => action !== null)];
   const owners = gates.length > 0 ? published.state.owners : withdrawals.map((one) => one.owner);
   const state = { ...published.state, owners };
   return { kind: "stay", state, actions, refusals, events: [], wakeAt: wakeAtPollOr(scene, []) };
+}
+
+/** Whoever presents what now relies on the records that are to go; nobody, when none are to be left. */
+function withdrawGates(scene: Scene, current: ChainFacts): readonly Refusal[] {
+  const remainder = remainderRefusals(scene, current);
+  if (scene.state.teardown !== null || isOverridden(scene, "withdraw", current.id)) return remainder;
+  return [...unproven(scene, current), ...peerRefusals(scene, current.records), ...remainder];
 }
 
 /** Nothing moves but the repair: old files go back, vanished records come back (not when the operator said stop). */

@@ -27,19 +27,28 @@ export interface Companion {
   /** The chains whose records must be in DNS in its present phase. */
   readonly chains: readonly ChainFacts[];
   readonly owners: readonly OwnerState[];
+  /** Records of keys that it publishes ahead. */
+  readonly standby: readonly RecordText[];
+  /** Its records are to go for good. */
+  readonly leaves: boolean;
   /** Null: it has never been looked at. */
   readonly lastStepAt: Instant | null;
 }
 
 /** A unit as its companions see it; `state` null: it has none yet. */
 export function companionOf(certificate: string, names: readonly DomainName[], state: RolloverState | null): Companion {
-  if (state === null) return { certificate, names, chains: [], owners: [], lastStepAt: null };
+  if (state === null) {
+    return { certificate, names, chains: [], owners: [], standby: [], leaves: false, lastStepAt: null };
+  }
+  const leaves = state.teardown !== null;
   const relevant = relevantChains(state.phase);
   return {
     certificate,
     names,
     chains: state.chains.filter(({ id }) => relevant.includes(id)),
     owners: state.owners,
+    standby: union(...state.standby.map(({ records }) => records), []),
+    leaves,
     lastStepAt: state.lastStepAt,
   };
 }
@@ -59,7 +68,14 @@ export function companionsAt(observation: Observation, owner: Name): readonly Co
 
 /** The records that companions want at an owner name. */
 export function companionRecords(observation: Observation, owner: Name): readonly RecordText[] {
-  return union(...companionsAt(observation, owner).flatMap(({ chains }) => chains.map(({ records }) => records)), []);
+  const staying = companionsAt(observation, owner).filter(({ leaves }) => !leaves);
+  return union(...staying.flatMap(({ chains, standby }) => [...chains.map(({ records }) => records), standby]), []);
+}
+
+/** What companions have published that are to go for good. */
+export function companionsLeaving(observation: Observation, owner: Name): readonly RecordText[] {
+  const leaving = companionsAt(observation, owner).filter(({ leaves }) => leaves);
+  return union(...leaving.flatMap((companion) => ownersAt(companion, owner).map(({ ours }) => ours)), []);
 }
 
 /** What companions have published there. */

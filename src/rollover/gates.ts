@@ -12,7 +12,7 @@ import type { EndpointObservation, Observation, OwnerObservation } from "./obser
 import type { Policy } from "./policy.ts";
 import { bindsClients, clientAccepts, matchedCombinations, matchesChain, mayServe, union, without } from "./records.ts";
 import type { Rules } from "./rules.ts";
-import type { OwnerState, Refusal, RolloverState } from "./state.ts";
+import type { OwnerState, Override, Refusal, RolloverState } from "./state.ts";
 
 /** Everything a transition may look at: state with the observation folded in, and the observation itself. */
 export interface Scene {
@@ -65,6 +65,16 @@ export function bindsNobody(scene: Scene): boolean {
         ),
     )
   );
+}
+
+/** The operator has lifted the gates before this act on this chain. */
+export function isOverridden({ state }: Scene, act: Override["act"], chain: ChainId): boolean {
+  return state.override?.act === act && state.override.chain === chain;
+}
+
+/** Its key counts as compromised. */
+export function isCompromised(state: Pick<RolloverState, "emergency">, chain: ChainFacts): boolean {
+  return state.emergency !== null && chain.certificates[0]?.spkiSha256 === state.emergency.spkiSha256;
 }
 
 /** Sound, in date, and the operator wants it. */

@@ -63,5 +63,5 @@ export function bypassRefusals(state: RolloverState): readonly Refusal[] {
 
 /** Alarms stand beside whatever goes on: they neither hold a rollover up nor keep it from being at rest. */
 export function isAlarm(refusal: Refusal): boolean {
-  return ["LIVE_MISMATCH", "SECOND_CERTIFICATE", "DEPLOY_BYPASSED"].includes(refusal.code);
+  return ["LIVE_MISMATCH", "SECOND_CERTIFICATE", "DEPLOY_BYPASSED", "TORN_DOWN"].includes(refusal.code);
 }

@@ -7,7 +7,7 @@ import type { Seconds } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { Action } from "./actions.ts";
 import type { ChainFacts, RecordText } from "./chain.ts";
-import { companionRecords, companionsAt, companionsPublished } from "./companions.ts";
+import { companionRecords, companionsAt, companionsLeaving, companionsPublished } from "./companions.ts";
 import { alsoPresents, chainOf, ownersSharing, seenOwner } from "./gates.ts";
 import type { Scene } from "./gates.ts";
 import { countingServers, expectRrset, isLost, servedRecords } from "./horizon.ts";
@@ -22,7 +22,8 @@ import {
   union,
   without,
 } from "./records.ts";
-import type { OwnerState, Phase, Refusal, RolloverState } from "./state.ts";
+import type { Policy } from "./policy.ts";
+import type { OwnerState, Refusal, RolloverState } from "./state.ts";
 import { relevantChains } from "./turn.ts";
 
 export interface Publication {
@@ -41,9 +42,26 @@ interface PublicationAt {
 /** Reverts by somebody else after which we stop writing (and say so). */
 const REVERTS_TOLERATED = 2;
 
-/** The records of every chain that matters in `phase`. */
-export function wantedRecords(scene: Scene, phase: Phase = scene.state.phase): readonly RecordText[] {
-  return union(...relevantChains(phase).map((id) => chainOf(scene, id)?.records ?? []));
+/** What must be in DNS: see {@link recordsOfState}. */
+export function wantedRecords(scene: Scene): readonly RecordText[] {
+  return recordsOfState(scene.state, scene.policy);
+}
+
+/**
+ * The records of every chain that matters in the present phase, and of the standby keys; none when they are to go for
+ * good. Standby keys stand back where all together would be too many: they save a wait, no more.
+ */
+export function recordsOfState(
+  state: Pick<RolloverState, "phase" | "chains" | "standby" | "teardown">,
+  policy: Pick<Policy, "maxRecords">,
+): readonly RecordText[] {
+  if (state.teardown !== null) return [];
+  const relevant = relevantChains(state.phase);
+  const chains = union(...state.chains.filter(({ id }) => relevant.includes(id)).map(({ records }) => records), []);
+  // Before the first deployment there is nothing that a first RRset could rest on.
+  if (chains.length === 0) return chains;
+  const all = union(chains, ...state.standby.map(({ records }) => records));
+  return all.length > policy.maxRecords ? chains : all;
 }
 
 /** Every address behind the RRset of `owner`, under whichever owner name. */
@@ -223,7 +241,12 @@ export function removableRecords(scene: Scene, owner: OwnerState, keep: readonly
   return unneededRecords(scene, owner, keep).filter((record) => served.includes(record));
 }
 
-/** What we published at this owner, served or not, beyond `keep` and what companions want. */
+/** What we published at this owner, served or not, beyond `keep`, the standby keys' records and what companions want. */
 export function unneededRecords(scene: Scene, owner: OwnerState, keep: readonly RecordText[]): readonly RecordText[] {
-  return without(owner.ours, union(keep, companionRecords(scene.observation, owner)));
+  const { state, observation } = scene;
+  const theirs = companionRecords(observation, owner);
+  // Units that share a name and are all to go take each other's records along: one alone would leave the others' to
+  // clients that they do not match.
+  if (state.teardown !== null) return without(union(owner.ours, companionsLeaving(observation, owner)), theirs);
+  return without(owner.ours, union(keep, theirs, ...state.standby.map(({ records }) => records)));
 }

@@ -11,12 +11,12 @@ import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
 import { settleOwnership, withNews } from "./companions.ts";
 import { advanceConfirming, advanceHeld, advanceWithdrawing } from "./closing.ts";
 import type { Scene } from "./gates.ts";
-import { seenOwner } from "./gates.ts";
+import { isCompromised, seenOwner } from "./gates.ts";
 import { assessServers, foldOwner, isLost, restartClocks, servedRecords } from "./horizon.ts";
 import { bypassedSince, bypassRefusals, mismatchRefusals } from "./mismatch.ts";
 import type { EndpointObservation, Observation } from "./observation.ts";
 import type { Policy } from "./policy.ts";
-import { wantedRecords } from "./publication.ts";
+import { recordsOfState, wantedRecords } from "./publication.ts";
 import { combinationOf, matchesChain, recordIn, union } from "./records.ts";
 import { RULES } from "./rules.ts";
 import type { Rules } from "./rules.ts";
@@ -134,10 +134,10 @@ function fold(known: RolloverState | null, seen: Observation, policy: Policy, no
     if (view?.outcome === "seen") return [foldOwner(known, view, { policy, rules, now })];
     return known === undefined ? [] : [known];
   });
-  const vanished = vanishedRecords(calm, owners);
+  const vanished = vanishedRecords(calm, owners, policy);
   const chains = foldChains(calm.chains, seen);
-  const relevant = relevantChains(calm.phase);
-  const wanted = union(...chains.filter(({ id }) => relevant.includes(id)).map(({ records }) => records), []);
+  const standby = foldStandby(calm.standby, seen);
+  const wanted = recordsOfState({ ...calm, chains, standby }, policy);
   const counted = owners.map((owner) => {
     const settled = settleOwnership(owner, seen, wanted);
     const isReverted = vanished.some((one) => one.owner === owner.owner);
@@ -149,6 +149,9 @@ function fold(known: RolloverState | null, seen: Observation, policy: Policy, no
     owners: counted,
     endpoints: seen.endpoints === null ? calm.endpoints : seen.endpoints.map((endpoint) => foldEndpoint(endpoint, now)),
     rejected: stillRejected(calm.rejected, seen),
+    standby,
+    override: stillOverridden(calm),
+    emergency: stillUrgent({ ...calm, chains }, seen),
     lastStepAt: now,
     lastUptime: seen.uptime,
   };
@@ -209,11 +212,9 @@ function restartedPhase(phase: ActivePhase, now: Instant): ActivePhase {
 function vanishedRecords(
   before: RolloverState,
   owners: readonly OwnerState[],
+  policy: Policy,
 ): readonly { readonly owner: string; readonly records: readonly string[] }[] {
-  const relevant = relevantChains(before.phase);
-  const wanted = new Set(
-    before.chains.filter((chain) => relevant.includes(chain.id)).flatMap((chain) => chain.records),
-  );
+  const wanted = new Set(recordsOfState(before, policy));
   return owners.flatMap((owner) => {
     const known = before.owners.find((one) => one.owner === owner.owner);
     if (known === undefined || known.finalOwner !== owner.finalOwner) return [];
@@ -228,6 +229,31 @@ function vanishedRecords(
 
 function stillRejected(rejected: ChainId | null, seen: Observation): ChainId | null {
   return seen.source.outcome === "chain" && seen.source.chain.id !== rejected ? null : rejected;
+}
+
+function foldStandby(known: RolloverState["standby"], { standby }: Observation): RolloverState["standby"] {
+  if (standby === undefined) return [];
+  return standby.outcome === "keys" ? standby.keys : known;
+}
+
+/** An override is for one act on one chain: when that is done, or another chain's turn has come, it is spent. */
+function stillOverridden({ override, phase }: RolloverState): RolloverState["override"] {
+  const active = phase.phase === "held" ? phase.resume : phase;
+  if (override === null || active.phase === "stable") return null;
+  const [act, chain] = "next" in active ? ["swap", active.next] : ["withdraw", active.current];
+  return override.act === act && override.chain === chain ? override : null;
+}
+
+/** Over when another key is live, the records of the compromised one are withdrawn, and the source offers it no more. */
+function stillUrgent(state: RolloverState, seen: Observation): RolloverState["emergency"] {
+  const { phase } = state;
+  if (phase.phase !== "stable" || phase.current === null) return state.emergency;
+  const current = state.chains.find(({ id }) => id === phase.current);
+  const chains = [
+    ...(current === undefined ? [] : [current]),
+    ...(seen.source.outcome === "chain" ? [seen.source.chain] : []),
+  ];
+  return chains.length < 2 || chains.some((chain) => isCompromised(state, chain)) ? state.emergency : null;
 }
 
 /** Facts read afresh win over stored ones: the wanted records change when the configured parameters do. */

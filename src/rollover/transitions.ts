@@ -10,6 +10,8 @@ import {
   changesNothing,
   describeChain,
   horizonGate,
+  isCompromised,
+  isOverridden,
   livePresented,
   leavingGate,
   policyGate,
@@ -18,10 +20,10 @@ import {
   validatedGate,
 } from "./gates.ts";
 import type { Scene } from "./gates.ts";
-import { servedRecords } from "./horizon.ts";
-import { nothingPublished, publication, removableRecords, wantedRecords } from "./publication.ts";
+import { entryExpires, servedRecords } from "./horizon.ts";
+import { nothingPublished, publication, removableRecords, unneededRecords, wantedRecords } from "./publication.ts";
 import { clientAccepts, combinationOf, matchedCombinations, union } from "./records.ts";
-import type { ActivePhase, Refusal } from "./state.ts";
+import type { ActivePhase, OwnerState, Refusal } from "./state.ts";
 import { moveTo, wakeAtPollOr } from "./turn.ts";
 import type { Turn } from "./turn.ts";
 
@@ -32,17 +34,24 @@ function candidate(scene: Scene, current: ChainId | null): ChainFacts | null {
   const { source } = scene.observation;
   if (source.outcome === "failed") return null;
   const { chain } = source;
-  return chain.id === current || chain.id === scene.state.rejected ? null : chain;
+  if (chain.id === current || chain.id === scene.state.rejected || isCompromised(scene.state, chain)) return null;
+  return chain;
 }
 
 function sourceRefusals(scene: Scene): readonly Refusal[] {
   const { source } = scene.observation;
   if (source.outcome === "chain") {
+    if (isCompromised(scene.state, source.chain)) return [compromisedRefusal(scene, source.chain)];
     if (source.chain.id !== scene.state.rejected) return [];
     const detail = `the source offers ${describeChain(scene, source.chain.id)}, which was aborted`;
     return [{ gate: "policy", code: "REJECTED_CHAIN", until: null, detail }];
   }
   return [{ gate: "policy", code: "SOURCE_UNUSABLE", until: null, detail: source.fault.message }];
+}
+
+function compromisedRefusal(scene: Scene, chain: ChainFacts): Refusal {
+  const detail = `the source offers ${describeChain(scene, chain.id)}, which counts as compromised: a new key is needed`;
+  return { gate: "policy", code: "KEY_COMPROMISED", until: null, detail };
 }
 
 /** The swap changes nothing for any DANE client, so neither DNS nor a wait can stand against it. */
@@ -54,7 +63,7 @@ function isHarmless(scene: Scene, next: ChainFacts, current: ChainFacts | null):
 
 /** Everything that must hold at the instant of the swap; asked again each time, also right before it. */
 export function deployGates(scene: Scene, next: ChainFacts, current: ChainFacts | null): readonly Refusal[] {
-  if (isHarmless(scene, next, current)) return policyGate(scene, next);
+  if (isHarmless(scene, next, current) || isOverridden(scene, "swap", next.id)) return policyGate(scene, next);
   return [
     ...policyGate(scene, next),
     ...serverGate(scene, next.records),
@@ -128,6 +137,10 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
     const detail = `the deployed link was moved to ${describeChain(scene, deployed.id)} by somebody else`;
     return moveTo(scene, leftoverPhase(scene, deployed.id), "deployed-changed", detail);
   }
+  if (scene.state.teardown !== null && scene.state.owners.some((owner) => isAnythingLeft(scene, owner))) {
+    const detail = "every record of ours goes for good";
+    return moveTo(scene, { phase: "withdrawing", obsolete: null, current }, "tearing-down", detail);
+  }
   const next = candidate(scene, current);
   const faults = source.outcome === "chain" && next !== null ? source.faults : [];
   if (next !== null && faults.length === 0) {
@@ -137,12 +150,12 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
       const phase = { phase: "deploying", current, next: next.id, flippedAt: null } as const;
       return moveTo(scene, phase, "deploying", `${detail}, no TLSA record has to change first`);
     }
-    // Else tidied up first, below.
-    if (obstacles(scene, chain, next).length === 0) {
+    // Else tidied up first, below; without records there is nothing to announce, only caches to wait for.
+    if (scene.state.teardown === null && obstacles(scene, chain, next).length === 0) {
       return moveTo(scene, { phase: "announcing", current, next: next.id }, "announcing", detail);
     }
   }
-  const published = publication(scene, chain?.records ?? []);
+  const published = publication(scene, wantedRecords(scene));
   const leftovers = scene.state.owners.some((owner) => removableRecords(scene, owner, chain?.records ?? []).length > 0);
   if (leftovers && published.actions.length === 0) {
     return moveTo(scene, leftoverPhase(scene, current), "tidying", "records of ours that no chain needs are left");
@@ -156,7 +169,8 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
       detail: fault.message,
     })),
     ...published.refusals,
-    ...serverGate(scene, chain?.records ?? []),
+    ...serverGate(scene, wantedRecords(scene)),
+    ...teardownRefusals(scene, next, chain),
   ];
   const copies = storeAction(scene, current);
   const missingLink = deployed === null && (copies.length > 0 || scene.observation.stored.includes(current));
@@ -165,6 +179,28 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
   const calm = addSeconds(scene.now, scene.policy.observeInterval);
   const wakeAt = actions.length + refusals.length > 0 ? wakeAtPollOr(scene, refusals) : calm;
   return { kind: "stay", state: published.state, actions, refusals, events: [], wakeAt };
+}
+
+function isAnythingLeft(scene: Scene, owner: OwnerState): boolean {
+  const reachable = union(owner.ours, servedRecords(owner));
+  return unneededRecords(scene, owner, []).some((record) => reachable.includes(record));
+}
+
+/** What is left to wait for when our records are gone: a renewal, and whoever wants to change the servers by hand. */
+function teardownRefusals(scene: Scene, next: ChainFacts | null, current: ChainFacts | null): readonly Refusal[] {
+  const { teardown } = scene.state;
+  if (teardown === null) return [];
+  const waits = next === null ? [] : horizonGate(scene, next, current);
+  const ends = scene.state.owners.flatMap((owner) =>
+    owner.horizon
+      .filter(({ records }) => records.length > 0)
+      .map((entry) => entryExpires(entry, owner, scene.policy, scene.rules)),
+  );
+  const known = ends.filter((end) => end !== null);
+  const until = known.length > 0 && known.length === ends.length ? instant(Math.max(...known)) : null;
+  const caches = ends.length > 0 ? "caches may still hold them: keep the certificate" : "no cache holds them any more";
+  const detail = `our TLSA records are gone since ${formatSecond(teardown.at)} (${teardown.because}); ${caches}`;
+  return [...waits, { gate: "policy", code: "TORN_DOWN", until, detail }];
 }
 
 /**
@@ -199,7 +235,7 @@ function superseded(scene: Scene, phase: PhaseOf<"announcing" | "aging" | "deplo
   const { source } = scene.observation;
   if (source.outcome === "failed" || source.faults.length > 0 || source.chain.id === phase.next) return null;
   const { id } = source.chain;
-  if (id === scene.state.rejected) return null;
+  if (id === scene.state.rejected || isCompromised(scene.state, source.chain)) return null;
   if (phase.current === null) {
     return moveTo(
       scene,
@@ -222,9 +258,11 @@ export function advanceAnnouncing(scene: Scene, phase: PhaseOf<"announcing">): T
   const next = chainOf(scene, phase.next);
   if (next === null || isOutOfReach(scene, next.id)) return lostNext(scene, phase);
   const current = chainOf(scene, phase.current);
-  if (isHarmless(scene, next, current) && policyGate(scene, next).length === 0) {
+  const overridden = isOverridden(scene, "swap", next.id);
+  if ((overridden || isHarmless(scene, next, current)) && policyGate(scene, next).length === 0) {
     const deploying = { phase: "deploying", current: phase.current, next: phase.next, flippedAt: null } as const;
-    return moveTo(scene, deploying, "deploying", "no TLSA record has to change first");
+    const why = overridden ? "the operator overrides the gates" : "no TLSA record has to change first";
+    return moveTo(scene, deploying, overridden ? "overridden" : "deploying", why);
   }
   const { deployed } = scene.observation;
   const inTheWay = deployed === null || deployed.id === phase.current ? obstacles(scene, current, next) : [];

@@ -6,6 +6,18 @@ export const ROLLOVER_CODES = {
     title: "held by the operator",
     hint: "daneward resume CERT goes on, daneward abort CERT gives the rollover up",
   },
+  KEY_COMPROMISED: {
+    title: "the key counts as compromised: no certificate with it is deployed any more",
+    hint: "have a certificate issued for a new key; daneward roll CERT says how",
+  },
+  TORN_DOWN: {
+    title: "the TLSA records were withdrawn for good",
+    hint: "daneward resume CERT publishes them again",
+  },
+  FROZEN: {
+    title: "everything is frozen: daneward looks and warns, and changes nothing",
+    hint: "daneward thaw goes on",
+  },
   CONFIRM_FAILED: {
     title: "the servers did not present the new chain in time; the old files are back",
     hint: "find out why the service kept the old certificate, then daneward resume CERT",
