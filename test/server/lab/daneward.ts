@@ -25,6 +25,8 @@ export interface Settings {
   readonly keyFile?: string;
   /** The update server. */
   readonly server?: Place;
+  /** The resolver that daneward asks. */
+  readonly resolver?: Place;
   readonly reload?: readonly string[];
   /** Lines at the end of `[certificate.lab]`. */
   readonly extra?: readonly string[];
@@ -42,15 +44,29 @@ export interface Ward {
   readonly run: (args: readonly string[], options?: RunOptions) => Promise<Ended>;
   readonly tick: (options?: RunOptions) => Promise<Ended>;
   readonly status: () => Promise<CertificateStatus>;
+  /** What `status` says, as a person reads it and as a program does. */
+  readonly told: () => Promise<Told>;
+}
+
+export interface Told {
+  readonly text: string;
+  readonly json: CertificateStatus;
+  /** Every code that the document names: of the hold, of failed actions, of refusals. */
+  readonly codes: readonly string[];
 }
 
 /** The part of `status --json` that the suites read. */
 export interface CertificateStatus {
   readonly name: string;
   readonly phase: string;
+  /** `well`, `waiting` or `attention`. */
+  readonly concern: string;
+  readonly hold?: { readonly reason: string; readonly detail: string };
+  readonly troubles: readonly { readonly subject: string; readonly code: string; readonly message: string }[];
   readonly refusals: readonly { readonly gate: string; readonly code: string; readonly detail: string }[];
   readonly owners: readonly {
     readonly owner: string;
+    readonly records: readonly { readonly text: string; readonly state: string; readonly ours: boolean }[];
     readonly servers: readonly { readonly name: string; readonly address: string; readonly inSync: boolean }[];
   }[];
 }
@@ -64,11 +80,11 @@ function words(argv: readonly string[]): string {
   return JSON.stringify(argv.join(" "));
 }
 
-function configuration(world: World, deploy: string, settings: Settings): string {
-  const { keyFile = world.tsigKey, server = world.primary } = settings;
-  const reload = settings.reload ?? [words(world.postfix.reload), words(world.nginx.reload)];
+/** The settings of a whole installation, and of each of its certificates but for where they come from. */
+function preamble(world: World, settings: Settings): string {
+  const { keyFile = world.tsigKey, server = world.primary, resolver = world.resolver } = settings;
   return `version = 1
-resolver = "${hostPort(world.resolver)}"
+resolver = "${hostPort(resolver)}"
 name_server_port = ${String(world.primary.port)}
 [dnssec]
 trust_anchors = "${world.anchorFile}"
@@ -86,7 +102,12 @@ observe_interval = "1s"
 type = "rfc2136"
 server = "${hostPort(server)}"
 key_file = "${keyFile}"
-[certificate.lab]
+`;
+}
+
+function configuration(world: World, deploy: string, settings: Settings): string {
+  const reload = settings.reload ?? [words(world.postfix.reload), words(world.nginx.reload)];
+  return `${preamble(world, settings)}[certificate.lab]
 source = "${world.lineage.live}"
 deploy = "${deploy}"
 publish = "lab"
@@ -96,18 +117,60 @@ ${(settings.extra ?? []).join("\n")}
 `;
 }
 
+/** A host of its own: an installation, a certificate and a service for itself, at one address of a shared name. */
+export interface Host {
+  /** The folder below that of the world. */
+  readonly name: string;
+  readonly source: string;
+  readonly service: string;
+  readonly address: string;
+  readonly reload: readonly string[];
+  readonly keyFile: string;
+}
+
+function hostConfiguration(world: World, host: Host, deploy: string, settings: Settings): string {
+  return `${preamble(world, { keyFile: host.keyFile, ...settings })}[certificate.lab]
+source = "${host.source}"
+deploy = "${deploy}"
+publish = "lab"
+services = ["${host.service}"]
+verify = ["${host.address}"]
+reload = [${(settings.reload ?? [words(host.reload)]).join(", ")}]
+${(settings.extra ?? []).join("\n")}
+`;
+}
+
+/** The installation that every suite has: the mail and the web server of the world, with one certificate. */
 export function makeWard(world: World): Ward {
-  const home = join(world.folder, "daneward");
+  return makeWardIn(join(world.folder, "daneward"), (deploy, settings) => configuration(world, deploy, settings));
+}
+
+/** An installation on another host of the same world. */
+export function makeHostWard(world: World, host: Host): Ward {
+  return makeWardIn(join(world.folder, host.name), (deploy, settings) =>
+    hostConfiguration(world, host, deploy, settings),
+  );
+}
+
+function makeWardIn(home: string, configurationOf: (deploy: string, settings: Settings) => string): Ward {
   const stateDir = join(home, "state");
   const deploy = join(home, "deployed", "lab");
   const configFile = join(home, "daneward.toml");
   mkdirSync(home, { recursive: true, mode: 0o711 });
   const configure = (settings: Settings = {}): void => {
-    writeFileSync(configFile, configuration(world, deploy, settings));
+    writeFileSync(configFile, configurationOf(deploy, settings));
   };
   configure();
   const runHere = (args: readonly string[], options: RunOptions = {}): Promise<Ended> =>
     daneward(["--config", configFile, "--state-dir", stateDir, ...args], options);
+  const status = async (): Promise<CertificateStatus> => {
+    const ended = await runHere(["status", "--json"]);
+    const document: unknown = JSON.parse(ended.stdout);
+    const certificate = isStatus(document) ? document.certificates.find(({ name }) => name === "lab") : undefined;
+    if (certificate === undefined)
+      throw new Error(`status does not tell of the certificate: ${ended.stdout}${ended.stderr}`);
+    return certificate;
+  };
   return {
     configFile,
     stateDir,
@@ -115,13 +178,14 @@ export function makeWard(world: World): Ward {
     configure,
     run: runHere,
     tick: (options) => runHere(["tick"], options),
-    status: async () => {
-      const ended = await runHere(["status", "--json"]);
-      const document: unknown = JSON.parse(ended.stdout);
-      const certificate = isStatus(document) ? document.certificates.find(({ name }) => name === "lab") : undefined;
-      if (certificate === undefined)
-        throw new Error(`status does not tell of the certificate: ${ended.stdout}${ended.stderr}`);
-      return certificate;
+    status,
+    told: async () => {
+      const [text, json] = [(await runHere(["status"])).stdout, await status()];
+      const codes = [
+        ...(json.hold === undefined ? [] : [json.hold.reason]),
+        ...[...json.troubles, ...json.refusals].map(({ code }) => code),
+      ];
+      return { text, json, codes };
     },
   };
 }
