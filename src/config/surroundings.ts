@@ -34,6 +34,15 @@ export interface SurroundingsDependencies {
   readonly locate: (path: KeyPath) => Place | null;
   /** What keeps a certificate from sharing services with others, as their files are now; null: nothing. */
   readonly findClash: (certificate: CertificateConfig) => Fault | null;
+  /** Why rollovers of a certificate do not fit into its life, by its dates on disk; null: they do, or nobody knows. */
+  readonly findMisfit: (certificate: CertificateConfig) => Misfit | null;
+}
+
+/** Values that go together with something outside the configuration badly. */
+export interface Misfit {
+  /** The key to change, which `[defaults]` may have said. */
+  readonly key: string;
+  readonly fault: Fault;
 }
 
 /** Looks at key files, groups, sources, deploy folders and reload programs. */
@@ -80,11 +89,25 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
     }
     const clash = deps.findClash(certificate);
     if (clash !== null) note("fault", ["certificate", name, "services"], clash);
+    const misfit = deps.findMisfit(certificate);
+    if (misfit !== null) note("fault", whereSaid(certificate, misfit.key, deps), misfit.fault);
     for (const [key, advice] of adviceOn(certificate, deps.searchPath)) {
       note("warning", ["certificate", name, key], advice);
     }
   }
   return problems;
+}
+
+/** Where a value that certificates may inherit was written; of a built-in one where the certificate begins. */
+function whereSaid({ name }: CertificateConfig, key: string, deps: SurroundingsDependencies): KeyPath {
+  const section = ["certificate", name];
+  // What was not written has the place of what it would stand in.
+  const isWritten = (table: KeyPath): boolean => {
+    const [of, within] = [deps.locate([...table, key]), deps.locate(table)];
+    return of !== null && (of.line !== within?.line || of.column !== within.column);
+  };
+  if (isWritten(section)) return [...section, key];
+  return isWritten(["defaults"]) ? ["defaults", key] : section;
 }
 
 /** Names that no anchor stands above cannot be judged: their answers would stay indeterminate. */
@@ -132,6 +155,11 @@ function adviceOn(certificate: CertificateConfig, searchPath: string): readonly 
   if (!isAllowed(place, constants.W_OK)) {
     const hint = `let daneward's user write there, or set deploy or deploy_root`;
     found.push(["deploy", fault("CONFIG_ADVICE", `${place} cannot be written by this user`, hint)]);
+  }
+  const [renewal] = certificate.renew ?? [];
+  if (renewal !== undefined && !isProgram(renewal, searchPath)) {
+    const hint = "write the command with its full path; daneward roll runs it";
+    found.push(["renew", fault("CONFIG_ADVICE", `the program "${renewal}" is not there`, hint)]);
   }
   for (const [program = "", ...rest] of certificate.reload) {
     if (isProgram(program, searchPath)) continue;

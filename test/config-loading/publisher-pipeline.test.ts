@@ -135,6 +135,7 @@ describe("what can be seen beforehand", () => {
       searchPath: "/usr/bin:/bin",
       locate: () => null,
       findClash: () => null,
+      findMisfit: () => null,
     });
     for (const { severity } of problems) expect(severity).toBe("warning");
     return problems.map(({ message }) => message).filter((message) => message.startsWith("publish."));

@@ -11,6 +11,8 @@ import { readTokenFile } from "../../config/token-file.ts";
 import { clashOf, indexSharers } from "../../driver/companions.ts";
 import { groupIdOf } from "../../driver/group.ts";
 import { searchPath } from "../../driver/command.ts";
+import { deadlineJson, describeDeadline, findDeadlines, misfitsOf } from "../deadline-advice.ts";
+import type { DeadlineFinding } from "../deadline-advice.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
@@ -26,6 +28,7 @@ export async function run(_args: readonly string[], options: CheckConfigOptions,
   const reading = await readConfiguration(configurationPath(options.config, io));
   const { configuration, files } = reading;
   const sharers = indexSharers({ certificates: configuration?.certificates ?? [] });
+  const lives = (configuration?.certificates ?? []).flatMap((certificate) => findDeadlines(certificate) ?? []);
   const found =
     configuration === null
       ? []
@@ -38,15 +41,16 @@ export async function run(_args: readonly string[], options: CheckConfigOptions,
           searchPath: searchPath(io.env["PATH"]),
           locate: reading.locate,
           findClash: (certificate) => clashOf(certificate, sharers(certificate)),
+          findMisfit: misfitsOf(lives),
         });
   const problems = inOrder([...reading.problems, ...found], files);
   const faults = problems.filter((problem) => problem.severity === "fault").length;
-  if (options.json === true) io.out(`${JSON.stringify(asJson(files, problems))}\n`);
-  else io.out(asText(configuration, files, problems, options.quiet === true));
+  if (options.json === true) io.out(`${JSON.stringify(asJson(files, problems, lives))}\n`);
+  else io.out(asText({ configuration, files, problems, lives }, options.quiet === true));
   return faults === 0 ? EXIT.done : EXIT.configuration;
 }
 
-function asJson(files: readonly string[], problems: readonly Problem[]): object {
+function asJson(files: readonly string[], problems: readonly Problem[], lives: readonly DeadlineFinding[]): object {
   return {
     schema: "daneward/check-config/1",
     ok: problems.every((problem) => problem.severity === "warning"),
@@ -58,15 +62,18 @@ function asJson(files: readonly string[], problems: readonly Problem[]): object 
       hint,
       ...(place ?? {}),
     })),
+    ...(lives.length === 0 ? {} : { deadlines: lives.map(deadlineJson) }),
   };
 }
 
-function asText(
-  configuration: Configuration | null,
-  files: readonly string[],
-  problems: readonly Problem[],
-  quiet: boolean,
-): string {
+interface Findings {
+  readonly configuration: Configuration | null;
+  readonly files: readonly string[];
+  readonly problems: readonly Problem[];
+  readonly lives: readonly DeadlineFinding[];
+}
+
+function asText({ configuration, files, problems, lives }: Findings, quiet: boolean): string {
   const lines: string[] = [];
   for (const { severity, place, message, hint } of problems) {
     const where = place === null ? "" : `${formatPlace(place)}: `;
@@ -74,7 +81,7 @@ function asText(
   }
   const faults = problems.filter((problem) => problem.severity === "fault").length;
   if (!quiet) {
-    lines.push(...files.map((file) => `read ${file}`));
+    lines.push(...files.map((file) => `read ${file}`), ...lives.map(describeDeadline));
     const tally = [count(faults, "fault"), count(problems.length - faults, "warning")].join(", ");
     lines.push(configuration === null ? tally : `${describe(configuration)}; ${tally}`);
   }
