@@ -221,6 +221,13 @@ function publishAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[
   return refusal === null ? publish(added, null) : { ...nothing, refusal };
 }
 
+/** What of `published` is for the chains in play: a swap does not wait for standby keys, it rests on none of them. */
+export function withoutStandby(scene: Scene, published: Publication): Publication {
+  const { state, policy } = scene;
+  if (state.standby.length === 0) return published;
+  return publication(scene, recordsOfState({ ...state, standby: [] }, policy));
+}
+
 export function nothingPublished(scene: Scene): Publication {
   return { state: scene.state, actions: [], refusals: [] };
 }

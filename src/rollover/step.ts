@@ -333,11 +333,13 @@ function finish(scene: Scene, actions: readonly Action[]): RolloverState {
   });
   const cached = new Set(owners.flatMap((owner) => owner.horizon.flatMap((entry) => entry.records)));
   const needed = new Set<string>(relevantChains(scene.state.phase));
+  // Renewals that kept the key all have the same records: the one in play stands for the others.
+  const covered = new Set(scene.state.chains.filter(({ id }) => needed.has(id)).flatMap(({ records }) => records));
   const chains = scene.state.chains.filter(
     (chain) =>
       needed.has(chain.id) ||
       chain.id === scene.state.rejected ||
-      chain.records.some((record) => cached.has(record)) ||
+      chain.records.some((record) => cached.has(record) && !covered.has(record)) ||
       scene.state.endpoints.some((endpoint) => endpoint.own && endpoint.presents === chain.id),
   );
   const asked = new Set(actions.map((action) => ("owner" in action ? `${action.kind} ${action.owner}` : action.kind)));

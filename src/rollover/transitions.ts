@@ -21,7 +21,14 @@ import {
 } from "./gates.ts";
 import type { Scene } from "./gates.ts";
 import { entryExpires, servedRecords } from "./horizon.ts";
-import { nothingPublished, publication, removableRecords, unneededRecords, wantedRecords } from "./publication.ts";
+import {
+  nothingPublished,
+  publication,
+  removableRecords,
+  unneededRecords,
+  wantedRecords,
+  withoutStandby,
+} from "./publication.ts";
 import { clientAccepts, combinationOf, matchedCombinations, union } from "./records.ts";
 import type { ActivePhase, OwnerState, Refusal } from "./state.ts";
 import { moveTo, wakeAtPollOr } from "./turn.ts";
@@ -279,7 +286,8 @@ export function advanceAnnouncing(scene: Scene, phase: PhaseOf<"announcing">): T
   const starts = scene.state.owners.map((owner) => agedAt(scene, owner, next.records));
   const allSeen = scene.state.owners.length === scene.policy.owners.length && starts.every((at) => at !== null);
   const missing = [...serverGate(scene, next.records), ...leaving];
-  if (published.actions.length === 0 && published.refusals.length === 0 && allSeen && missing.length === 0) {
+  const { actions, refusals: unpublished } = withoutStandby(scene, published);
+  if (actions.length === 0 && unpublished.length === 0 && allSeen && missing.length === 0) {
     const seenEverywhereAt = instant(Math.max(0, ...scene.state.owners.flatMap((owner) => clockStarts(owner, next))));
     return moveTo(
       scene,
@@ -340,7 +348,7 @@ export function advanceAging(scene: Scene, phase: PhaseOf<"aging">): Turn {
   const published = publication(scene, wantedRecords(scene));
   const gates = deployGates(scene, next, current);
   const actions = [...storeAction(scene, phase.next), ...published.actions];
-  if (gates.length === 0 && published.actions.length === 0) {
+  if (gates.length === 0 && withoutStandby(scene, published).actions.length === 0) {
     const deploying = { phase: "deploying", current: phase.current, next: phase.next, flippedAt: null } as const;
     return moveTo(scene, deploying, "deploying", `all gates are open for ${describeChain(scene, phase.next)}`);
   }
