@@ -16,7 +16,9 @@ import { PKI_CODES } from "./codes/pki.ts";
 import { PROVIDER_CODES } from "./codes/provider.ts";
 import { PUBLISH_CODES } from "./codes/publish.ts";
 import { ROLLOVER_CODES } from "./codes/rollover.ts";
+import { STEER_CODES } from "./codes/steer.ts";
 import { STORE_CODES } from "./codes/store.ts";
+import { VAULT_CODES } from "./codes/vault.ts";
 import { VERIFY_CODES } from "./codes/verify.ts";
 
 export const CATALOGUE = {
@@ -31,7 +33,9 @@ export const CATALOGUE = {
   ...PROVIDER_CODES,
   ...PUBLISH_CODES,
   ...ROLLOVER_CODES,
+  ...STEER_CODES,
   ...STORE_CODES,
+  ...VAULT_CODES,
   ...VERIFY_CODES,
 } as const;
 

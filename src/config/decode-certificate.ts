@@ -1,13 +1,15 @@
 /** `[certificate.NAME]` and the `[defaults]` they share. */
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { OperationalError } from "../base/errors.ts";
 import { seconds } from "../base/time.ts";
 import type { Policy } from "../rollover/policy.ts";
 import { tlsaOwner } from "../tlsa/owner.ts";
+import { formatParameters, isIssuerUsage, isKeyAlone } from "../tlsa/params.ts";
 import type { TlsaParameters } from "../tlsa/params.ts";
+import { command } from "./commands.ts";
 import { suggestion } from "./nearest.ts";
 import type { CertificateConfig, ServiceConfig, SourceConfig } from "./schema.ts";
-import { listOf, optional, readTable, refuse, refuseAs, refuseUnknownKeys, required, warn } from "./table.ts";
+import { listOf, optional, readTable, refuse, refuseUnknownKeys, required, warn } from "./table.ts";
 import type { Decode, Item, Problems, Table } from "./table.ts";
 import { address, duration, group, integer, parameters, path, reloadActions, service, text } from "./values.ts";
 
@@ -26,7 +28,19 @@ export const DEFAULT_KEYS = [
   "cache_floor",
   "max_records",
 ];
-const OWN_KEYS = ["source", "deploy", "hold_file", "publish", "services", "reload", "verify", "next", "key_group"];
+const OWN_KEYS = [
+  "source",
+  "deploy",
+  "hold_file",
+  "publish",
+  "services",
+  "reload",
+  "renew",
+  "verify",
+  "next",
+  "next_key",
+  "key_group",
+];
 /** What `[certificate.NAME]` may say. */
 export const CERTIFICATE_KEYS = [...OWN_KEYS, ...DEFAULT_KEYS];
 
@@ -154,13 +168,16 @@ export function decodeCertificate(
   const rest = {
     holdFile: optional(table, "hold_file", path, null, problems),
     reload: optional(table, "reload", reloadActions, [], problems),
+    renew: optional(table, "renew", command([]), null, problems),
     verify: optional(table, "verify", addresses, null, problems),
     next: optional(table, "next", readNext, "on-renewal" as const, problems),
+    nextKey: source === null ? null : optional(table, "next_key", besideSource(source), null, problems),
     keyGroup: optional(table, "key_group", group, null, problems),
   };
   const { parameters: chosen, timing } = decodeShared(table, surroundings.defaults, problems);
   if (services !== null) refusePkixForMail(table.get("tlsa") ?? item, chosen, services, problems);
   if (source !== null) refuseDeployIntoSource(table.get("deploy") ?? item, deploy, source, problems);
+  judgeNext(table, rest.next, chosen, problems);
   const holdItem = table.get("hold_file");
   if (holdItem !== undefined && timing.confirmPatience < SWAP_PATIENCE) {
     const hint = 'add confirm_patience = "1d", or as long as the swap may take';
@@ -188,10 +205,20 @@ const readSource: Decode<SourceConfig> = (item, problems) => {
   if (table === null) return null;
   refuseUnknownKeys(table, ["cert", "key", "chain"], problems);
   const cert = required(item, table, "cert", path, problems);
-  const key = required(item, table, "key", path, problems);
+  const key = optional(table, "key", path, null, problems);
   const chain = optional(table, "chain", path, null, problems);
-  return cert === null || key === null ? null : { kind: "files", cert, key, chain };
+  return cert === null ? null : { kind: "files", cert, key, chain };
 };
+
+/** The client keeps its next key among its other files, so that a name alone is looked for there. */
+function besideSource(source: SourceConfig): Decode<string> {
+  const folder = source.kind === "directory" ? source.path : dirname(source.key ?? source.cert);
+  return (item, problems) => {
+    const written = text(item, problems);
+    if (written === null) return null;
+    return written === "" ? refuse(problems, item, "must not be empty") : resolve(folder, written);
+  };
+}
 
 const readServices: Decode<readonly ServiceConfig[]> = (item, problems) => {
   const written = listOf(readService)(item, problems);
@@ -218,13 +245,37 @@ const addresses: Decode<readonly string[]> = (item, problems) => {
   return list?.length === 0 ? refuse(problems, item, "must name at least one address", "leave it out for all") : list;
 };
 
-const readNext: Decode<"on-renewal"> = (item, problems) => {
+const readNext: Decode<CertificateConfig["next"]> = (item, problems) => {
   const mode = text(item, problems);
-  if (mode === null || mode === "on-renewal") return mode;
-  if (mode !== "prepublish") return refuse(problems, item, `must be "on-renewal", not "${mode}"`);
-  const hint = 'write next = "on-renewal", or leave it out';
-  return refuseAs("CONFIG_UNSUPPORTED", problems, item, '"prepublish" is not in this release', hint);
+  if (mode === null || mode === "on-renewal" || mode === "prepublish") return mode;
+  return refuse(problems, item, `must be "on-renewal" or "prepublish", not "${mode}"`);
 };
+
+/** Only a record of the key itself can be known before there is a certificate: those of usage 1 or 3 with selector 1. */
+function judgeNext(
+  table: Table,
+  next: CertificateConfig["next"],
+  chosen: readonly TlsaParameters[],
+  problems: Problems,
+): void {
+  const [nextItem, keyItem] = [table.get("next"), table.get("next_key")];
+  if (next !== "prepublish") {
+    const hint = 'remove it, or write next = "prepublish"';
+    if (keyItem !== undefined) refuse(problems, keyItem, 'means nothing with next = "on-renewal"', hint);
+    return;
+  }
+  if (nextItem === undefined) return;
+  if (!chosen.some(isKeyAlone)) {
+    const list = chosen.map(formatParameters).join('", "');
+    const message = `"prepublish" cannot be: with tlsa = ["${list}"] no record is known before the certificate is`;
+    refuse(problems, nextItem, message, 'use tlsa = ["3 1 1"], whose record is of the key alone');
+    return;
+  }
+  const late = chosen.find((one) => !isIssuerUsage(one.usage) && !isKeyAlone(one));
+  if (late === undefined) return;
+  const message = `"${formatParameters(late)}" is not known before the certificate is: each renewal waits for it all the same`;
+  warn(problems, nextItem, message, "leave it out of tlsa");
+}
 
 /** The publisher that is named, or the only one there is. */
 function choosePublisher(owner: Item, table: Table, names: readonly string[], problems: Problems): string | null {
@@ -259,7 +310,8 @@ function refusePkixForMail(
 
 /** Servers would read what the ACME client changes at any moment, and our rename would replace its files. */
 function refuseDeployIntoSource(item: Item, deploy: string, source: SourceConfig, problems: Problems): void {
-  const sources = source.kind === "directory" ? [source.path] : [source.cert, source.key];
+  const sources =
+    source.kind === "directory" ? [source.path] : [source.cert, source.key].filter((file) => file !== null);
   const clash = sources.find((one) => one === deploy || deploy.startsWith(`${one}/`) || one.startsWith(`${deploy}/`));
   if (clash === undefined) return;
   refuse(problems, item, `would deploy to ${deploy}, where the source ${clash} is`, "deploy to a place of its own");

@@ -25,15 +25,20 @@ const PATH_KEYS = ["source", "deploy", "hold_file"] as const;
 const KEYS = ["map", ...CERTIFICATE_KEYS.filter((key) => key !== "services")];
 
 /** The tables of certificates that the `[import.NAME]` of these documents make; faults are noted. */
-export function expandImports(documents: readonly TomlDocument[], problems: Problems): readonly TomlDocument[] {
+export function expandImports(
+  documents: readonly TomlDocument[],
+  problems: Problems,
+  beforeRead: (path: string) => void = () => undefined,
+): readonly TomlDocument[] {
   const items = documents.flatMap((document): readonly Item[] => {
     const value = document.root["import"];
     return value === undefined ? [] : [{ value, path: ["import"], document }];
   });
-  return items.flatMap((item) => [...(readTable(item, problems) ?? [])]).flatMap(([, one]) => expand(one, problems));
+  const tables = items.flatMap((item) => [...(readTable(item, problems) ?? [])]);
+  return tables.flatMap(([, one]) => expand(one, problems, beforeRead));
 }
 
-function expand(item: Item, problems: Problems): readonly TomlDocument[] {
+function expand(item: Item, problems: Problems, beforeRead: (path: string) => void): readonly TomlDocument[] {
   const table = readTable(item, problems);
   if (table === null) return [];
   refuseUnknownKeys(table, KEYS, problems);
@@ -42,6 +47,7 @@ function expand(item: Item, problems: Problems): readonly TomlDocument[] {
   const mapItem = table.get("map");
   if (map === null || source === null || mapItem === undefined) return [];
   let written: string;
+  beforeRead(map);
   try {
     written = readFileSync(map, "utf8");
   } catch (cause) {
@@ -108,11 +114,9 @@ function sharedFor(name: string, table: Table): Readonly<Record<string, unknown>
 }
 
 function valueFor(name: string, key: string, { value, document }: Item): unknown {
-  const isPath = PATH_KEYS.some((one) => one === key) && typeof value === "string";
-  return isPath
-    ? resolve(
-        dirname(document.file),
-        value.replaceAll("{cert}", () => name),
-      )
-    : value;
+  if (typeof value !== "string") return value;
+  const named = value.replaceAll("{cert}", () => name);
+  if (PATH_KEYS.some((one) => one === key)) return resolve(dirname(document.file), named);
+  // Taken from the source's folder, which is done for each certificate.
+  return key === "next_key" ? named : value;
 }

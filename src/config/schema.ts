@@ -4,8 +4,6 @@
  * It is written by people in TOML (`toml.ts`), put together from the main file and `conf.d/*.toml` (`load.ts`), and
  * decoded by hand (`decode.ts`), so that one run names all the faults, each at its line and column. Secrets are never
  * part of it: it names the files that hold them.
- *
- * Not in this release, and refused rather than ignored: `next = "prepublish"`.
  */
 import type { ServiceProtocol } from "../base/service-protocol.ts";
 import type { DomainName } from "../dns/name.ts";
@@ -47,10 +45,13 @@ export interface Configuration {
 export type PublisherConfig =
   Rfc2136Config | ZonefileConfig | ExecConfig | PowerDnsConfig | CloudflareConfig | DesecConfig;
 
-/** Where the ACME client puts renewals: a folder with the usual file names, or the files one by one. */
+/**
+ * Where the ACME client puts renewals: a folder with the usual file names, or the files one by one. Without a key file
+ * the key is one of our own vault, for which the client only had a request signed.
+ */
 export type SourceConfig =
   | { readonly kind: "directory"; readonly path: string }
-  | { readonly kind: "files"; readonly cert: string; readonly key: string; readonly chain: string | null };
+  | { readonly kind: "files"; readonly cert: string; readonly key: string | null; readonly chain: string | null };
 
 /** A TLS service by name, as written `host:port/protocol`. */
 export interface ServiceConfig {
@@ -77,9 +78,14 @@ export interface CertificateConfig {
   readonly services: readonly ServiceConfig[];
   /** Commands as argument vectors, run in order after the link was flipped. Never a shell. */
   readonly reload: readonly (readonly string[])[];
+  /** Command, as an argument vector, that has the ACME client issue a new certificate now; null: a person does. */
+  readonly renew: readonly string[] | null;
   /** Addresses of the services' hosts that are this host; null: all of them. */
   readonly verify: readonly string[] | null;
-  readonly next: "on-renewal";
+  /** When the record of the next key is published: when a certificate bears it, or as soon as there is such a key. */
+  readonly next: "on-renewal" | "prepublish";
+  /** The client's file with the next key; null: found where clients are known to keep it, else made in our own vault. */
+  readonly nextKey: string | null;
   /** Group that may read the deployed private key; null: nobody but the owner. */
   readonly keyGroup: string | null;
   readonly parameters: readonly TlsaParameters[];

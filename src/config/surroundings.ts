@@ -150,6 +150,11 @@ function adviceOn(certificate: CertificateConfig, searchPath: string): readonly 
       found.push(["source", fault("CONFIG_ADVICE", `${path} ${problem}`, hint)]);
     }
   }
+  const nextProblem = certificate.nextKey === null ? null : readProblem(certificate.nextKey);
+  if (nextProblem !== null) {
+    const hint = "correct the path, or leave next_key out: daneward then makes keys of its own";
+    found.push(["next_key", fault("CONFIG_ADVICE", `${certificate.nextKey ?? ""} ${nextProblem}`, hint)]);
+  }
   const parent = dirname(certificate.deploy);
   const place = nearestExisting(parent);
   if (!isAllowed(place, constants.W_OK)) {
@@ -172,7 +177,7 @@ function adviceOn(certificate: CertificateConfig, searchPath: string): readonly 
 
 function sourcePaths(source: SourceConfig): readonly string[] {
   if (source.kind === "directory") return [source.path];
-  return [source.cert, source.key, ...(source.chain === null ? [] : [source.chain])];
+  return [source.cert, source.key, source.chain].filter((file) => file !== null);
 }
 
 function readProblem(path: string): string | null {

@@ -38,9 +38,15 @@ export interface RereadOptions {
 /** certbot needs milliseconds for its four links; half a second is ample and still short for a tick. */
 export const REREAD: RereadOptions = { attempts: 6, pauseMs: 100 };
 
+/** Looks for the private key of a leaf where it is kept beside the source's own files; null: it is not there. */
+export type KeyFinder = (leaf: Certificate) => Result<Secret | null, Fault>;
+
+const NOWHERE_ELSE: KeyFinder = () => success(null);
+
 interface SourceFiles {
   readonly certificates: readonly string[];
-  readonly key: string;
+  /** Null: the source has no key file of its own. */
+  readonly key: string | null;
 }
 
 /** The files of a source. Of a folder: `fullchain.pem`, or else `cert.pem` and, where there is one, `chain.pem`. */
@@ -66,36 +72,84 @@ export function watchedPaths(source: SourceConfig): readonly string[] {
 }
 
 /** Reads a source, again and again while its files do not fit together. SOURCE_INCONSISTENT when they never do. */
-export async function readSource(source: SourceConfig, reread: RereadOptions): Promise<Result<ChainFiles, Fault>> {
+export async function readSource(
+  source: SourceConfig,
+  reread: RereadOptions,
+  findKey: KeyFinder = NOWHERE_ELSE,
+): Promise<Result<ChainFiles, Fault>> {
   for (let attempt = 1; ; attempt++) {
-    const read = readChain(source);
+    const read = readChain(source, findKey);
     if (read.ok || read.fault.code !== "SOURCE_INCONSISTENT" || attempt >= reread.attempts) return read;
     await pause(reread.pauseMs);
   }
 }
 
-/** Reads a source once. Faults name the file: FILE_NOT_FOUND, PERMISSION_DENIED, SOURCE_INCONSISTENT, those of parsing. */
-export function readChain(source: SourceConfig): Result<ChainFiles, Fault> {
+/**
+ * Reads a source once. Faults name the file: FILE_NOT_FOUND, PERMISSION_DENIED, SOURCE_INCONSISTENT, KEY_NOT_HELD, those
+ * of parsing. `findKey` is asked when the source's own key is not there or does not fit.
+ */
+export function readChain(source: SourceConfig, findKey: KeyFinder = NOWHERE_ELSE): Result<ChainFiles, Fault> {
   try {
     const files = filesOf(source);
-    const before = stampFiles([...files.certificates, files.key]);
-    const certificates = concatBytes(
-      ...files.certificates.flatMap((file, at) => (at === 0 ? [readFileSync(file)] : [NEWLINE, readFileSync(file)])),
-    );
-    const key = readFileSync(files.key);
-    const after = filesOf(source);
-    if (stampFiles([...after.certificates, after.key]) !== before) {
-      return failure(fault("SOURCE_INCONSISTENT", `${files.key}: the files changed while they were read`));
+    const before = stampOf(files);
+    const bytes = readCertificateFiles(files);
+    const key = files.key === null ? null : readKeyFile(files.key);
+    if (stampOf(filesOf(source)) !== before) {
+      return failure(fault("SOURCE_INCONSISTENT", `${files.key ?? ""}: the files changed while they were read`));
     }
-    return parseChain(files, certificates, key);
+    const certificates = parseCertificates(files, bytes);
+    if (!certificates.ok) return certificates;
+    const [leaf] = certificates.value;
+    const own = fittingKey(key, leaf, files.key);
+    if (own.ok) return success({ leaf, certificates: certificates.value, key: own.value });
+    const found = findKey(leaf);
+    if (!found.ok) return found;
+    return found.value === null ? own : success({ leaf, certificates: certificates.value, key: found.value });
   } catch (error) {
     return failure(readFault(error));
   }
 }
 
+/** The server certificate of a source, whoever has its key; null when it cannot be read. */
+export function readLeaf(source: SourceConfig): Certificate | null {
+  try {
+    const files = filesOf(source);
+    const certificates = parseCertificates(files, readCertificateFiles(files));
+    return certificates.ok ? certificates.value[0] : null;
+  } catch (error) {
+    // Not there, or not to be read: whoever needs the chain says so.
+    if (systemCode(error) === null) throw error;
+    return null;
+  }
+}
+
+function stampOf({ certificates, key }: SourceFiles): string {
+  return stampFiles(key === null ? certificates : [...certificates, key]);
+}
+
+function readCertificateFiles({ certificates }: SourceFiles): Uint8Array {
+  return concatBytes(
+    ...certificates.flatMap((file, at) => (at === 0 ? [readFileSync(file)] : [NEWLINE, readFileSync(file)])),
+  );
+}
+
+/** The octets of a key file; null: there is no such file. */
+function readKeyFile(file: string): Uint8Array | null {
+  try {
+    return Uint8Array.from(readFileSync(file));
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return null;
+    throw error;
+  }
+}
+
 const NEWLINE = Uint8Array.of(0x0a);
 
-function parseChain(files: SourceFiles, bytes: Uint8Array, key: Uint8Array): Result<ChainFiles, Fault> {
+/** Leaf first, then the others in the order of the file. */
+function parseCertificates(
+  files: SourceFiles,
+  bytes: Uint8Array,
+): Result<readonly [Certificate, ...Certificate[]], Fault> {
   const where = files.certificates.join(" and ");
   const credentials = readCredentials(bytes);
   if (!credentials.ok) return failure({ ...credentials.fault, message: `${where}: ${credentials.fault.message}` });
@@ -105,16 +159,20 @@ function parseChain(files: SourceFiles, bytes: Uint8Array, key: Uint8Array): Res
     const what = certificates.length === 0 ? "holds no certificate" : "holds more than one server certificate";
     return failure(fault("SOURCE_INCOMPLETE", `${where} ${what}`));
   }
-  const fits = keyFitsCertificate(new TextDecoder().decode(key), leaf);
-  if (!fits.ok) {
-    // The usual cause is a renewal in progress, so it is reported as that; a lasting misfit keeps being reported.
-    const message = `${files.key}: ${fits.fault.message}`;
-    return failure(
-      fits.fault.code === "KEY_MISMATCH" ? fault("SOURCE_INCONSISTENT", message) : { ...fits.fault, message },
-    );
+  return success([leaf, ...certificates.filter((certificate) => certificate !== leaf)]);
+}
+
+function fittingKey(key: Uint8Array | null, leaf: Certificate, file: string | null): Result<Secret, Fault> {
+  if (file === null) {
+    return failure(fault("KEY_NOT_HELD", `the key of ${leaf.subject || leaf.serial} is not one of our vault`));
   }
-  const others = certificates.filter((certificate) => certificate !== leaf);
-  return success({ leaf, certificates: [leaf, ...others], key: new Secret(Uint8Array.from(key)) });
+  if (key === null) return failure(fault("FILE_NOT_FOUND", `${file} is missing`));
+  const fits = keyFitsCertificate(new TextDecoder().decode(key), leaf);
+  if (fits.ok) return success(new Secret(key));
+  const message = `${file}: ${fits.fault.message}`;
+  // The usual cause is a renewal in progress, so it is reported as that; a lasting misfit keeps being reported.
+  const isMisfit = fits.fault.code === "KEY_MISMATCH";
+  return failure(isMisfit ? fault("SOURCE_INCONSISTENT", message) : { ...fits.fault, message });
 }
 
 function readFault(error: unknown): Fault {

@@ -11,7 +11,7 @@ import { companionOf } from "../rollover/companions.ts";
 import type { Companion } from "../rollover/companions.ts";
 import { loadState } from "../store/store.ts";
 import { kindOfCertificate } from "../verifier/probe.ts";
-import { readChain } from "./chain-files.ts";
+import { readChain, readLeaf } from "./chain-files.ts";
 
 /** What stands around a unit that shares services with others. */
 export interface Sharing {
@@ -90,10 +90,10 @@ function kindOf(certificate: CertificateConfig): KeyKind | null {
 }
 
 function kindsOf({ deploy, source }: CertificateConfig): Readonly<Record<"deployed" | "source", KeyKind | null>> {
-  const [shown, offered] = [readChain({ kind: "directory", path: deploy }), readChain(source)];
+  const [shown, offered] = [readChain({ kind: "directory", path: deploy }), readLeaf(source)];
   return {
     deployed: shown.ok ? kindOfCertificate(shown.value.leaf) : null,
-    source: offered.ok ? kindOfCertificate(offered.value.leaf) : null,
+    source: offered === null ? null : kindOfCertificate(offered),
   };
 }
 

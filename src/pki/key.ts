@@ -1,5 +1,6 @@
-import { createPrivateKey, createPublicKey } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPair } from "node:crypto";
 import type { KeyObject } from "node:crypto";
+import { promisify } from "node:util";
 import { DER_TAG, encodeElement } from "../base/der.ts";
 import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
@@ -48,6 +49,32 @@ export function importPrivateKey(label: string, bytes: Uint8Array): Result<KeyOb
 /** SubjectPublicKeyInfo of a private key, as OpenSSL encodes it. */
 export function publicKeyOf(privateKey: KeyObject): Uint8Array {
   return new Uint8Array(createPublicKey(privateKey).export({ type: "spki", format: "der" }));
+}
+
+/** The kinds of keys that we make: those for which every public authority issues. */
+export type NewKeyType = "ec-p256" | "ec-p384" | "rsa-2048" | "rsa-3072" | "rsa-4096";
+
+const NEW_KEY_TYPES: Readonly<Record<string, NewKeyType>> = {
+  "EC P-256": "ec-p256",
+  "EC P-384": "ec-p384",
+  "RSA 2048": "rsa-2048",
+  "RSA 3072": "rsa-3072",
+  "RSA 4096": "rsa-4096",
+};
+
+/** The kind for a description of {@link keyAlgorithm} (`EC P-256`); null: not one that we make. */
+export function newKeyTypeOf(algorithm: string): NewKeyType | null {
+  return NEW_KEY_TYPES[algorithm] ?? null;
+}
+
+/** Makes a private key, off the main thread: a large RSA key takes seconds. */
+export async function generatePrivateKey(type: NewKeyType): Promise<KeyObject> {
+  const [family, size] = type.split("-");
+  const pair =
+    family === "rsa"
+      ? await promisify(generateKeyPair)("rsa", { modulusLength: Number(size) })
+      : await promisify(generateKeyPair)("ec", { namedCurve: type === "ec-p384" ? "P-384" : "P-256" });
+  return pair.privateKey;
 }
 
 /** AlgorithmIdentifier of rsaEncryption with its NULL (RFC 3279 §2.3.1). */

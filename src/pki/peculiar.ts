@@ -1,7 +1,7 @@
 /**
- * Issues certificates for the sandbox and for tests: a small certification authority on top of @peculiar/x509. The
- * library is large, so it is loaded when the first certificate is issued, never by merely importing this file, and
- * nowhere else. Reading certificates and computing digests do not pass through here.
+ * What @peculiar/x509 writes for us: certification requests, and certificates for the sandbox and for tests (a small
+ * certification authority). The library is large, so it is loaded when the first one is made, never by merely importing
+ * this file, and nowhere else. Reading certificates and computing digests do not pass through here.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, webcrypto } from "node:crypto";
 import type { KeyObject } from "node:crypto";
@@ -91,6 +91,32 @@ export async function issueCertificate(options: IssueOptions): Promise<IssuedCer
   const pem = formatPemBlock("CERTIFICATE", der);
   const selfSignedIssuer = issuer === null || issuer.subject === issuer.issuer;
   return { der, pem, privateKeyPem, chainPem: pem + (selfSignedIssuer ? "" : (options.issuer?.chainPem ?? "")) };
+}
+
+/** ub-common-name of RFC 5280 Appendix A.1. */
+const MAX_COMMON_NAME = 64;
+
+/**
+ * A certification request (PKCS #10) for these names, as PEM. The first one is also the common name where it is short
+ * enough: some clients file what they get under it. Throws `KEY_MALFORMED` as {@link issueCertificate}.
+ */
+export async function createRequest(privateKey: KeyObject, dnsNames: readonly string[]): Promise<string> {
+  const x509 = await loadLibrary();
+  const { key, algorithm } = await importSigner(privateKey);
+  const [first = ""] = dnsNames;
+  const isShort = first !== "" && first.length <= MAX_COMMON_NAME;
+  const names = dnsNames.map((value) => ({ type: "dns" as const, value }));
+  const request = await x509.Pkcs10CertificateRequestGenerator.create(
+    {
+      ...(isShort ? { name: [{ CN: [first] }] } : {}),
+      keys: { privateKey: key, publicKey: await importPublic(privateKey) },
+      signingAlgorithm: algorithm,
+      // RFC 5280 §4.2.1.6: critical when the subject is empty.
+      extensions: [new x509.SubjectAlternativeNameExtension(names, !isShort)],
+    },
+    webcrypto,
+  );
+  return formatPemBlock("CERTIFICATE REQUEST", new Uint8Array(request.rawData));
 }
 
 interface KeyAlgorithm {

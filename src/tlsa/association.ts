@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import { assert } from "../base/assert.ts";
 import { equalBytes, formatHex, parseHex } from "../base/bytes.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
-import { isIssuerUsage } from "./params.ts";
+import { isIssuerUsage, isKeyAlone } from "./params.ts";
 import type { MatchingType, TlsaParameters } from "./params.ts";
 
 /** A certificate as sent: its whole DER and the slice of it that is the SubjectPublicKeyInfo. */
@@ -49,6 +49,11 @@ export function recordsForChain(
     }
   }
   return records;
+}
+
+/** The records that these parameters make of a SubjectPublicKeyInfo without a certificate; none for most parameters. */
+export function recordsForKey(parameters: readonly TlsaParameters[], spki: Uint8Array): readonly TlsaRdata[] {
+  return parameters.filter(isKeyAlone).map((each) => ({ ...each, data: associationData(each.matchingType, spki) }));
 }
 
 /** Equality of all four fields. */

@@ -57,6 +57,11 @@ export function formatParameters(parameters: Readonly<Record<keyof TlsaParameter
   return `${String(parameters.usage)} ${String(parameters.selector)} ${String(parameters.matchingType)}`;
 }
 
+/** Whether the record is made of the server's key alone, so that it is known before any certificate bears the key. */
+export function isKeyAlone({ usage, selector }: TlsaParameters): boolean {
+  return !isIssuerUsage(usage) && selector === 1;
+}
+
 /** `DANE-EE(3) SPKI(1) SHA2-256(1)`: the form of RFC 7671; unknown codes as bare numbers. */
 export function describeParameters(parameters: Readonly<Record<keyof TlsaParameters, number>>): string {
   const word = (names: readonly string[], code: number): string => {

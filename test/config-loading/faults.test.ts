@@ -125,8 +125,30 @@ const PUBLISH: readonly Case[] = [
 ];
 
 const CERTIFICATE: readonly Case[] = [
-  certificate("prepublish", "next", 'next = "prepublish"', 'certificate.mx.next: "prepublish" is not in this release'),
-  certificate("another next", "next", 'next = "now"', 'certificate.mx.next: must be "on-renewal", not "now"'),
+  certificate(
+    "a next key without a record of its own",
+    "next",
+    'next = "prepublish"\ntlsa = ["3 0 1", "2 1 1"]',
+    'certificate.mx.next: "prepublish" cannot be: with tlsa = ["3 0 1", "2 1 1"] no record is known before',
+  ),
+  certificate(
+    "a next key that nobody looks at",
+    "next_key",
+    'next_key = "privkey.roll.pem"',
+    'certificate.mx.next_key: means nothing with next = "on-renewal"',
+  ),
+  certificate(
+    "an empty path of the next key",
+    "next",
+    'next = "prepublish"\nnext_key = ""',
+    "certificate.mx.next_key: must not be empty",
+  ),
+  certificate(
+    "another next",
+    "next",
+    'next = "now"',
+    'certificate.mx.next: must be "on-renewal" or "prepublish", not "now"',
+  ),
   certificate(
     "an unknown publisher",
     "publish",
@@ -220,7 +242,12 @@ const CERTIFICATE: readonly Case[] = [
     'source = { cert = "/a", key = "/b", chian = "/c" }',
     'certificate.mx.source.chian: unknown key (did you mean "chain"?)',
   ),
-  certificate("a source without key", "source", 'source = { cert = "/a" }', 'certificate.mx.source: "key" is missing'),
+  certificate(
+    "a source of a key alone",
+    "source",
+    'source = { key = "/a" }',
+    'certificate.mx.source: "cert" is missing',
+  ),
   certificate(
     "a deployment into the source",
     "deploy",

@@ -58,6 +58,8 @@ describe("a good configuration", () => {
         ],
         verify: ["192.0.2.10", "2001:db8::10"],
         next: "on-renewal",
+        renew: null,
+        nextKey: null,
         holdFile: null,
         keyGroup: "ssl-cert",
         parameters: [{ usage: 3, selector: 1, matchingType: 1 }],
@@ -274,8 +276,8 @@ describe("telling all faults at once", () => {
         `  ${file}:7:1: defaults.ttl: must be a duration such as "1h", not true or false\n` +
         `  ${file}:8:1: defaults.retire_safety: must be a duration such as "1h", not an array`,
     });
-    writeFileSync(file, `${SAMPLE}next = "prepublish"\n`);
-    await expect(loadConfiguration(file)).rejects.toMatchObject({ code: "CONFIG_UNSUPPORTED" });
+    writeFileSync(file, `${SAMPLE}nxet = "prepublish"\n`);
+    await expect(loadConfiguration(file)).rejects.toMatchObject({ code: "CONFIG_UNKNOWN_KEY" });
     writeFileSync(file, SAMPLE);
     expect((await loadConfiguration(file)).certificates).toHaveLength(1);
   });
