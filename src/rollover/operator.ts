@@ -5,8 +5,10 @@ import { failure, success } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { Instant } from "../base/time.ts";
 import { formatSecond } from "../base/time.ts";
-import type { ChainFacts, ChainId } from "./chain.ts";
+import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
 import { isCompromised } from "./gates.ts";
+import { servedRecords } from "./horizon.ts";
+import { union } from "./records.ts";
 import type { ActivePhase, Override, Phase, RolloverState } from "./state.ts";
 
 function enter(state: RolloverState, phase: Phase, now: Instant): RolloverState {
@@ -151,6 +153,27 @@ export function tearDown(state: RolloverState, now: Instant, because: string): R
     return failure(fault("NOT_APPLICABLE", `it is ${state.phase.phase}, not at rest`, hint));
   }
   return success({ ...state, teardown: { at: now, because } });
+}
+
+/**
+ * Takes records for ours that the name servers serve: after a lost state, or when daneward takes over from somebody. From
+ * then on they are withdrawn when no chain needs them. A record that no server was seen to serve cannot be taken.
+ */
+export function adopt(state: RolloverState, records: readonly RecordText[]): Result<RolloverState, Fault> {
+  const served = state.owners.map(servedRecords);
+  const unknown = records.filter((record) => !served.some((set) => set.includes(record)));
+  if (unknown.length > 0) {
+    const hint = "daneward propagation OWNER shows what every name server serves";
+    return failure(fault("NOT_APPLICABLE", `no name server was seen to serve ${unknown.join(", ")}`, hint));
+  }
+  const owners = state.owners.map((owner, at) => ({
+    ...owner,
+    ours: union(
+      owner.ours,
+      records.filter((record) => served[at]?.includes(record)),
+    ),
+  }));
+  return success({ ...state, owners });
 }
 
 function activePhase({ phase }: RolloverState): ActivePhase {

@@ -7,7 +7,7 @@ import type { DomainName } from "../../src/dns/name.ts";
 import { chainId, recordText } from "../../src/rollover/chain.ts";
 import type { ChainFacts, RecordText } from "../../src/rollover/chain.ts";
 import type { Observation } from "../../src/rollover/observation.ts";
-import { abort, declareEmergency, override, resume, rollBack, tearDown } from "../../src/rollover/operator.ts";
+import { abort, adopt, declareEmergency, override, resume, rollBack, tearDown } from "../../src/rollover/operator.ts";
 import { recordOutcomes } from "../../src/rollover/outcomes.ts";
 import type { Policy } from "../../src/rollover/policy.ts";
 import { without, union } from "../../src/rollover/records.ts";
@@ -436,4 +436,20 @@ test("renewals that keep the key do not pile up in the state", () => {
   }
   expect(unit.deployed).toEqual(chain(1, 30));
   expect(unit.state?.chains.length).toBeLessThanOrEqual(2);
+});
+
+describe("adopting records", () => {
+  test("makes them ours, to be withdrawn when no chain needs them", () => {
+    const unit = new Unit();
+    unit.served = [record(1), record(5)];
+    unit.run(seconds(600));
+    expect(unit.served).toEqual([record(1), record(5)]);
+    expect(unit.say((state) => adopt(state, [record(1), record(5)]))).toBeNull();
+    unit.run(seconds(6_000));
+    expect(unit.served).toEqual([record(1)]);
+  });
+
+  test("is refused for what no name server serves", () => {
+    expect(enrolled().say((state) => adopt(state, [record(6)]))?.message).toContain(record(6));
+  });
 });
