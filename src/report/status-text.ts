@@ -172,13 +172,16 @@ const VERDICTS: Readonly<Record<EndpointReport["verdict"], string>> = {
 };
 
 function endpointLine(endpoint: EndpointReport, status: CertificateStatus, paint: Paint): string {
+  const isOther = !endpoint.own && endpoint.verdict === "foreign";
   const style = endpoint.verdict === "in-order" ? "green" : endpoint.verdict === "upcoming" ? "yellow" : "red";
   const peer = endpoint.own ? "" : " (peer)";
   const detail = endpoint.detail === "" ? "" : `: ${endpoint.detail}`;
   const seen = `, ${formatTime(endpoint.at)}`;
   const isUnaware = endpoint.verdict === "foreign" && awaitsServices(status);
   const words = isUnaware ? "does not present the deployed certificate yet" : VERDICTS[endpoint.verdict];
-  return row("service", `${endpoint.endpoint} ${endpoint.address}${peer}  ${paint(style, words)}${detail}${seen}`);
+  // Another host may well have a certificate of its own: whether records match it is asked where that matters.
+  const painted = isOther ? "presents a certificate of its own" : paint(style, words);
+  return row("service", `${endpoint.endpoint} ${endpoint.address}${peer}  ${painted}${detail}${seen}`);
 }
 
 const RECORD_WORDS: Readonly<Record<RecordReport["state"], string>> = {

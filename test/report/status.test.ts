@@ -187,6 +187,12 @@ describe("status for people", () => {
     expect(text).toContain("mx.example.org:25 192.0.2.10  presents the live certificate");
   });
 
+  test("takes a certificate that another host behind the name has for what it is", () => {
+    const peers = UNREAD.endpoints.map((each) => ({ ...each, address: "192.0.2.11", own: false }));
+    const text = renderStatusText(reportOf({ ...AGING, endpoints: peers }), { color: false });
+    expect(text).toContain("mx.example.org:25 192.0.2.11 (peer)  presents a certificate of its own");
+  });
+
   test("of a hold says what to type", () => {
     const text = renderStatusText(reportOf(HELD), { color: false });
     expect(text.split("\n")[0]).toBe("mx  held, needs you");
