@@ -16,7 +16,8 @@ function showable({ source, deployed }: Observation): ChainId | null {
 }
 
 /**
- * Makes the file say what may be shown. Written only when it says something else. Throws DISK_FULL, PERMISSION_DENIED or
+ * Makes the file say what may be shown. Written only when it says something else; never by a unit that may only look,
+ * which still takes it away when it is no longer true: in doubt nothing is swapped. Throws DISK_FULL, PERMISSION_DENIED or
  * STATE_UNWRITABLE.
  */
 export function updateHoldFile(file: string, observation: Observation): void {
@@ -27,6 +28,10 @@ export function updateHoldFile(file: string, observation: Observation): void {
   }
   const content = `${shown}\n`;
   if (contentOf(file) === content) return;
+  if (observation.halted !== undefined) {
+    removeHoldFile(file);
+    return;
+  }
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
   } catch (cause) {

@@ -27,6 +27,7 @@ import type {
   ValidatedObservation,
 } from "../rollover/observation.ts";
 import type { RolloverState } from "../rollover/state.ts";
+import { freezeFault, readFreeze } from "../store/freeze.ts";
 import { loadState } from "../store/store.ts";
 import { tellNodesApart } from "./anycast.ts";
 import { readSource } from "./chain-files.ts";
@@ -38,6 +39,9 @@ import type { StoreView } from "./deploy.ts";
 import { observeEndpoints } from "./endpoints.ts";
 import type { LookContext } from "./endpoints.ts";
 import { deploymentFaults, factsOf } from "./facts.ts";
+import { observeStandby } from "./standby.ts";
+import type { StandbyView } from "./standby.ts";
+import { keyFinder, vaultOf } from "./vault.ts";
 import type { DeployTarget } from "./versions.ts";
 import type { World } from "./world.ts";
 
@@ -56,6 +60,11 @@ export interface Subject {
   readonly clock: Clock;
   readonly reread: RereadOptions;
   readonly signal: AbortSignal;
+  /**
+   * Next keys may be made and copied into the vault, the one thing that a look may write: the key must be safe before
+   * its record is asked for. Absent: not in a dry run.
+   */
+  readonly mayKeepKeys?: boolean;
 }
 
 /** An observation, and the very files it speaks of, so that what is stored is what was judged. */
@@ -69,9 +78,11 @@ export async function observe(subject: Subject): Promise<Sight> {
   const { certificate } = subject;
   const store = viewStore(subject.target, certificate.parameters);
   const sharing = sharingOf(certificate, subject.sharers, subject.stateDirectory);
-  const reading = readSource(certificate.source, subject.reread);
-  const [source, owners, endpoints] = await Promise.all([
+  const findKey = keyFinder(vaultOf(subject.stateDirectory, certificate.name));
+  const reading = readSource(certificate.source, subject.reread, findKey);
+  const [source, standby, owners, endpoints] = await Promise.all([
     reading,
+    reading.then((read) => observeStandby(standbyView(subject, store, read))),
     mapLimited(certificate.policy.owners, (owner) => observeOwner(subject, owner), OWNERS_AT_ONCE),
     reading.then((read) =>
       observeEndpoints(certificate, subject.world, subject.signal, sightsOf(subject, store, sharing, read)),
@@ -86,10 +97,30 @@ export async function observe(subject: Subject): Promise<Sight> {
       owners,
       endpoints,
       ...(sharing === null ? {} : { companions: sharing.companions }),
-      ...(sharing === null || sharing.clash === null ? {} : { halted: sharing.clash }),
+      ...(standby === null ? {} : { standby }),
+      ...haltedBy(subject, sharing),
     },
     source: source.ok ? source.value : null,
   };
+}
+
+/** Asked at each look: whoever freezes everything need not wait for a tick that lingers. */
+function haltedBy({ stateDirectory }: Subject, sharing: Sharing | null): Pick<Observation, "halted"> {
+  const freeze = readFreeze(stateDirectory);
+  if (freeze !== null) return { halted: freezeFault(freeze) };
+  const clash = sharing?.clash ?? null;
+  return clash === null ? {} : { halted: clash };
+}
+
+function standbyView(
+  subject: Subject,
+  store: StoreView,
+  source: Awaited<ReturnType<typeof readSource>>,
+): StandbyView {
+  const { certificate, stateDirectory, reread, mayKeepKeys = false } = subject;
+  const before = loadState(stateDirectory, certificate.name)?.state ?? null;
+  const offered = source.ok ? factsOf(source.value, certificate.parameters) : null;
+  return { certificate, stateDirectory, before, chains: [store.deployed, offered], reread, mayWrite: mayKeepKeys };
 }
 
 /** What is known before the services are looked at. */

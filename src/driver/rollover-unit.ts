@@ -15,6 +15,7 @@ import type { Refusal, RolloverState } from "../rollover/state.ts";
 import { relevantChains } from "../rollover/turn.ts";
 import { step } from "../rollover/step.ts";
 import type { Step } from "../rollover/step.ts";
+import { readFreeze } from "../store/freeze.ts";
 import { appendJournal } from "../store/journal.ts";
 import type { JournalEntry, JsonValue } from "../store/journal.ts";
 import { stampFiles } from "../store/due-index.ts";
@@ -97,7 +98,9 @@ export async function runUnit(setting: TickSetting, certificate: CertificateConf
     const mayLinger = setting.clock() - started < LINGER_LIMIT_MS;
     if (!mayLinger || !(await linger(setting, saved))) break;
   }
-  if (acted && ending !== null) prune(setting, subject, ending.saved.state);
+  if (acted && ending !== null && readFreeze(setting.stateDirectory) === null) {
+    prune(setting, subject, ending.saved.state);
+  }
   return ending;
 }
 
@@ -152,6 +155,8 @@ async function takeStep(
     events,
   );
   if (stepped.actions.length === 0) return { saved: intent, actions: [], outcomes: [] };
+  // Frozen since the look: what was intended is left undone, as by a tick that was killed here.
+  if (readFreeze(setting.stateDirectory) !== null) return { saved: intent, actions: stepped.actions, outcomes: [] };
   const { world, clock, reload } = setting;
   const { publishers } = setting.configuration;
   const tools = { certificate, publisher, publishers, target, world, clock, reload, source: sight.source };

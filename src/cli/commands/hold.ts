@@ -4,7 +4,7 @@ import type { Io } from "../io.ts";
 import { runSteering } from "../steering.ts";
 import type { SteerOptions } from "../steering.ts";
 
-/** Ends with 0; what it throws is said by {@link runSteering}. */
+/** Ends as {@link runSteering}. */
 export function run(args: readonly string[], options: SteerOptions, io: Io): Promise<ExitCode> {
   return runSteering("hold", args, options, io);
 }

@@ -1,0 +1,130 @@
+/** What the announcement of a verb is made of, and the words that several verbs use. */
+import { formatDuration } from "../base/time.ts";
+import type { Instant, Seconds } from "../base/time.ts";
+import { displayName } from "../dns/name.ts";
+import type { DomainName } from "../dns/name.ts";
+import type { ChainFacts, ChainId, RecordText } from "../rollover/chain.ts";
+import type { Policy } from "../rollover/policy.ts";
+import type { ActivePhase, OwnerState, RolloverState } from "../rollover/state.ts";
+import { formatMoment, shortRecord } from "./words.ts";
+
+export type SteerWord = "hold" | "resume" | "abort" | "rollback" | "override" | "roll" | "emergency" | "deinit";
+
+/** What a verb makes of a state, with all that there is to say about it. */
+export interface Prospect {
+  readonly verb: SteerWord;
+  readonly certificate: string;
+  readonly before: RolloverState;
+  readonly after: RolloverState;
+  readonly policy: Policy;
+  /** The link that servers read through, and what is run when it was flipped. */
+  readonly deploy: string;
+  readonly reload: readonly (readonly string[])[];
+  readonly now: Instant;
+  readonly outlook: Outlook;
+  /** How a new certificate is had; used by `roll` and `emergency`. */
+  readonly renewal: Renewal;
+  /** Why nothing is done at all at present; null: nothing is in the way. */
+  readonly frozen: string | null;
+}
+
+/** Figures about the chain that `after` leads to. */
+export interface Outlook {
+  /** When every cache knows its records; null: that wait has not begun. */
+  readonly readyAt: Instant | null;
+  /** How long that wait lasts, from when every name server serves its records. */
+  readonly wait: Seconds;
+  /** RRsets in caches under which a client refuses it. */
+  readonly refusing: readonly CachedSet[];
+  /** When no cache holds any TLSA record of these names, if none were served from now on. */
+  readonly forgottenAt: Instant;
+  /** The keys whose records are published ahead, and whether every cache knows them. */
+  readonly standby: readonly { readonly spkiSha256: string; readonly everywhere: boolean }[];
+}
+
+export interface CachedSet {
+  readonly owner: DomainName;
+  readonly records: readonly RecordText[];
+  /** When the last cache drops it; null: a name server still serves it. */
+  readonly until: Instant | null;
+  /** How long a cache keeps it after it was served for the last time. */
+  readonly lifetime: Seconds;
+}
+
+export type Renewal =
+  /** Configured: daneward runs it. */
+  | { readonly kind: "runs"; readonly argv: readonly string[]; readonly limit: Seconds }
+  | { readonly kind: "typed"; readonly command: string; readonly note: string };
+
+/** Each entry one sentence without a full stop. */
+export interface Announcement {
+  readonly will: readonly string[];
+  readonly costs: readonly string[];
+  readonly then: readonly string[];
+}
+
+export function activeOf({ phase }: RolloverState): ActivePhase {
+  return phase.phase === "held" ? phase.resume : phase;
+}
+
+export function chainOf(state: RolloverState, id: ChainId | null): ChainFacts | null {
+  return state.chains.find((chain) => chain.id === id) ?? null;
+}
+
+export function keyName(state: RolloverState, id: ChainId | null): string {
+  if (id === null) return "no certificate of ours";
+  const spki = chainOf(state, id)?.certificates[0]?.spkiSha256;
+  return spki === undefined ? `certificate ${id.slice(0, 8)}` : `key ${spki.slice(0, 8)}`;
+}
+
+export function keyWithEnd(state: RolloverState, id: ChainId | null, now: Instant): string {
+  const chain = chainOf(state, id);
+  if (chain === null) return keyName(state, id);
+  const end = chain.notAfter <= now ? "expired" : "valid until";
+  return `${keyName(state, id)} (${end} ${formatMoment(chain.notAfter, now)})`;
+}
+
+/** `3 1 1 9a590dfa1b2c… at _25._tcp.mx.example.org; …`: only what we published. */
+export function recordsAt(owners: readonly OwnerState[], pick: (owner: OwnerState) => readonly RecordText[]): string {
+  const places = owners.flatMap((owner) => {
+    const records = pick(owner);
+    return records.length === 0 ? [] : [`${records.map(shortRecord).join(" + ")} at ${displayName(owner.owner)}`];
+  });
+  return places.join("; ");
+}
+
+export function flip({ deploy, reload }: Prospect): string {
+  if (reload.length === 0) return `${deploy} is flipped (no reload is configured: the services must be told)`;
+  const commands = reload.map((argv) => `"${argv.join(" ")}"`).join(", ");
+  return `${deploy} is flipped, then ${commands} ${reload.length === 1 ? "is" : "are"} run`;
+}
+
+export function swapWhen({ outlook: { readyAt, wait }, now }: Prospect): string {
+  if (readyAt === null) return `${formatDuration(wait)} after every name server serves its record`;
+  if (readyAt <= now) return "as soon as every gate is open (every cache knows its record)";
+  return `at ${formatMoment(readyAt, now)}, when every cache knows its record`;
+}
+
+export function refusals({ outlook, now }: Prospect): readonly string[] {
+  return outlook.refusing.map(({ owner, records, until, lifetime }) => {
+    const held = `${displayName(owner)}: a DANE client that cached ${records.map(shortRecord).join(" + ")} refuses`;
+    if (until !== null) return `${held} until ${formatMoment(until, now)}`;
+    return `${held} for as long as a name server serves that, and up to ${formatDuration(lifetime)} after`;
+  });
+}
+
+export function notAgain({ certificate, after }: Prospect): string {
+  const what = keyName(after, after.rejected);
+  return `${what} is not deployed again before the source offers another certificate, or you type daneward resume ${certificate}`;
+}
+
+export function goesOn({ certificate }: Prospect): string {
+  return `daneward tick ${certificate} goes on at once (or --now here)`;
+}
+
+export function takenUp({ before, now, policy, outlook }: Prospect, rejected: ChainId): string {
+  const wait = formatDuration(outlook.wait);
+  const rest =
+    policy.owners.length === 0 ? "" : `; its files are swapped ${wait} after every name server serves its record`;
+  return `take up ${keyWithEnd(before, rejected, now)} again, which was given up${rest}`;
+}
