@@ -1,14 +1,17 @@
 /** What the commands around the driver share: the configuration, the certificates meant, and their status. */
 import { OperationalError } from "../base/errors.ts";
-import { earliest } from "../base/time.ts";
+import { earliest, instant, seconds } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { loadConfiguration } from "../config/load.ts";
 import type { CertificateConfig, Configuration } from "../config/schema.ts";
 import { findCertificate, notesAbout } from "../driver/due.ts";
 import { describeState } from "../report/model.ts";
 import type { CertificateReport, CertificateStatus, StatusReport } from "../report/model.ts";
-import { recordState } from "../rollover/horizon.ts";
+import { standing, USUAL_TICK_INTERVAL } from "../rollover/deadlines.ts";
+import type { Standing } from "../rollover/deadlines.ts";
+import { countingServers, recordState } from "../rollover/horizon.ts";
 import { matchesChain } from "../rollover/records.ts";
+import { readFreeze } from "../store/freeze.ts";
 import { readSpool } from "../store/spool.ts";
 import type { SpoolContent } from "../store/spool.ts";
 import { loadState } from "../store/store.ts";
@@ -33,16 +36,25 @@ export function chosenCertificates(
 /** The status of certificates out of saved state and of what hooks noted since. */
 export function statusReport(directory: string, certificates: readonly CertificateConfig[], at: Instant): StatusReport {
   const about = notesAbout(readSpool(directory).notes);
-  return { at, certificates: certificates.map((certificate) => reportOf(directory, certificate, about(certificate))) };
+  return {
+    at,
+    frozen: readFreeze(directory),
+    certificates: certificates.map((certificate) => reportOf(directory, certificate, about(certificate), at)),
+  };
 }
 
-function reportOf(directory: string, certificate: CertificateConfig, notes: SpoolContent["notes"]): CertificateReport {
+function reportOf(
+  directory: string,
+  certificate: CertificateConfig,
+  notes: SpoolContent["notes"],
+  at: Instant,
+): CertificateReport {
   const { name } = certificate;
   const renewalNoted = earliest(...notes.map(({ note }) => note.at));
   try {
     const saved = loadState(directory, name);
     if (saved === null) return { outcome: "never-seen", name, renewalNoted };
-    return { outcome: "known", name, status: statusOf(certificate, saved, renewalNoted) };
+    return { outcome: "known", name, status: statusOf(certificate, saved, renewalNoted, at) };
   } catch (error) {
     // One damaged file must not hide the others.
     if (!(error instanceof OperationalError) || error.code === "PERMISSION_DENIED") throw error;
@@ -50,11 +62,12 @@ function reportOf(directory: string, certificate: CertificateConfig, notes: Spoo
   }
 }
 
-/** What one saved state says about a configured certificate. */
+/** What one saved state says about a configured certificate at some time; by itself, when it was saved. */
 export function statusOf(
   certificate: CertificateConfig,
   saved: SavedState,
   renewalNoted: Instant | null,
+  at: Instant = saved.savedAt,
 ): CertificateStatus {
   return describeState(saved, {
     stateOf: recordState,
@@ -62,5 +75,31 @@ export function statusOf(
     matches: (record, chain) => matchesChain(record, chain.certificates),
     deploy: certificate.deploy,
     renewalNoted,
+    standing: standingOf(certificate, saved, at),
   });
+}
+
+/** How the waits and the end of the live certificate go together; null: nothing is live. */
+export function standingOf(certificate: CertificateConfig, saved: SavedState, at: Instant): Standing | null {
+  const { state, refusals } = saved;
+  const { phase } = state;
+  const active = phase.phase === "held" ? phase.resume : phase;
+  const current = state.chains.find(({ id }) => id === active.current);
+  if (current === undefined) return null;
+  const ends = refusals.filter(({ code }) => code === "CLOCK_RUNNING").flatMap(({ until }) => until ?? []);
+  const staged = "next" in active ? { readyAt: ends.length === 0 ? null : instant(Math.max(...ends)) } : null;
+  const seen = state.owners
+    .flatMap((owner) => countingServers(owner))
+    .filter(({ records }) => (records?.length ?? 0) > 0);
+  const ready = state.standby.some(({ records }) =>
+    state.owners.every((owner) => records.every((record) => recordState(owner, record) === "omnipresent")),
+  );
+  const isAhead = certificate.next === "prepublish" && ready;
+  const ttlSeen = seconds(Math.max(0, ...seen.map(({ ttl }) => ttl)));
+  return standing(
+    { policy: certificate.policy, ttlSeen, tickInterval: USUAL_TICK_INTERVAL, isAhead },
+    current,
+    staged,
+    at,
+  );
 }

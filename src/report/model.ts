@@ -7,9 +7,13 @@ import { seconds } from "../base/time.ts";
 import type { Instant, Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { ChainFacts, ChainId, RecordText } from "../rollover/chain.ts";
+import type { Standing } from "../rollover/deadlines.ts";
 import type {
   ActivePhase,
+  Emergency,
   EndpointState,
+  OperatorWord,
+  Override,
   OwnerState,
   Phase,
   Refusal,
@@ -27,7 +31,20 @@ export interface StandingRefusal extends Refusal {
 
 export interface StatusReport {
   readonly at: Instant;
+  /** Everything is stopped; null or absent: it is not. */
+  readonly frozen?: FreezeReport | null;
   readonly certificates: readonly CertificateReport[];
+}
+
+/** Who stopped everything, when and why. */
+export interface FreezeReport {
+  readonly at: Instant;
+  /** Login name; empty: not known. */
+  readonly by: string;
+  /** Empty: not said. */
+  readonly because: string;
+  /** Why that cannot be read; null: it can. */
+  readonly damage: string | null;
 }
 
 export type CertificateReport =
@@ -52,6 +69,16 @@ export interface CertificateStatus {
   /** The directory that servers are to read. */
   readonly deploy: string;
   readonly footing: Footing;
+  /** What the operator gave up, and is left alone while the source still offers it. */
+  readonly rejected: ChainFacts | null;
+  readonly standby: readonly StandbyReport[];
+  readonly override: Override | null;
+  readonly emergency: Emergency | null;
+  readonly teardown: OperatorWord | null;
+  /** Since when services are known to present renewals before they are deployed; null: they are not. */
+  readonly bypassedAt: Instant | null;
+  /** How the waits and the end of the live certificate go together; null: nothing is live. */
+  readonly standing: Standing | null;
   readonly refusals: readonly StandingRefusal[];
   readonly troubles: readonly Trouble[];
   readonly owners: readonly OwnerReport[];
@@ -64,6 +91,14 @@ export interface Footing {
   readonly published: boolean;
   /** There are files of the certificate that is replaced or about to be. */
   readonly oldFiles: boolean;
+}
+
+/** A key that the next certificate may have. */
+export interface StandbyReport {
+  readonly spkiSha256: string;
+  readonly records: readonly RecordText[];
+  /** Of the record that is furthest from being known everywhere. */
+  readonly state: RecordState;
 }
 
 export interface OwnerReport {
@@ -102,6 +137,7 @@ export interface Lookups {
   /** The configured directory that servers read. */
   readonly deploy: string;
   readonly renewalNoted: Instant | null;
+  readonly standing: Standing | null;
 }
 
 /** What one saved state says. */
@@ -130,6 +166,13 @@ export function describeState(
     renewalNoted: lookups.renewalNoted,
     deploy: lookups.deploy,
     footing: footingOf(state),
+    rejected: chain(state.rejected),
+    standby: state.standby.map((key) => describeStandby(key, state, lookups)),
+    override: state.override,
+    emergency: state.emergency,
+    teardown: state.teardown,
+    bypassedAt: state.bypassedAt,
+    standing: lookups.standing,
     refusals: saved.refusals,
     troubles: state.troubles,
     owners: state.owners.map((owner) => describeOwner(owner, state, lookups)),
@@ -139,6 +182,17 @@ export function describeState(
       verdict: verdictOf(endpoint, roles),
     })),
   };
+}
+
+const CLOSENESS: readonly RecordState[] = ["hidden", "unretentive", "rumoured", "omnipresent"];
+
+function describeStandby(
+  { spkiSha256, records }: RolloverState["standby"][number],
+  { owners }: RolloverState,
+  { stateOf }: Lookups,
+): StandbyReport {
+  const states = owners.flatMap((owner) => records.map((record) => CLOSENESS.indexOf(stateOf(owner, record))));
+  return { spkiSha256, records, state: CLOSENESS[Math.min(...states)] ?? "hidden" };
 }
 
 interface Roles {
@@ -232,7 +286,13 @@ export type Concern = "well" | "waiting" | "attention";
 export function concernOf(status: CertificateStatus): Concern {
   if (status.hold !== null || status.troubles.length > 0) return "attention";
   if (awaitsServices(status) || status.refusals.some((refusal) => isAlarming(refusal))) return "attention";
+  if (status.standing !== null && isOutOfTime(status.standing)) return "attention";
   return status.phase === "stable" && status.refusals.length === 0 ? "well" : "waiting";
+}
+
+/** No waiting leads to a swap before the certificate ends. */
+export function isOutOfTime(standing: Standing): boolean {
+  return standing.kind === "infeasible" || standing.kind === "expired" || (standing.kind === "staged" && standing.late);
 }
 
 /**
@@ -266,6 +326,10 @@ const ALARMING: ReadonlySet<string> = new Set<Refusal["code"]>([
   "SECOND_CERTIFICATE",
   "SAME_KIND_SHARED",
   "DEPLOY_BYPASSED",
+  "SIGNATURE_ENDS_EARLY",
+  "DEADLINE_MISSED",
+  "KEY_COMPROMISED",
+  "FREEZE_DAMAGED",
 ]);
 
 export function isAlarming(refusal: Refusal): boolean {

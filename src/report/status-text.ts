@@ -1,36 +1,65 @@
 /** `daneward status` for people: one screen a certificate, the answer first, the evidence after it. */
-import { formatDuration } from "../base/time.ts";
+import { formatDuration, secondsBetween } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
-import { awaitsServices, concernOf, isUnread } from "./model.ts";
+import type { ChainFacts } from "../rollover/chain.ts";
+import { awaitsServices, concernOf } from "./model.ts";
 import type {
   CertificateReport,
   CertificateStatus,
   Concern,
   EndpointReport,
+  FreezeReport,
   OwnerReport,
   RecordReport,
   StandingRefusal,
   StatusReport,
 } from "./model.ts";
+import { nextStep, safeNow } from "./status-next.ts";
+import type { NextStep } from "./status-next.ts";
 import { serverRows } from "./status-servers.ts";
+import { renderTable } from "./status-table.ts";
 import {
   describeChain,
   formatMoment,
   formatTime,
   painter,
-  pointServicesAt,
-  safetyOf,
+  rawRow,
+  row,
+  shortDigest,
   shortenDigests,
   shortRecord,
 } from "./words.ts";
 import type { Paint } from "./words.ts";
 
+export interface StatusTextOptions {
+  readonly color: boolean;
+  /** Each certificate whole, however many there are. */
+  readonly whole?: boolean;
+}
+
 /** The whole text, ending with a newline. */
-export function renderStatusText(report: StatusReport, options: { readonly color: boolean }): string {
+export function renderStatusText(report: StatusReport, options: StatusTextOptions): string {
   const paint = painter(options.color);
-  if (report.certificates.length === 0) return "no certificate is configured\n";
-  return report.certificates.map((certificate) => renderCertificate(certificate, report.at, paint)).join("\n");
+  const { certificates, at, frozen = null } = report;
+  const banner = frozen === null ? "" : `${freezeLines(frozen, at, paint)}\n`;
+  if (certificates.length === 0) return `${banner}no certificate is configured\n`;
+  if (certificates.length > 1 && options.whole !== true) return banner + renderTable(certificates, at, paint);
+  return banner + certificates.map((certificate) => renderCertificate(certificate, at, paint)).join("\n");
+}
+
+function freezeLines({ at: since, by, because, damage }: FreezeReport, at: Instant, paint: Paint): string {
+  const who = by === "" ? "" : ` by ${by}`;
+  const why = because === "" ? "" : `: ${because}`;
+  const told = damage === null ? `${who}${why}` : `: frozen.json cannot be understood (${damage})`;
+  return [
+    `${paint("red", "everything is frozen")} since ${formatMoment(since, at)}`,
+    ...(told === "" ? [] : [row("why", told.replace(/^[: ]+/, ""))]),
+    row("safe", "daneward looks and warns, and changes nothing; expiry dates run on"),
+    row("do", "daneward thaw lets everything go on"),
+  ]
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
 const HEADLINES: Readonly<Record<Concern, { readonly style: "green" | "yellow" | "red"; readonly words: string }>> = {
@@ -47,18 +76,27 @@ function renderCertificate(report: CertificateReport, at: Instant, paint: Paint)
   }
   if (report.outcome === "unreadable") {
     const { name, message, hint } = report;
-    return `${paint("bold", name)}  ${paint("red", "state unreadable")}\n  error    ${message}\n  do       ${hint}\n`;
+    const lines = [
+      `${paint("bold", name)}  ${paint("red", "state unreadable")}`,
+      row("error", message),
+      row("do", hint),
+    ];
+    return lines.map((line) => `${line}\n`).join("");
   }
   const { name, status } = report;
   const { style, words } = HEADLINES[concernOf(status)];
+  const next = nextStep(name, status);
   const lines = [
     `${paint("bold", name)}  ${status.phase}, ${paint(style, words)}`,
     ...chainLines(status, at),
     row("phase", `${status.phase} since ${formatMoment(status.phaseSince, at)}`),
-    ...reasonLines(name, status, at),
+    ...operatorLines(name, status, at),
+    ...reasonLines(status, at),
+    ...standingLines(status, at),
     ...(status.renewalNoted === null ? [] : [row("renewal", notedLine(status.renewalNoted, at))]),
-    row("next", nextLine(status, at)),
-    row("safe", safetyOf(status.detail, status.footing)),
+    row(next.by === "you" ? "do" : "then", stepWords(next, at)),
+    row("look", lookLine(status, at)),
+    row("safe", safeNow(status)),
     ...status.owners.flatMap(ownerLines),
     ...serverRows(status.owners, at, paint).map((text) => row("server", text)),
     ...status.endpoints.map((endpoint) => endpointLine(endpoint, status, paint)),
@@ -66,8 +104,9 @@ function renderCertificate(report: CertificateReport, at: Instant, paint: Paint)
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function row(label: string, text: string): string {
-  return `  ${label.padEnd(9)}${text}`;
+function stepWords({ by, what, at: when }: NextStep, at: Instant): string {
+  const who = by === "client" ? `the ACME client is to ${what}` : what;
+  return when === null ? who : `${who}: ${formatMoment(when, at)}`;
 }
 
 function notedLine(noted: Instant, at: Instant): string {
@@ -75,17 +114,94 @@ function notedLine(noted: Instant, at: Instant): string {
 }
 
 function chainLines(status: CertificateStatus, at: Instant): readonly string[] {
-  const { current, next, obsolete } = status;
+  const { current, next, obsolete, rejected } = status;
   const label = awaitsServices(status) ? "deployed" : "live";
   return [
-    row(label, current === null ? "nothing deployed by daneward yet" : describeChain(current, at)),
-    ...(next === null ? [] : [row("next", describeChain(next, at))]),
-    ...(obsolete === null ? [] : [row("old", describeChain(obsolete, at))]),
+    row(label, current === null ? "nothing deployed by daneward yet" : chainWords(current, at)),
+    ...(next === null ? [] : [row("next", chainWords(next, at))]),
+    ...(obsolete === null ? [] : [row("old", chainWords(obsolete, at))]),
+    ...(rejected === null || rejected.id === current?.id || rejected.id === next?.id
+      ? []
+      : [row("aborted", chainWords(rejected, at))]),
+    ...status.standby.map(({ spkiSha256, state }) =>
+      row("standby", `key ${shortDigest(spkiSha256)}, ${STANDBY[state]}`),
+    ),
   ];
 }
 
+/** Under usages 0 and 2 the record names the issuer, and the key stands beside it. */
+function chainWords(chain: ChainFacts, at: Instant): string {
+  const key = chain.certificates[0]?.spkiSha256 ?? "";
+  const isShown = chain.records.some((record) => record.endsWith(` ${key}`));
+  const issuer = chain.records.find((record) => /^[02] /.test(record))?.split(" ")[3];
+  return [
+    describeChain(chain, at),
+    ...(isShown ? [] : [`key ${shortDigest(key)}`]),
+    ...(issuer === undefined ? [] : [`issuer ${shortDigest(issuer)}`]),
+  ].join(", ");
+}
+
+const STANDBY: Readonly<Record<RecordReport["state"], string>> = {
+  hidden: "not published yet",
+  rumoured: "published, not yet known everywhere",
+  omnipresent: "known everywhere: a certificate with it can be deployed at once",
+  unretentive: "its record is vanishing from the name servers",
+};
+
+/** What an operator said, and what came of it. */
+function operatorLines(name: string, status: CertificateStatus, at: Instant): readonly string[] {
+  const { override, emergency, teardown, rejected } = status;
+  const said = (word: { readonly at: Instant; readonly because: string }): string =>
+    `${word.because === "" ? "" : `${word.because}, `}${formatMoment(word.at, at)}`;
+  return [
+    ...(emergency === null
+      ? []
+      : [row("urgent", `key ${shortDigest(emergency.spkiSha256)} counts as compromised: ${said(emergency)}`)]),
+    ...(override === null
+      ? []
+      : [
+          row(
+            "override",
+            `${override.act === "swap" ? "swap at once" : "withdraw at once"}, gates lifted for this: ${said(override)}`,
+          ),
+        ]),
+    ...(teardown === null
+      ? []
+      : [row("teardown", `the records go for good: ${said(teardown)}; daneward resume ${name} takes it back`)]),
+    ...(rejected === null
+      ? []
+      : [row("", `what was aborted is left alone until a newer certificate comes, or daneward resume ${name}`)]),
+  ];
+}
+
+/** How the waits and the end of the live certificate go together, when that is worth a word. */
+function standingLines({ standing, current }: CertificateStatus, at: Instant): readonly string[] {
+  if (standing === null || current === null) return [];
+  const ends = `the live certificate ends ${formatMoment(current.notAfter, at)}`;
+  switch (standing.kind) {
+    case "off-path":
+      return [row("deadline", `none: renewals are deployed at once; ${ends}`)];
+    case "in-time":
+      return [row("deadline", `a renewal with a new key must be there by ${formatMoment(standing.latestStart, at)}`)];
+    case "staged": {
+      if (standing.readyAt === null) return standing.late ? [row("deadline", `at risk: ${ends}`)] : [];
+      const spare = formatDuration(secondsBetween(standing.readyAt, current.notAfter));
+      return [row("deadline", standing.late ? `too late: ${ends}, before the swap` : `${spare} to spare: ${ends}`)];
+    }
+    case "infeasible":
+      return [
+        row(
+          "deadline",
+          `MISSED: a renewal with a new key that came now would be ready ${formatMoment(standing.readyAt, at)}, and ${ends}`,
+        ),
+      ];
+    case "expired":
+      return [row("deadline", `MISSED: the live certificate ended ${formatMoment(standing.since, at)}`)];
+  }
+}
+
 /** A fault that is held for, a failed action and a refusal may all be one thing: it is said where it weighs most. */
-function reasonLines(name: string, status: CertificateStatus, at: Instant): readonly string[] {
+function reasonLines(status: CertificateStatus, at: Instant): readonly string[] {
   const { hold } = status;
   const isHeldFor = (code: string): boolean => hold?.reason === code;
   const told = status.troubles.map(({ code, message }) => `${code}: ${message}`);
@@ -100,13 +216,7 @@ function reasonLines(name: string, status: CertificateStatus, at: Instant): read
   const refusals = status.refusals.filter(
     ({ code, detail }) => !isHeldFor(code) && !told.includes(`${code}: ${detail}`),
   );
-  return [
-    ...held,
-    ...troubles,
-    ...(hold === null ? [] : [row("do", wayOut(name, hold.reason))]),
-    ...waitLines(refusals, at),
-    ...(awaitsServices(status) && refusals.some(isUnread) ? [row("do", pointServicesAt(status.deploy, name))] : []),
-  ];
+  return [...held, ...troubles, ...waitLines(refusals, at)];
 }
 
 /** Refusals that differ in their words alone share the line that says which, since when and until when. */
@@ -126,18 +236,13 @@ function waitLines(refusals: readonly StandingRefusal[], at: Instant): readonly 
   );
 }
 
-function wayOut(name: string, reason: string): string {
-  const first = reason === "OPERATOR_HOLD" ? "" : `daneward explain ${reason}; when it is mended: `;
-  return `${first}daneward resume ${name}; or give the rollover up: daneward abort ${name}`;
-}
-
-function nextLine(status: CertificateStatus, at: Instant): string {
+function lookLine(status: CertificateStatus, at: Instant): string {
   const looked = `last look ${formatMoment(status.lookedAt, at)}`;
   const { wakeAt, renewalNoted } = status;
   if (renewalNoted !== null || (wakeAt !== null && wakeAt <= at)) {
     return `due: the next daneward tick looks; ${looked}`;
   }
-  return wakeAt === null ? `nothing is waited for; ${looked}` : `look again ${formatMoment(wakeAt, at)}; ${looked}`;
+  return wakeAt === null ? `nothing is waited for; ${looked}` : `again ${formatMoment(wakeAt, at)}; ${looked}`;
 }
 
 function ownerLines(owner: OwnerReport): readonly string[] {
@@ -149,7 +254,7 @@ function ownerLines(owner: OwnerReport): readonly string[] {
       row("", `  ${shortRecord(record.text)}  ${recordWords(record)}`),
       // In full, to be pasted.
       ...(record.stale
-        ? [row("", `    to remove it: daneward withdraw ${displayName(owner.finalOwner)} "${record.text}"`)]
+        ? [rawRow("", `    to remove it: daneward withdraw ${displayName(owner.finalOwner)} "${record.text}"`)]
         : []),
     ]),
     row("", `  ${syncWords(owner)}`),
@@ -195,5 +300,5 @@ const RECORD_WORDS: Readonly<Record<RecordReport["state"], string>> = {
 function recordWords(record: RecordReport): string {
   const words = RECORD_WORDS[record.state];
   if (record.ours || record.state === "unretentive") return words;
-  return `${words}, not ours${record.stale ? ", matches no certificate in use" : ""}`;
+  return `${words}, not ours${record.stale ? ", of no use" : ""}`;
 }

@@ -14,6 +14,44 @@ export function painter(color: boolean): Paint {
   return (style, text) => (color ? `\u001b[${ESCAPES[style]}m${text}\u001b[0m` : text);
 }
 
+/** As wide as a terminal is by old custom, and as mails and tickets want it. */
+const WIDTH = 80;
+/** Where the text of a row begins. */
+const INDENT = 11;
+
+/** One labelled row, folded at blanks so that it fits 80 columns; words that are longer stay whole. */
+export function row(label: string, text: string): string {
+  return fold(text, WIDTH - INDENT)
+    .map((line, index) => `  ${(index === 0 ? label : "").padEnd(INDENT - 2)}${line}`.trimEnd())
+    .join("\n");
+}
+
+/** A row that is to be pasted: never folded. */
+export function rawRow(label: string, text: string): string {
+  return `  ${label.padEnd(INDENT - 2)}${text}`;
+}
+
+/** Text in lines of at most `width` visible characters, broken at blanks; blanks at its beginning are kept in each. */
+export function fold(text: string, width: number): readonly string[] {
+  const margin = /^ */.exec(text)?.[0] ?? "";
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.trimStart().split(" ")) {
+    const longer = line === "" ? `${margin}${word}` : `${line} ${word}`;
+    if (line !== "" && visibleLength(longer) > width) {
+      lines.push(line.trimEnd());
+      line = `${margin}${word}`;
+    } else {
+      line = longer;
+    }
+  }
+  return [...lines, line];
+}
+
+function visibleLength(text: string): number {
+  return text.replace(/\p{Cc}\[\d+m/gu, "").length;
+}
+
 /** `2026-11-22 13:10:00Z`: whole seconds, sortable, and pasted back into `--at` as it is. */
 export function formatTime(at: Instant): string {
   return formatInstant(at)
@@ -35,6 +73,11 @@ export function formatDistance(at: Instant, now: Instant): string {
 /** `3 1 1 9a590dfa…`: enough of the data to tell two keys apart. */
 export function shortRecord(record: RecordText): string {
   return record.replace(/([0-9a-f]{12})[0-9a-f]+$/, "$1…");
+}
+
+/** `9a590dfa1b2c…` */
+export function shortDigest(digest: string): string {
+  return `${digest.slice(0, 12)}…`;
 }
 
 /** Text of others without control characters, which could play with a terminal. */

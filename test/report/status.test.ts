@@ -48,6 +48,13 @@ const AGING: CertificateStatus = {
   renewalNoted: null,
   deploy: "/etc/ssl/daneward/mx",
   footing: { published: true, oldFiles: true },
+  rejected: null,
+  standby: [],
+  override: null,
+  emergency: null,
+  teardown: null,
+  bypassedAt: null,
+  standing: { kind: "staged", readyAt: after(6600), late: false },
   refusals: [
     {
       gate: "time",
@@ -161,13 +168,22 @@ const UNREAD: CertificateStatus = {
   endpoints: AGING.endpoints.map((each) => ({ ...each, verdict: "foreign", presents: chainId("7e".repeat(32)) })),
 };
 
+/** Folding undone: what a row says, whatever the width. */
+function unfolded(text: string): string {
+  return text.replace(/\n {11}(?! )/g, " ");
+}
+
+function told(report: StatusReport, options: Parameters<typeof renderStatusText>[1]): string {
+  return unfolded(renderStatusText(report, options));
+}
+
 function reportOf(status: CertificateStatus): StatusReport {
   return { at: NOON, certificates: [{ outcome: "known", name: "mx", status }] };
 }
 
 describe("status for people", () => {
   test("answers first whether it is safe to leave alone, then why not now and until when", () => {
-    const text = renderStatusText(reportOf(AGING), { color: false });
+    const text = told(reportOf(AGING), { color: false });
     expect(text.split("\n")[0]).toBe("mx  aging, safe to leave alone");
     expect(text).toContain("live     3 1 1 aaaaaaaaaaaa…, mx.example.org, valid until 2027-01-01 12:00:00Z (in 40d)");
     expect(text).toContain("next     3 1 1 bbbbbbbbbbbb…");
@@ -175,10 +191,13 @@ describe("status for people", () => {
     expect(text).toContain(
       "1h 50m until every cache has it [time: CLOCK_RUNNING, since 2026-11-22 11:50:00Z (10m ago), until 2026-11-22 13:50:00Z (in 1h 50m)]",
     );
-    expect(text).toContain("look again 2026-11-22 12:01:00Z (in 1m)");
+    expect(text).toContain("then     swap the files and reload the services: 2026-11-22 13:50:00Z (in 1h 50m)\n");
+    expect(text).toContain("deadline 39d 22h to spare: the live certificate ends 2027-01-01 12:00:00Z (in 40d)\n");
+    expect(text).toContain("look     again 2026-11-22 12:01:00Z (in 1m)");
+    expect(text).toContain("reloads and restarts do no harm, since the deployed files are still the old ones\n");
     expect(text).toContain("_25._tcp.mx.example.org -> mx._dane.example.net, zone example.net, TTL 1h");
     expect(text).toContain("3 1 1 bbbbbbbbbbbb…  published, not yet known everywhere\n");
-    expect(text).toContain("3 1 1 cccccccccccc…  known everywhere, not ours, matches no certificate in use\n");
+    expect(text).toContain("3 1 1 cccccccccccc…  known everywhere, not ours, of no use\n");
     expect(text).toContain(`to remove it: daneward withdraw mx._dane.example.net "3 1 1 ${"c".repeat(64)}"\n`);
     expect(text).toContain("1 of 2 name server addresses in sync");
     expect(text).toContain(
@@ -189,12 +208,12 @@ describe("status for people", () => {
 
   test("takes a certificate that another host behind the name has for what it is", () => {
     const peers = UNREAD.endpoints.map((each) => ({ ...each, address: "192.0.2.11", own: false }));
-    const text = renderStatusText(reportOf({ ...AGING, endpoints: peers }), { color: false });
+    const text = told(reportOf({ ...AGING, endpoints: peers }), { color: false });
     expect(text).toContain("mx.example.org:25 192.0.2.11 (peer)  presents a certificate of its own");
   });
 
   test("of a hold says what to type", () => {
-    const text = renderStatusText(reportOf(HELD), { color: false });
+    const text = told(reportOf(HELD), { color: false });
     expect(text.split("\n")[0]).toBe("mx  held, needs you");
     expect(text).toContain('RELOAD_FAILED: "postfix reload" ended with exit code 1');
     expect(text).toContain("daneward resume mx; or give the rollover up: daneward abort mx");
@@ -212,7 +231,7 @@ describe("status for people", () => {
       at: NOON,
     } as const;
     const refusal = { gate: "policy", code: "RELOAD_FAILED", until: null, detail: message, since: NOON } as const;
-    const text = renderStatusText(reportOf({ ...HELD, troubles: [trouble], refusals: [refusal] }), { color: false });
+    const text = told(reportOf({ ...HELD, troubles: [trouble], refusals: [refusal] }), { color: false });
     expect(text.split(message)).toHaveLength(2);
     expect(text).toContain("deploy, since 2026-11-22 12:00:00Z (now); hint: run it");
     expect(text).not.toContain("waits");
@@ -224,11 +243,11 @@ describe("status for people", () => {
     const second = { ...first, owner: nameOf("_465._tcp.mx.example.org") };
     const [inOrder, lagging] = first.servers;
     if (inOrder === undefined || lagging === undefined) throw new Error("it has two servers");
-    const both = renderStatusText(reportOf({ ...AGING, owners: [first, second] }), { color: false });
+    const both = told(reportOf({ ...AGING, owners: [first, second] }), { color: false });
     expect(both.split("ns2.example.net")).toHaveLength(2);
     expect(both).toMatch(/ {2}server {3}ns2.example.net .*\(serial 6\)\n/);
     const one = { ...second, servers: [inOrder] };
-    const half = renderStatusText(reportOf({ ...AGING, owners: [first, one] }), { color: false });
+    const half = told(reportOf({ ...AGING, owners: [first, one] }), { color: false });
     expect(half).toContain("(serial 6) (_25._tcp.mx.example.org)\n");
   });
 
@@ -245,15 +264,15 @@ describe("status for people", () => {
 
   test("of names without any RRset says so, and blames no server", () => {
     const owners = AGING.owners.map((each) => ({ ...each, ttl: seconds(0), records: [] }));
-    const text = renderStatusText(reportOf({ ...AGING, owners }), { color: false });
+    const text = told(reportOf({ ...AGING, owners }), { color: false });
     expect(text).toContain("zone example.net, no RRset yet\n             no record of ours yet\n");
     expect(text).not.toContain("lagging");
   });
 
   test("of a renewal that a hook noted says what comes next", () => {
-    const text = renderStatusText(reportOf({ ...AGING, renewalNoted: after(-60) }), { color: false });
+    const text = told(reportOf({ ...AGING, renewalNoted: after(-60) }), { color: false });
     expect(text).toContain("  renewal  noted 2026-11-22 11:59:00Z (1m ago); the next daneward tick looks at it\n");
-    expect(text).toContain("  next     due: the next daneward tick looks; last look");
+    expect(text).toContain("  look     due: the next daneward tick looks; last look");
     expect(JSON.stringify(renderStatusJson(reportOf({ ...AGING, renewalNoted: after(-60) })))).toContain(
       '"renewalNoted":"2026-11-22T11:59:00Z"',
     );
@@ -261,7 +280,7 @@ describe("status for people", () => {
 
   test("of services that do not read the first deployed files says which files, and promises no way back", () => {
     const status = UNREAD;
-    const text = renderStatusText(reportOf(status), { color: false });
+    const text = told(reportOf(status), { color: false });
     expect(text.split("\n")[0]).toBe("mx  confirming, needs you");
     expect(text).toContain("deployed 3 1 1 aaaaaaaaaaaa…");
     expect(text).toContain("/etc/ssl/daneward/mx/fullchain.pem with /etc/ssl/daneward/mx/privkey.pem");
@@ -272,12 +291,12 @@ describe("status for people", () => {
   });
 
   test("colours only when asked", () => {
-    expect(renderStatusText(reportOf(AGING), { color: false })).not.toContain("\u001b");
-    expect(renderStatusText(reportOf(AGING), { color: true })).toContain("\u001b[33msafe to leave alone\u001b[0m");
+    expect(told(reportOf(AGING), { color: false })).not.toContain("\u001b");
+    expect(told(reportOf(AGING), { color: true })).toContain("\u001b[33msafe to leave alone\u001b[0m");
   });
 
   test("of certificates never seen or unreadable says what to do", () => {
-    const text = renderStatusText(
+    const text = told(
       {
         at: NOON,
         certificates: [
@@ -285,11 +304,11 @@ describe("status for people", () => {
           { outcome: "unreadable", name: "old", message: "damaged", hint: "restore it" },
         ],
       },
-      { color: false },
+      { color: false, whole: true },
     );
     expect(text).toContain("daneward tick www");
     expect(text).toContain("restore it");
-    expect(renderStatusText({ at: NOON, certificates: [] }, { color: false })).toBe("no certificate is configured\n");
+    expect(told({ at: NOON, certificates: [] }, { color: false })).toBe("no certificate is configured\n");
   });
 });
 

@@ -10,6 +10,7 @@ import type { Io } from "../io.ts";
 
 export interface StatusOptions extends FileOptions {
   readonly json?: boolean;
+  readonly verbose?: boolean;
 }
 
 /** Ends with 0, whatever the status is: `check` is for monitoring. */
@@ -18,6 +19,6 @@ export async function run(args: readonly string[], options: StatusOptions, io: I
   const certificates = chosenCertificates(configuration, args[0]);
   const report = statusReport(stateDirectoryOf(options, io), certificates, io.clock());
   if (options.json === true) io.out(`${JSON.stringify(renderStatusJson(report), null, 2)}\n`);
-  else io.out(renderStatusText(report, io));
+  else io.out(renderStatusText(report, { color: io.color, whole: options.verbose === true }));
   return EXIT.done;
 }

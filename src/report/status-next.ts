@@ -1,0 +1,100 @@
+/** The two questions behind every look at `status`: what happens next, and what may be done meanwhile. */
+import { CATALOGUE } from "../base/errors.ts";
+import { instant } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
+import { awaitsServices, isAlarming, isUnread } from "./model.ts";
+import type { CertificateStatus, StandingRefusal } from "./model.ts";
+import { pointServicesAt, safetyOf } from "./words.ts";
+
+export interface NextStep {
+  /** `daneward`: it goes on by itself; `you`: it waits for a person; `client`: for the ACME client. */
+  readonly by: "daneward" | "you" | "client";
+  /** In the imperative: `swap the files and reload the services`. */
+  readonly what: string;
+  /** When, as far as time alone decides; null: when something else has happened. */
+  readonly at: Instant | null;
+}
+
+/** The next thing that happens to a certificate. */
+export function nextStep(name: string, status: CertificateStatus): NextStep {
+  const you = (what: string): NextStep => ({ by: "you", what, at: null });
+  const { hold, standing } = status;
+  if (awaitsServices(status) && status.refusals.some(isUnread)) return you(pointServicesAt(status.deploy, name));
+  if (hold !== null) {
+    if (hold.restoring !== null) return { by: "daneward", what: "put the old files back and reload", at: null };
+    const first = hold.reason === "OPERATOR_HOLD" ? "" : `daneward explain ${hold.reason}; when it is mended: `;
+    return you(`${first}daneward resume ${name}; or give the rollover up: daneward abort ${name}`);
+  }
+  const alarming = status.refusals.find((refusal) => isAlarming(refusal));
+  if (alarming !== undefined) return you(CATALOGUE[alarming.code].hint.replace(/\bCERT\b/g, name));
+  if (standing !== null && (standing.kind === "infeasible" || standing.kind === "expired")) {
+    return you("renew at once with the key that is in use (certbot: --reuse-key): then no record has to change");
+  }
+  return ownStep(status);
+}
+
+function ownStep(status: CertificateStatus): NextStep {
+  const { detail, refusals, standing } = status;
+  const does = (what: string, at: Instant | null): NextStep => ({ by: "daneward", what, at });
+  const until = lifts(refusals);
+  switch (detail.phase) {
+    case "stable":
+      if (status.teardown !== null) return does("nothing: the records are withdrawn for good", null);
+      if (detail.current === null) return does("take the first certificate over", until);
+      if (refusals.length > 0) return does("mend what is named above, or follow when it is mended", until);
+      return standing !== null && "renewal" in standing
+        ? { by: "client", what: "renew the certificate, to be expected around then", at: standing.renewal }
+        : does("look for drift", status.wakeAt);
+    case "announcing":
+      return does("wait, once every name server serves the new records; then swap the files", null);
+    case "aging":
+      return does("swap the files and reload the services", until);
+    case "deploying":
+      return does("swap the files and reload the services", status.wakeAt);
+    case "confirming":
+      return detail.obsolete === null
+        ? does("see that every address presents the certificate", until)
+        : does("withdraw the old records", until);
+    case "withdrawing":
+      return does("see the old records gone from every name server", null);
+    case "held":
+      return does("nothing", null);
+  }
+}
+
+/** When the last of them is lifted by time; null when one of them needs something else. */
+function lifts(refusals: readonly StandingRefusal[]): Instant | null {
+  const untils = refusals.map(({ until }) => until).filter((until) => until !== null);
+  return untils.length === 0 || untils.length < refusals.length ? null : instant(Math.max(...untils));
+}
+
+/** What may be done meanwhile, and what may not. */
+export function safeNow(status: CertificateStatus): string {
+  const { detail, footing } = status;
+  const base = safetyOf(detail, footing);
+  const advice = adviceOf(status);
+  return advice === "" ? base : `${base}; ${advice}`;
+}
+
+function adviceOf({ detail, bypassedAt, emergency, footing }: CertificateStatus): string {
+  const active = detail.phase === "held" ? detail.resume : detail;
+  if (emergency !== null) return "do not put back a certificate with the compromised key";
+  switch (active.phase) {
+    case "stable":
+      return "renew, reload and restart as you like";
+    case "announcing":
+    case "aging":
+      if (bypassedAt !== null) {
+        return "do not reload or restart the services by hand: they read the ACME client's files, whose certificate is not known yet";
+      }
+      return footing.published
+        ? "reloads and restarts do no harm, since the deployed files are still the old ones"
+        : "reloads and restarts do no harm";
+    case "deploying":
+      return "leave the services alone for the seconds that this takes";
+    case "confirming":
+      return active.obsolete === null ? "" : "reloads and restarts do no harm";
+    case "withdrawing":
+      return "do not put the old certificate back: its records are going";
+  }
+}
