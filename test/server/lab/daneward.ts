@@ -49,6 +49,7 @@ export interface Ward {
 }
 
 export interface Told {
+  /** With lines joined and blanks drawn together: where a line is folded says nothing. */
   readonly text: string;
   readonly json: CertificateStatus;
   /** Every code that the document names: of the hold, of failed actions, of refusals. */
@@ -180,7 +181,7 @@ function makeWardIn(home: string, configurationOf: (deploy: string, settings: Se
     tick: (options) => runHere(["tick"], options),
     status,
     told: async () => {
-      const [text, json] = [(await runHere(["status"])).stdout, await status()];
+      const [text, json] = [(await runHere(["status"])).stdout.replace(/\s+/g, " "), await status()];
       const codes = [
         ...(json.hold === undefined ? [] : [json.hold.reason]),
         ...[...json.troubles, ...json.refusals].map(({ code }) => code),
