@@ -6,12 +6,12 @@ import type { Policy } from "../rollover/policy.ts";
 import { tlsaOwner } from "../tlsa/owner.ts";
 import { formatParameters, isIssuerUsage, isKeyAlone } from "../tlsa/params.ts";
 import type { TlsaParameters } from "../tlsa/params.ts";
-import { command } from "./commands.ts";
+import { command, reloadActions } from "./commands.ts";
 import { suggestion } from "./nearest.ts";
 import type { CertificateConfig, ServiceConfig, SourceConfig } from "./schema.ts";
 import { listOf, optional, readTable, refuse, refuseUnknownKeys, required, warn } from "./table.ts";
 import type { Decode, Item, Problems, Table } from "./table.ts";
-import { address, duration, group, integer, parameters, path, reloadActions, service, text } from "./values.ts";
+import { address, duration, group, integer, parameters, path, service, text } from "./values.ts";
 
 /** What `[defaults]` may say, and each certificate for itself. */
 export const DEFAULT_KEYS = [

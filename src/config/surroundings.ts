@@ -10,14 +10,14 @@ import type { Fault } from "../base/errors.ts";
 import { formatPath } from "./locate.ts";
 import type { KeyPath } from "./locate.ts";
 import { isAllowed, isProgram, nearestExisting } from "./look.ts";
-import { suggestion } from "./nearest.ts";
 import { adviceOnExec, adviceOnZonefile } from "./pipeline-advice.ts";
 import { displayName, isAtOrBelow } from "../dns/name.ts";
 import type { TrustAnchors } from "../dnssec/anchors.ts";
 import type { Advice } from "./pipeline-advice.ts";
 import type { Place, Problem } from "./problem.ts";
 import type { Rfc2136Config } from "./publisher-rfc2136.ts";
-import { RELOAD_PRESETS } from "./reload-presets.ts";
+import { adviceOnReload } from "./reload-advice.ts";
+import type { ServiceManager } from "./reload-advice.ts";
 import type { CertificateConfig, Configuration, PublisherConfig, SourceConfig } from "./schema.ts";
 
 export interface SurroundingsDependencies {
@@ -31,6 +31,7 @@ export interface SurroundingsDependencies {
   readonly findGroup: (name: string) => void;
   /** Folders in which reload programs are looked for, separated by colons. */
   readonly searchPath: string;
+  readonly serviceManager: ServiceManager;
   readonly locate: (path: KeyPath) => Place | null;
   /** What keeps a certificate from sharing services with others, as their files are now; null: nothing. */
   readonly findClash: (certificate: CertificateConfig) => Fault | null;
@@ -91,7 +92,7 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
     if (clash !== null) note("fault", ["certificate", name, "services"], clash);
     const misfit = deps.findMisfit(certificate);
     if (misfit !== null) note("fault", whereSaid(certificate, misfit.key, deps), misfit.fault);
-    for (const [key, advice] of adviceOn(certificate, deps.searchPath)) {
+    for (const [key, advice] of adviceOn(certificate, deps.searchPath, deps.serviceManager)) {
       note("warning", ["certificate", name, key], advice);
     }
   }
@@ -141,7 +142,7 @@ function secretOf(publisher: PublisherConfig): { readonly key: string; readonly 
   }
 }
 
-function adviceOn(certificate: CertificateConfig, searchPath: string): readonly Advice[] {
+function adviceOn(certificate: CertificateConfig, searchPath: string, manager: ServiceManager): readonly Advice[] {
   const found: Advice[] = [];
   for (const path of sourcePaths(certificate.source)) {
     const problem = readProblem(path);
@@ -166,12 +167,7 @@ function adviceOn(certificate: CertificateConfig, searchPath: string): readonly 
     const hint = "write the command with its full path; daneward roll runs it";
     found.push(["renew", fault("CONFIG_ADVICE", `the program "${renewal}" is not there`, hint)]);
   }
-  for (const [program = "", ...rest] of certificate.reload) {
-    if (isProgram(program, searchPath)) continue;
-    const near = rest.length === 0 ? suggestion(program, RELOAD_PRESETS.keys()) : "";
-    const hint = `presets: ${[...RELOAD_PRESETS.keys()].join(", ")}; otherwise write the command with its full path`;
-    found.push(["reload", fault("CONFIG_ADVICE", `the program "${program}" is not there${near}`, hint)]);
-  }
+  for (const advice of adviceOnReload(certificate.reload, searchPath, manager)) found.push(["reload", advice]);
   return found;
 }
 

@@ -13,7 +13,6 @@ import type { ResolverServer } from "../dns/resolver-server.ts";
 import { parseParameters } from "../tlsa/params.ts";
 import type { TlsaParameters } from "../tlsa/params.ts";
 import { suggestion } from "./nearest.ts";
-import { RELOAD_PRESETS } from "./reload-presets.ts";
 import { kindOf, listOf, refuse } from "./table.ts";
 import type { Decode } from "./table.ts";
 
@@ -210,27 +209,6 @@ export const group: Decode<string> = (item, problems) => {
   return /^[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$/.test(written)
     ? written
     : refuse(problems, item, `"${written}" is not a group`);
-};
-
-/** Reload actions: one, or an array of them; each a line of words, or an array of words, or the name of a preset. */
-export const reloadActions: Decode<readonly (readonly string[])[]> = (item, problems) => {
-  if (typeof item.value !== "string") return listOf(reloadAction)(item, problems);
-  const only = reloadAction(item, problems);
-  return only === null ? null : [only];
-};
-
-const reloadAction: Decode<readonly string[]> = (item, problems) => {
-  if (Array.isArray(item.value)) {
-    const words = listOf(text)(item, problems);
-    return words?.length === 0 ? refuse(problems, item, "an action needs at least the program") : words;
-  }
-  const written = text(item, problems);
-  if (written === null) return null;
-  const preset = RELOAD_PRESETS.get(written.trim());
-  if (preset !== undefined) return preset;
-  const words = splitWords(written);
-  if (typeof words !== "string") return words;
-  return refuse(problems, item, words, "no shell runs this; put such a line into a script, or write an array of words");
 };
 
 /**

@@ -117,16 +117,25 @@ read daneward.toml
   test("what is not there yet is a warning at its place, and 0", async () => {
     const text = GOOD.replace('"live"', '{ cert = "live/c.pem", key = "live/k.pem" }').replace(
       "reloader now",
-      "postfx",
+      "relaoder now",
     );
     const { exit, out } = await check(text);
     expect(exit).toBe(0);
     expect(out).toContain("daneward.toml:8:1: warning: certificate.mx.source: live/c.pem is not there yet\n");
     expect(out).toContain("daneward.toml:8:1: warning: certificate.mx.source: live/k.pem is not there yet\n");
-    expect(out).toContain(
-      'daneward.toml:10:1: warning: certificate.mx.reload: the program "postfx" is not there (did you mean "postfix"?)\n',
-    );
+    expect(out).toContain('daneward.toml:10:1: warning: certificate.mx.reload: the program "relaoder" is not there\n');
     expect(out).toContain("0 faults, 3 warnings\n");
+  });
+
+  test("a restart is said, and a misspelt preset is a fault", async () => {
+    const restart = await check(GOOD.replace("reloader now", "service reloader restart"));
+    expect(restart.out).toContain('"service reloader restart" is a restart, not a reload');
+    expect(restart.exit).toBe(0);
+    const slip = await check(GOOD.replace("reloader now", "postfx"));
+    expect(slip.exit).toBe(78);
+    expect(slip.out).toContain(
+      'error: certificate.mx.reload[0]: there is no preset "postfx" (did you mean "postfix"?)',
+    );
   });
 
   test.each([

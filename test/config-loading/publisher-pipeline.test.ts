@@ -133,6 +133,7 @@ describe("what can be seen beforehand", () => {
       readAnchors: rootAnchors,
       findGroup: () => undefined,
       searchPath: "/usr/bin:/bin",
+      serviceManager: { program: "systemctl", runs: true, knows: () => true },
       locate: () => null,
       findClash: () => null,
       findMisfit: () => null,

@@ -5,6 +5,7 @@ import { configurationPath } from "../../config/location.ts";
 import { formatPlace } from "../../config/problem.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { Configuration } from "../../config/schema.ts";
+import { describeRestarts, serviceManagerOf } from "../../config/reload-advice.ts";
 import { checkSurroundings } from "../../config/surroundings.ts";
 import { readTrustAnchorFile } from "../../config/trust-anchor-file.ts";
 import { readTokenFile } from "../../config/token-file.ts";
@@ -39,6 +40,7 @@ export async function run(_args: readonly string[], options: CheckConfigOptions,
           readAnchors: (file) => readTrustAnchorFile(file, io.clock()),
           findGroup: groupIdOf,
           searchPath: searchPath(io.env["PATH"]),
+          serviceManager: serviceManagerOf(process.platform),
           locate: reading.locate,
           findClash: (certificate) => clashOf(certificate, sharers(certificate)),
           findMisfit: misfitsOf(lives),
@@ -82,6 +84,7 @@ function asText({ configuration, files, problems, lives }: Findings, quiet: bool
   const faults = problems.filter((problem) => problem.severity === "fault").length;
   if (!quiet) {
     lines.push(...files.map((file) => `read ${file}`), ...lives.map(describeDeadline));
+    lines.push(...describeRestarts(configuration?.certificates ?? []));
     const tally = [count(faults, "fault"), count(problems.length - faults, "warning")].join(", ");
     lines.push(configuration === null ? tally : `${describe(configuration)}; ${tally}`);
   }
