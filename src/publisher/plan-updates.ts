@@ -79,10 +79,29 @@ function steps(change: TlsaChange, before: ServedRrset | null): readonly Step[] 
     const again = replace ? [deleteRecord(owner, TYPE.TLSA, rdata)] : [];
     return { updates: [...again, addRecord(owner, TYPE.TLSA, ttl, rdata)], record, present: true };
   });
-  const removed = remove.map((record): Step => {
-    return { updates: [deleteRecord(owner, TYPE.TLSA, encodeTlsa(record))], record, present: false };
+  const removed = remove.map((record, at): Step => {
+    const renewed = at === remove.length - 1 ? renewal(change, before) : [];
+    return { updates: [deleteRecord(owner, TYPE.TLSA, encodeTlsa(record)), ...renewed], record, present: false };
   });
   return [...added, ...removed];
+}
+
+/**
+ * One of the records that stay, deleted and added again behind a removal. No server changes anything for that, but
+ * PowerDNS needs it (measured on 4.7 with SQLite): what a removal leaves of an RRset drops out of its NSEC or NSEC3 chain
+ * until the next addition of a record that was not there. Such a zone denies the name, and resolvers that believe it
+ * (RFC 8198, Unbound's default) tell their clients that there is no TLSA record at all.
+ */
+function renewal({ owner, ttl, add, remove, expected }: TlsaChange, before: ServedRrset | null): readonly Update[] {
+  const served = new Set((before?.rdatas ?? []).map(formatHex));
+  const removed = new Set(remove.map(formatTlsa));
+  const [ours] = add;
+  const staying =
+    ours ?? expected?.find((one) => !removed.has(formatTlsa(one)) && served.has(formatHex(encodeTlsa(one))));
+  const itsTtl = ours === undefined ? (before?.ttl ?? null) : ttl;
+  if (staying === undefined || itsTtl === null) return [];
+  const rdata = encodeTlsa(staying);
+  return [deleteRecord(owner, TYPE.TLSA, rdata), addRecord(owner, TYPE.TLSA, itsTtl, rdata)];
 }
 
 /** What the RRset holds, by hexadecimal RDATA. */

@@ -153,7 +153,11 @@ describe("removing", () => {
       { class: CLASS.IN, ttl: 0 },
       { class: CLASS.IN, ttl: 0 },
     ]);
-    expect(update?.authority).toMatchObject([{ class: CLASS.NONE, ttl: 0, rdata: encodeTlsa(A) }]);
+    expect(update?.authority).toMatchObject([
+      { class: CLASS.NONE, ttl: 0, rdata: encodeTlsa(A) },
+      { class: CLASS.NONE, ttl: 0, rdata: encodeTlsa(B) },
+      { class: CLASS.IN, ttl: 300, rdata: encodeTlsa(B) },
+    ]);
     expect(server.records()).toHaveLength(2);
   });
 

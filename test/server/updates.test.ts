@@ -98,6 +98,12 @@ function updateSuite(kind: PrimaryKind, title: string): void {
       expect(await served()).toEqual([TWO]);
     });
 
+    test("what a withdrawal leaves is not denied by the zone (aggressive resolvers would believe it)", async () => {
+      const where = ["--resolver", hostPort(world().resolver), "--trust-anchor", world().anchorFile];
+      const denial = await daneward(["resolve", OWNER, "A", ...where]);
+      expect({ code: denial.code, out: denial.stdout + denial.stderr }).toMatchObject({ code: 0 });
+    });
+
     test("the zone may be named instead of looked up", async () => {
       const ended = await change("publish", OWNER, ONE, ["--zone", "example.test"]);
       expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: "" });

@@ -2,13 +2,14 @@
  * A small lab for updates by hand: one primary of a chosen make, perhaps NSD behind it, the parents above, a validating
  * resolver below.
  */
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeTsigKey, startBindParents, startBindPrimary } from "./bind.ts";
 import type { Place } from "./bind.ts";
 import { configureKnot } from "./knot.ts";
 import { drawNetwork } from "./network.ts";
+import type { Network } from "./network.ts";
 import { startNsdSecondary } from "./nsd.ts";
 import { configurePowerDns } from "./powerdns.ts";
 import type { Daemon } from "./process.ts";
@@ -39,8 +40,25 @@ export const UPDATE_PROGRAMS: Readonly<Record<PrimaryKind, readonly string[]>> =
 /** The owner names that the key may write TLSA at. */
 export const ALLOWED = [`_25._tcp.mx.${ZONE}`, `_443._tcp.www.${ZONE}`] as const;
 
+/** What a zone holds beyond the usual. */
+export interface ZoneContent {
+  /** Further records, in zone-file form. */
+  readonly records: (address: Network["address"]) => readonly string[];
+  /** Where the key may write TLSA records, in place of {@link ALLOWED}. */
+  readonly owners: readonly string[];
+}
+
+const USUAL: ZoneContent = {
+  records: () => [`mx.${ZONE}. IN A 127.0.0.9`, `www.${ZONE}. IN A 127.0.0.9`],
+  owners: ALLOWED,
+};
+
 export interface UpdateWorld {
   readonly folder: string;
+  /** Loopback addresses of this world: 1, 2 and 53 are taken. */
+  readonly address: Network["address"];
+  /** File with the DS record of the root. */
+  readonly anchorFile: string;
   readonly primary: Place;
   /** Where the secondary is; nobody listens there when the world has none. */
   readonly secondary: Place;
@@ -61,21 +79,22 @@ async function startZone(
   folder: string,
   tsigKey: string,
   { parents, primary, secondary }: Places,
+  { records, owners }: { readonly records: readonly string[]; readonly owners: readonly string[] },
 ): Promise<{ readonly tree: Awaited<ReturnType<typeof makeTree>>; readonly daemons: readonly Daemon[] }> {
   const delegation: Delegation = {
     nameServers: [primary, ...(secondary === null ? [] : [secondary])].map(({ address }) => address),
-    records: [`mx.${ZONE}. IN A 127.0.0.9`, `www.${ZONE}. IN A 127.0.0.9`],
+    records,
   };
   if (kind === "bind") {
     const tree = await makeTree(folder, delegation);
-    const grants = ALLOWED.map((owner) => `grant daneward name ${owner}. TLSA`);
+    const grants = owners.map((owner) => `grant daneward name ${owner}. TLSA`);
     const notify = secondary === null ? [] : [secondary];
     return { tree, daemons: [await startBindPrimary({ tree, at: primary, keyFiles: [tsigKey], grants, notify })] };
   }
   const server =
     kind === "knot"
-      ? configureKnot(folder, primary, tsigKey, ALLOWED, secondary)
-      : configurePowerDns(folder, primary, tsigKey, ALLOWED, secondary === null ? {} : { secondary });
+      ? configureKnot(folder, primary, tsigKey, owners, secondary)
+      : configurePowerDns(folder, primary, tsigKey, owners, secondary === null ? {} : { secondary });
   const tree = await makeTree(folder, delegation, server.makeZoneKey);
   const above = await startBindParents({ tree, at: parents });
   try {
@@ -89,6 +108,7 @@ async function startZone(
 export async function startUpdateWorld(
   kind: PrimaryKind,
   makeup: "alone" | "with-secondary" = "alone",
+  content: ZoneContent = USUAL,
 ): Promise<UpdateWorld> {
   const folder = mkdtempSync(join(tmpdir(), "daneward-lab-"));
   chmodSync(folder, 0o711);
@@ -107,19 +127,26 @@ export async function startUpdateWorld(
     const tsigKey = await makeTsigKey(folder, "daneward");
     const hasSecondary = makeup === "with-secondary";
     const places = { parents, primary, secondary: hasSecondary ? secondary : null };
-    const { tree, daemons } = await startZone(kind, folder, tsigKey, places);
+    const { tree, daemons } = await startZone(kind, folder, tsigKey, places, {
+      records: content.records(network.address),
+      owners: content.owners,
+    });
+    const anchorFile = join(folder, "root.anchor");
+    writeFileSync(anchorFile, `${tree.anchor}\n`);
     undo.push(...daemons.map((daemon) => daemon.stop));
     const behind = hasSecondary ? [await startNsdSecondary(folder, secondary, primary)] : [];
     undo.push(...behind.map((daemon) => daemon.stop));
     const unbound = await startUnbound({
       tree,
       at: resolver,
-      zones: { ".": [parents], test: [parents], [ZONE]: [primary] },
+      zones: { ".": [parents], test: [parents], [ZONE]: hasSecondary ? [primary, secondary] : [primary] },
     });
     undo.push(unbound.stop);
     const all = [...daemons, ...behind, unbound];
     return {
       folder,
+      address: network.address,
+      anchorFile,
       primary,
       secondary,
       resolver,
