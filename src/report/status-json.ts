@@ -2,14 +2,23 @@
 import { formatInstant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { ChainFacts } from "../rollover/chain.ts";
+import type { Standing } from "../rollover/deadlines.ts";
+import type { OperatorWord } from "../rollover/state.ts";
 import { concernOf } from "./model.ts";
 import type { CertificateReport, CertificateStatus, EndpointReport, OwnerReport, StatusReport } from "./model.ts";
+import { nextStep, safeNow } from "./status-next.ts";
 
 /** The document, ready for JSON.stringify. Absent is written by leaving a key out, never as null. */
 export function renderStatusJson(report: StatusReport): object {
   return {
     schema: "daneward/status/1",
     at: formatInstant(report.at),
+    ...optional("frozen", report.frozen ?? null, ({ at, by, because, damage }) => ({
+      since: formatInstant(at),
+      by,
+      because,
+      ...optional("damage", damage, (text) => text),
+    })),
     certificates: report.certificates.map(renderCertificate),
   };
 }
@@ -29,11 +38,18 @@ function renderCertificate(report: CertificateReport): object {
     ...optional("current", status.current, renderChain),
     ...optional("next", status.next, renderChain),
     ...optional("obsolete", status.obsolete, renderChain),
+    ...optional("aborted", status.rejected, renderChain),
+    standby: status.standby,
     ...optional("wakeAt", status.wakeAt, formatInstant),
     ...optional("renewalNoted", status.renewalNoted, formatInstant),
     lookedAt: formatInstant(status.lookedAt),
     deploy: status.deploy,
     ...optional("hold", status.hold, ({ reason, detail }) => ({ reason, detail })),
+    ...renderOperatorWords(status),
+    ...optional("bypassedSince", status.bypassedAt, formatInstant),
+    ...optional("deadline", status.standing, renderStanding),
+    then: renderStep(name, status),
+    safe: safeNow(status),
     refusals: renderRefusals(status),
     troubles: status.troubles.map(({ subject, code, message, hint, since, at }) => {
       return { subject, code, message, hint, since: formatInstant(since), at: formatInstant(at) };
@@ -41,6 +57,42 @@ function renderCertificate(report: CertificateReport): object {
     owners: status.owners.map(renderOwner),
     endpoints: status.endpoints.map(renderEndpoint),
   };
+}
+
+function renderStep(name: string, status: CertificateStatus): object {
+  const { by, what, at } = nextStep(name, status);
+  return { by, what, ...optional("at", at, formatInstant) };
+}
+
+function renderOperatorWords({ override, emergency, teardown }: CertificateStatus): object {
+  const said = ({ at, because }: OperatorWord): { readonly since: string; readonly because: string } => {
+    return { since: formatInstant(at), because };
+  };
+  return {
+    ...optional("override", override, (word) => ({ act: word.act, chain: word.chain, ...said(word) })),
+    ...optional("emergency", emergency, (word) => ({ spkiSha256: word.spkiSha256, ...said(word) })),
+    ...optional("teardown", teardown, said),
+  };
+}
+
+function renderStanding(standing: Standing): object {
+  const { kind } = standing;
+  switch (standing.kind) {
+    case "off-path":
+      return { kind, expectedRenewal: formatInstant(standing.renewal) };
+    case "in-time":
+      return {
+        kind,
+        expectedRenewal: formatInstant(standing.renewal),
+        latestStart: formatInstant(standing.latestStart),
+      };
+    case "infeasible":
+      return { kind, latestStart: formatInstant(standing.latestStart), readyAt: formatInstant(standing.readyAt) };
+    case "staged":
+      return { kind, late: standing.late, ...optional("readyAt", standing.readyAt, formatInstant) };
+    case "expired":
+      return { kind, since: formatInstant(standing.since) };
+  }
 }
 
 function renderChain(chain: ChainFacts): object {

@@ -43,10 +43,10 @@ function ownStep(status: CertificateStatus): NextStep {
       if (detail.current === null) return does("take the first certificate over", until);
       if (refusals.length > 0) return does("mend what is named above, or follow when it is mended", until);
       return standing !== null && "renewal" in standing
-        ? { by: "client", what: "renew the certificate, to be expected around then", at: standing.renewal }
+        ? { by: "client", what: "the ACME client renews, probably around", at: standing.renewal }
         : does("look for drift", status.wakeAt);
     case "announcing":
-      return does("wait, once every name server serves the new records; then swap the files", null);
+      return does("let the new records age once every name server serves them, then swap the files", null);
     case "aging":
       return does("swap the files and reload the services", until);
     case "deploying":

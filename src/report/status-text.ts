@@ -105,8 +105,7 @@ function renderCertificate(report: CertificateReport, at: Instant, paint: Paint)
 }
 
 function stepWords({ by, what, at: when }: NextStep, at: Instant): string {
-  const who = by === "client" ? `the ACME client is to ${what}` : what;
-  return when === null ? who : `${who}: ${formatMoment(when, at)}`;
+  return when === null ? what : `${what}${by === "client" ? "" : ":"} ${formatMoment(when, at)}`;
 }
 
 function notedLine(noted: Instant, at: Instant): string {

@@ -36,7 +36,10 @@ export function fold(text: string, width: number): readonly string[] {
   const margin = /^ */.exec(text)?.[0] ?? "";
   const lines: string[] = [];
   let line = "";
-  for (const word of text.trimStart().split(" ")) {
+  for (const word of text
+    .trimStart()
+    .replace(TOGETHER, (moment) => moment.replaceAll(" ", GLUE))
+    .split(" ")) {
     const longer = line === "" ? `${margin}${word}` : `${line} ${word}`;
     if (line !== "" && visibleLength(longer) > width) {
       lines.push(line.trimEnd());
@@ -45,8 +48,12 @@ export function fold(text: string, width: number): readonly string[] {
       line = longer;
     }
   }
-  return [...lines, line];
+  return [...lines, line].map((each) => each.replaceAll(GLUE, " "));
 }
+
+/** Times, and how far off they are, are read at one glance. */
+const TOGETHER = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ|\([^()]{1,14}\)/g;
+const GLUE = "\u00a0";
 
 function visibleLength(text: string): number {
   return text.replace(/\p{Cc}\[\d+m/gu, "").length;

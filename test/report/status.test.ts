@@ -312,6 +312,140 @@ describe("status for people", () => {
   });
 });
 
+describe("status of what operators said and prepared", () => {
+  const word = { at: after(-60), because: "key on a lost disk (alice)" };
+
+  test.each([
+    [
+      "a standby key",
+      { standby: [{ spkiSha256: "d".repeat(64), records: [], state: "omnipresent" }] },
+      "  standby  key dddddddddddd…, known everywhere: a certificate with it can be deployed at once\n",
+    ],
+    [
+      "an override",
+      { override: { ...word, act: "swap", chain: next.id } },
+      "  override swap at once, gates lifted for this: key on a lost disk (alice), 2026-11-22 11:59:00Z (1m ago)\n",
+    ],
+    [
+      "an emergency",
+      { emergency: { ...word, spkiSha256: "a".repeat(64) } },
+      "  urgent   key aaaaaaaaaaaa… counts as compromised: key on a lost disk (alice), 2026-11-22 11:59:00Z (1m ago)\n",
+    ],
+    [
+      "a teardown",
+      { teardown: word },
+      "  teardown the records go for good: key on a lost disk (alice), 2026-11-22 11:59:00Z (1m ago); daneward resume mx takes it back\n",
+    ],
+    [
+      "an aborted certificate",
+      { rejected: chain("e") },
+      "what was aborted is left alone until a newer certificate comes, or daneward resume mx\n",
+    ],
+    [
+      "services that read the client's files",
+      { bypassedAt: after(-60) },
+      "do not reload or restart the services by hand: they read the ACME client's files",
+    ],
+    [
+      "a deadline that is missed",
+      { standing: { kind: "infeasible", latestStart: after(-60), readyAt: after(7200) } },
+      "  deadline MISSED: a renewal with a new key that came now would be ready 2026-11-22 14:00:00Z (in 2h), and the live certificate ends",
+    ],
+  ] as const)("shows %s", (_, changes, line) => {
+    const text = told(reportOf({ ...AGING, ...changes }), { color: false });
+    expect(text).toContain(line);
+    expect(JSON.stringify(renderStatusJson(reportOf({ ...AGING, ...changes })))).toContain(
+      Object.keys(changes)
+        .join()
+        .replace("rejected", "aborted")
+        .replace("bypassedAt", "bypassedSince")
+        .replace("standing", "infeasible"),
+    );
+  });
+
+  test("shows first that everything is frozen, since when and why", () => {
+    const frozen = { at: after(-3600), by: "alice", because: "zone move", damage: null };
+    const text = told({ ...reportOf(AGING), frozen }, { color: false });
+    expect(text).toMatch(
+      /^everything is frozen since 2026-11-22 11:00:00Z \(1h ago\)\n {2}why {6}by alice: zone move\n/,
+    );
+    expect(text).toContain("daneward thaw");
+    expect(renderStatusJson({ ...reportOf(AGING), frozen })).toMatchObject({
+      frozen: { since: "2026-11-22T11:00:00Z", by: "alice", because: "zone move" },
+    });
+    const damaged = told(
+      { ...reportOf(AGING), frozen: { ...frozen, by: "", because: "", damage: "it is not JSON" } },
+      { color: false },
+    );
+    expect(damaged).toContain("frozen.json cannot be understood (it is not JSON)");
+  });
+
+  test("out of time it needs a person, and says how no wait is needed", () => {
+    const standing = { kind: "infeasible", latestStart: after(-60), readyAt: after(7200) } as const;
+    const status = {
+      ...AGING,
+      phase: "stable",
+      detail: { phase: "stable", current: current.id },
+      refusals: [],
+      standing,
+    } as const;
+    expect(concernOf(status)).toBe("attention");
+    expect(told(reportOf(status), { color: false })).toContain("  do       renew at once with the key that is in use");
+  });
+});
+
+describe("status of several certificates", () => {
+  const stable = {
+    ...AGING,
+    phase: "stable",
+    detail: { phase: "stable", current: current.id },
+    refusals: [],
+    standing: { kind: "in-time", renewal: after(60), latestStart: after(3600) },
+  } as const;
+  const known = (name: string, status: CertificateStatus): StatusReport["certificates"][number] => {
+    return { outcome: "known", name, status };
+  };
+
+  test("is a table, the worst first, a row each, and what the worst want", () => {
+    const certificates = [known("well", stable), known("aging", AGING), known("held", HELD)];
+    const text = renderStatusText({ at: NOON, certificates }, { color: false });
+    expect(text).toBe(`3 certificates: 1 needs you, 1 under way, 1 well, 2026-11-22 12:00:00Z
+
+  CERTIFICATE  PHASE        LIVE KEY  EXPIRES    NEXT
+! held         held         aaaaaaaa  in 40d     you: RELOAD_FAILED
+~ aging        aging        aaaaaaaa  in 40d     swap in 1h 50m
+  well         stable       aaaaaaaa  in 40d     renewal in 1m
+
+held
+  "postfix reload" ended with exit code 1
+  do       daneward explain RELOAD_FAILED; when it is mended: daneward resume
+           held; or give the rollover up: daneward abort held
+
+daneward status NAME shows one of them whole
+`);
+  });
+
+  test("keeps to a screen, and never leaves out one that needs a person", () => {
+    const many = Array.from({ length: 200 }, (_, at) => known(`c${String(at)}`, at % 4 === 0 ? HELD : stable));
+    const lines = renderStatusText({ at: NOON, certificates: many }, { color: false }).split("\n");
+    expect(lines.filter((line) => line.startsWith("! "))).toHaveLength(50);
+    expect(lines.filter((line) => / stable /.test(line))).toHaveLength(0);
+    expect(lines).toContain("  and 150 more, none of which needs you (daneward status -v shows all)");
+    expect(lines).toContain("47 more need you: see the table");
+  });
+
+  test("never gets wider than a terminal", () => {
+    const name = "a-very-long-name.of-a-certificate.example.org";
+    const certificates = [known(name, HELD), known("b", AGING)];
+    for (const line of renderStatusText({ at: NOON, certificates }, { color: false }).split("\n")) {
+      expect(line.length).toBeLessThanOrEqual(line.includes("daneward") ? 120 : 80);
+    }
+    for (const line of renderStatusText(reportOf(AGING), { color: false }).split("\n")) {
+      expect(line.length).toBeLessThanOrEqual(line.includes("to remove it") ? 200 : 80);
+    }
+  });
+});
+
 describe("what is safe", () => {
   const confirming = { ...UNREAD.detail, obsolete: next.id } as Phase;
   const held = HELD.detail;
