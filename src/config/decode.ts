@@ -5,6 +5,7 @@ import type { ResolverServer } from "../dns/resolver-server.ts";
 import { decodeCertificate, decodeDefaults, DEFAULT_KEYS } from "./decode-certificate.ts";
 import type { Located } from "./decode-certificate.ts";
 import { decodePublisher } from "./decode-publisher.ts";
+import { decodeNotify } from "./notify.ts";
 import { formatPlace } from "./problem.ts";
 import type { CertificateConfig, Configuration, PublisherConfig, ServiceConfig } from "./schema.ts";
 import { mergeTables, optional, placeOf, readTable, refuse, refuseUnknownKeys } from "./table.ts";
@@ -12,7 +13,7 @@ import type { Decode, Item, Problems, Table } from "./table.ts";
 import type { TomlDocument } from "./toml.ts";
 import { flag, path, port, resolverAddresses, text } from "./values.ts";
 
-const SECTIONS = ["dnssec", "defaults", "publish", "certificate"] as const;
+const SECTIONS = ["dnssec", "notify", "defaults", "publish", "certificate"] as const;
 const TOP_KEYS = ["version", "resolver", "name_server_port", "deploy_root", "import", ...SECTIONS];
 const DNSSEC_KEYS = ["trust", "trust_anchors", "sha1", "allow_remote_ad"];
 
@@ -63,6 +64,7 @@ export function decodeConfiguration(
     ...dnssec,
     nameServerPort: optional(top, "name_server_port", port, 53, problems),
     deployRoot,
+    notify: decodeNotify(notifyItem(tops, problems), problems),
     publishers,
     certificates: certificates.map((one) => one.certificate),
   };
@@ -95,6 +97,15 @@ function sectionOf(tops: readonly Table[], name: string, problems: Problems): Ta
     if (table !== null) tables.push(table);
   }
   return mergeTables(tables, problems);
+}
+
+/** `[notify]` stands in one file alone: it is not put together of parts. */
+function notifyItem(tops: readonly Table[], problems: Problems): Item | undefined {
+  const [first, second] = tops.flatMap((top) => top.get("notify") ?? []);
+  if (first !== undefined && second !== undefined) {
+    refuse(problems, second, `[notify] stands at ${formatPlace(placeOf(first))} already`, "keep one of the two");
+  }
+  return first;
 }
 
 type DnssecConfig = Pick<Configuration, "trust" | "trustAnchors" | "sha1" | "allowRemoteAd">;

@@ -10,6 +10,7 @@ import type { DomainName } from "../dns/name.ts";
 import type { ResolverServer } from "../dns/resolver-server.ts";
 import type { Policy } from "../rollover/policy.ts";
 import type { TlsaParameters } from "../tlsa/params.ts";
+import type { NotifyConfig } from "./notify.ts";
 import type { CloudflareConfig } from "./publisher-cloudflare.ts";
 import type { DesecConfig } from "./publisher-desec.ts";
 import type { ExecConfig } from "./publisher-exec.ts";
@@ -37,6 +38,8 @@ export interface Configuration {
   readonly nameServerPort: number;
   /** Folder under which deployed links are made when a certificate does not say `deploy`. */
   readonly deployRoot: string;
+  /** Who is told of what; null: nobody. */
+  readonly notify: NotifyConfig | null;
   readonly publishers: ReadonlyMap<string, PublisherConfig>;
   readonly certificates: readonly CertificateConfig[];
 }

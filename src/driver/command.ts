@@ -32,7 +32,7 @@ export async function runCommand(
   const child = spawn(program, words, {
     cwd,
     detached: true,
-    env: { PATH: searchPath(path), LANG: "C" },
+    env: { ...options.env, PATH: searchPath(path), LANG: "C" },
     stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
   const output = collectOutput(child);

@@ -22,6 +22,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Standard input; nothing unless told. */
   readonly input?: string;
+  /** Beside `PATH` and `LANG`, which are all that it gets otherwise. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs a program without a shell in an environment of its own. Never rejects: how it went is the result. */

@@ -1,0 +1,225 @@
+/** Notices, and every way that they leave by: against a sendmail and a program that write down what they got, and real HTTP. */
+import { createHmac } from "node:crypto";
+import { chmodSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { instant } from "../../../src/base/time.ts";
+import { NOTIFY_EVENTS } from "../../../src/config/notify.ts";
+import type { NotifyConfig } from "../../../src/config/notify.ts";
+import { mailMessage, ping } from "../../../src/driver/notify/channels.ts";
+import { forgetHeartbeat, isHeartbeatDue, noteHeartbeat } from "../../../src/driver/notify/heartbeat.ts";
+import { noticeOfAlarm, noticeOfEvent, noticeOfRecovery } from "../../../src/driver/notify/notice.ts";
+import type { Notice } from "../../../src/driver/notify/notice.ts";
+import { tell } from "../../../src/driver/notify/notify.ts";
+import { startHttpApi } from "../../fakes/http-api.ts";
+import { temporaryFolder } from "../../store/temporary-folder.ts";
+
+const AT = instant(Date.parse("2026-11-22T12:00:00Z"));
+const SENDER = { host: "mx.example.test" };
+
+const NOBODY: NotifyConfig = {
+  mail: [],
+  mailFrom: null,
+  sendmail: "/usr/sbin/sendmail",
+  exec: null,
+  webhook: null,
+  webhookSecretFile: null,
+  ntfy: null,
+  ntfyTokenFile: null,
+  healthchecks: null,
+  on: NOTIFY_EVENTS,
+};
+
+const NOTICE: Notice = {
+  event: "mismatch",
+  certificate: "mx",
+  at: AT,
+  title: "mx: Größe: a client refuses now [LIVE_MISMATCH]",
+  text: "daneward: mx: a client refuses now [LIVE_MISMATCH]\n.\n  do: look\n",
+  codes: ["LIVE_MISMATCH"],
+};
+
+/** A program that keeps what it is given. */
+function recorder(exit = 0): { readonly program: string; readonly said: () => string } {
+  const folder = temporaryFolder();
+  const program = path.join(folder, "program");
+  const file = path.join(folder, "said");
+  writeFileSync(
+    program,
+    `#!/bin/sh\n{ echo "args: $*"; echo "env: $DANEWARD_EVENT $DANEWARD_SEVERITY $DANEWARD_CERTIFICATE"; cat; } >>${file}\nexit ${String(exit)}\n`,
+  );
+  chmodSync(program, 0o755);
+  return { program, said: () => readFileSync(file, "utf8") };
+}
+
+function secretFile(text: string): string {
+  const file = path.join(temporaryFolder(), "secret");
+  writeFileSync(file, `${text}\n`, { mode: 0o600 });
+  return file;
+}
+
+describe("what is worth telling", () => {
+  const entry = (event: string, detail = {}) => ({ at: AT, certificate: "mx", event, detail });
+  const render = (): string => "mx: published 3 1 1 ab…\n";
+
+  test.each([
+    ["publish", "published"],
+    ["deploy", "deployed"],
+    ["announcing", "renewed"],
+    ["confirmed", "verified"],
+    ["withdrawn", "withdrawn"],
+    ["record-vanished", "foreign-change"],
+  ])("%s is told as %s", (event, told) => {
+    expect(noticeOfEvent(entry(event), render)).toMatchObject({ event: told, title: "mx: published 3 1 1 ab…" });
+  });
+
+  test("what failed is told as an alarm that stands, not as an event, and housekeeping not at all", () => {
+    expect(noticeOfEvent(entry("publish", { result: "failed" }), render)).toBeNull();
+    expect(noticeOfEvent(entry("prune"), render)).toBeNull();
+  });
+
+  test.each([
+    ["NS_LAGGING", "stuck"],
+    ["NS_LAGGING LIVE_MISMATCH", "mismatch"],
+    ["UPDATE_REFUSED", "publish-failed"],
+    ["RELOAD_FAILED", "reload-failed"],
+    ["DEADLINE_NEAR", "expiring"],
+    ["SECOND_WRITER", "foreign-change"],
+    ["STATE_DAMAGED", "failed"],
+  ])("an alarm of %s is called %s", (key, event) => {
+    const notice = noticeOfAlarm({ certificate: "mx", key, text: "daneward: mx: it is so\n  do: this\n" }, AT);
+    expect(notice).toMatchObject({ event, title: "mx: it is so", codes: key.split(" ") });
+  });
+
+  test("that it is over says what it was", () => {
+    const notice = noticeOfRecovery({ certificate: "mx", key: "NS_LAGGING", text: "daneward: mx: lags\n" }, AT);
+    expect(notice.event).toBe("recovered");
+    expect(notice.text).toContain("lags");
+  });
+});
+
+describe("mail", () => {
+  test("goes to sendmail with all it needs, one thread a certificate, and no address on the command line", async () => {
+    const { program, said } = recorder();
+    expect(await tell([NOTICE], { ...NOBODY, mail: ["root", "a@example.org"], sendmail: program }, SENDER)).toEqual([]);
+    const message = said();
+    expect(message).toContain("args: -t -i\n");
+    expect(message).toContain("To: root, a@example.org\n");
+    expect(message).toContain("Auto-Submitted: auto-generated\n");
+    expect(message).toContain("References: <daneward.mx@mx.example.test>\n");
+    expect(message).toMatch(/^Subject: =\?utf-8\?B\?/m);
+    expect(message).toContain("\n.\n  do: look\n");
+  });
+
+  test("no text of a notice can add a header line", () => {
+    const sly = { ...NOTICE, title: "mx: a\nBcc: b@example.org\r\nX: y" };
+    const [head = ""] = mailMessage(sly, { ...NOBODY, mail: ["root"] }, SENDER).split("\n\n");
+    expect(head).not.toMatch(/^(Bcc|X):/m);
+    expect(head).toContain("Bcc: b@example.org X: y");
+  });
+
+  test("encoded words of a long subject stay within 75 characters", () => {
+    const long = mailMessage({ ...NOTICE, title: "ä€".repeat(80) }, { ...NOBODY, mail: ["root"] }, SENDER);
+    const words = long.match(/=\?utf-8\?B\?[^?]*\?=/g) ?? [];
+    expect(words.length).toBeGreaterThan(2);
+    for (const word of words) expect(word.length).toBeLessThanOrEqual(75);
+  });
+});
+
+test("a program gets JSON on its standard input and the gist in its environment", async () => {
+  const { program, said } = recorder();
+  expect(await tell([NOTICE], { ...NOBODY, exec: [program, "word"] }, SENDER)).toEqual([]);
+  const [args, env, json = ""] = said().split("\n");
+  expect([args, env]).toEqual(["args: word", "env: mismatch critical mx"]);
+  expect(JSON.parse(json)).toMatchObject({ schema: "daneward/notice/1", event: "mismatch", certificate: "mx" });
+});
+
+describe("over HTTP", () => {
+  test("a webhook is signed with the key of its file", async () => {
+    const api = await startHttpApi(() => ({ status: 204 }));
+    const webhookSecretFile = secretFile("s3cret");
+    expect(await tell([NOTICE], { ...NOBODY, webhook: `${api.url}/hook`, webhookSecretFile }, SENDER)).toEqual([]);
+    const [call] = api.calls;
+    const hmac = createHmac("sha256", "s3cret")
+      .update(`${JSON.stringify(call?.body)}\n`)
+      .digest("hex");
+    expect(call).toMatchObject({
+      method: "POST",
+      path: "/hook",
+      headers: { "x-daneward-signature": `sha256=${hmac}` },
+    });
+  });
+
+  test("ntfy gets title, priority and token", async () => {
+    const api = await startHttpApi(() => ({ status: 200 }));
+    const ntfyTokenFile = secretFile("tk_abc");
+    const notice = { ...NOTICE, text: '"text"' };
+    expect(await tell([notice], { ...NOBODY, ntfy: `${api.url}/topic`, ntfyTokenFile }, SENDER)).toEqual([]);
+    expect(api.calls[0]).toMatchObject({
+      path: "/topic",
+      body: "text",
+      headers: { authorization: "Bearer tk_abc", priority: "5", title: "daneward mx.example.test: mismatch" },
+    });
+  });
+
+  test("a healthchecks server hears whether all is well", async () => {
+    const api = await startHttpApi(() => ({ status: 200 }));
+    await ping(`${api.url}/uuid`, true, '"well"');
+    await ping(`${api.url}/uuid`, false, '"lags"');
+    expect(api.calls.map(({ path, body }) => [path, body])).toEqual([
+      ["/uuid", "well"],
+      ["/uuid/fail", "lags"],
+    ]);
+  });
+
+  test("what goes wrong names the host alone, and no way keeps another from working", async () => {
+    const api = await startHttpApi(() => ({ status: 500 }));
+    const { program, said } = recorder();
+    const cut = await startHttpApi(() => null);
+    const config = { ...NOBODY, webhook: `${api.url}/secret-path`, exec: [program], ntfy: `${cut.url}/topic` };
+    const problems = await tell([NOTICE], config, SENDER);
+    expect(problems).toHaveLength(2);
+    expect(problems.join("\n")).toMatch(/webhook: 127\.0\.0\.1:\d+ answered 500/);
+    expect(problems.join("\n")).toMatch(/ntfy: 127\.0\.0\.1:\d+: no connection \(\w+\)/);
+    expect(problems.join("\n")).not.toContain("secret-path");
+    expect(said()).toContain("mismatch");
+  });
+});
+
+test("a program that fails is named with what it said", async () => {
+  const { program } = recorder(3);
+  const [problem] = await tell([NOTICE], { ...NOBODY, exec: [program] }, SENDER);
+  expect(problem).toContain("exec:");
+  expect(problem).toContain("exit code 3");
+});
+
+test("only chosen events are told, and a flood ends in one notice that counts the rest", async () => {
+  const { program, said } = recorder();
+  const config: NotifyConfig = { ...NOBODY, exec: [program], on: ["stuck"] };
+  const flood = Array.from({ length: 50 }, (_, at): Notice => ({
+    ...NOTICE,
+    event: "stuck",
+    certificate: `c${String(at)}`,
+  }));
+  expect(await tell([NOTICE, ...flood], config, SENDER)).toEqual([]);
+  const told = said().match(/^\{.*$/gm) ?? [];
+  expect(told).toHaveLength(21);
+  expect(told.filter((line) => line.includes("30 more notices, about 30 certificates"))).toHaveLength(1);
+});
+
+describe("the sign of life", () => {
+  test("is due when it is expected and was never given, and again after a while", () => {
+    const folder = temporaryFolder();
+    const now = instant(Date.now());
+    expect(isHeartbeatDue(folder, now)).toBe(false);
+    expect(isHeartbeatDue(folder, now, true)).toBe(true);
+    noteHeartbeat(folder);
+    expect(isHeartbeatDue(folder, now, true)).toBe(false);
+    const old = new Date(now - 700_000);
+    utimesSync(path.join(folder, "heartbeat"), old, old);
+    expect(isHeartbeatDue(folder, now)).toBe(true);
+    forgetHeartbeat(folder);
+    forgetHeartbeat(folder);
+    expect(isHeartbeatDue(folder, now)).toBe(false);
+  });
+});
