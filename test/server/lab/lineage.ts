@@ -21,8 +21,11 @@ export interface Lineage {
   readonly version: () => number;
   /** SHA-256 of the public key of version `n` (default: the newest), lower-case hex: the data of its `3 1 1` record. */
   readonly spki: (n?: number) => string;
-  /** Issues the next version, with a new key unless `reuseKey`, and flips the four links as certbot does. */
-  readonly renew: (options?: { readonly reuseKey?: boolean }) => Promise<void>;
+  /**
+   * Issues the next version, with a new key unless `reuseKey`, and flips the four links as certbot does. An `issuer`
+   * stays the issuer of later versions.
+   */
+  readonly renew: (options?: { readonly reuseKey?: boolean; readonly issuer?: Authority }) => Promise<void>;
 }
 
 /** SHA-256 over the SubjectPublicKeyInfo of a certificate (PEM or DER), lower-case hex. */
@@ -102,6 +105,7 @@ export async function makeLineage(
   mkdirSync(live, { recursive: true, mode: 0o700 });
   const openssl = program("openssl");
   let newest = 0;
+  let issuedBy = authority;
   const file = (part: string, version: number): string => join(archive, `${part}${String(version)}.pem`);
 
   const issue = async (version: number, reuseKey: boolean): Promise<void> => {
@@ -110,9 +114,9 @@ export async function makeLineage(
     else await must(openssl, ["genpkey", ...KEY_OPTIONS[kind], "-out", key]);
     const issuer = [
       "-CA",
-      join(authority.folder, "intermediate.pem"),
+      join(issuedBy.folder, "intermediate.pem"),
       "-CAkey",
-      join(authority.folder, "intermediate.key"),
+      join(issuedBy.folder, "intermediate.key"),
     ];
     const names = `subjectAltName=${dnsNames.map((dnsName) => `DNS:${dnsName}`).join(",")}`;
     const leaf = [
@@ -137,12 +141,13 @@ export async function makeLineage(
       ...issuer,
       ...leaf,
     ]);
-    const chain = readFileSync(join(authority.folder, "intermediate.pem"));
+    const chain = readFileSync(join(issuedBy.folder, "intermediate.pem"));
     writeFileSync(file("chain", version), chain);
     writeFileSync(file("fullchain", version), Buffer.concat([readFileSync(file("cert", version)), chain]));
   };
 
-  const renew = async ({ reuseKey = false }: { readonly reuseKey?: boolean } = {}): Promise<void> => {
+  const renew: Lineage["renew"] = async ({ reuseKey = false, issuer = issuedBy } = {}) => {
+    issuedBy = issuer;
     await issue(newest + 1, reuseKey);
     newest += 1;
     for (const part of PARTS) {

@@ -6,6 +6,7 @@ import { connect as connectPlain } from "node:net";
 import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
+import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import type { Place } from "./bind.ts";
 import { spkiSha256 } from "./lineage.ts";
 import { A, TLSA, ask, tlsaText } from "./wire.ts";
@@ -16,6 +17,8 @@ export interface SampledService {
   readonly starttls: boolean;
   /** Signature algorithms that the client offers (OpenSSL's names), so that it meets certificates of one kind; absent: all. */
   readonly sigalgs?: string;
+  /** The rule by which a client takes a chain (DER, leaf first); absent: any `3 1 1` record of the leaf's key. */
+  readonly accepts?: (records: readonly string[], chain: readonly Buffer[], host: string) => boolean;
 }
 
 export interface Sample {
@@ -78,8 +81,32 @@ async function dialogue(socket: Socket): Promise<void> {
   await expect("STARTTLS", "220");
 }
 
+/** The certificates that one connection was shown, leaf first, each followed by its issuer. */
+function chainOf(secure: TLSSocket): readonly Buffer[] {
+  const chain: Buffer[] = [];
+  // Typed as if there always were one; it has no `raw` without a certificate, and no issuer where none was sent.
+  let at: Partial<DetailedPeerCertificate> | undefined = secure.getPeerCertificate(true);
+  for (; at?.raw !== undefined; at = at.issuerCertificate) {
+    const { raw } = at;
+    if (chain.some((known) => known.equals(raw))) break; // a root is its own issuer
+    chain.push(raw);
+  }
+  return chain;
+}
+
 /** SHA-256 of the public key that one address presents now. */
 export async function presentedSpki(place: Place, host: string, starttls: boolean, sigalgs?: string): Promise<string> {
+  const [leaf] = await presentedChain(place, host, starttls, sigalgs);
+  if (leaf === undefined) throw new Error("no certificate");
+  return spkiSha256(leaf);
+}
+
+async function presentedChain(
+  place: Place,
+  host: string,
+  starttls: boolean,
+  sigalgs?: string,
+): Promise<readonly Buffer[]> {
   const plain = connectPlain({ host: place.address, port: place.port });
   plain.setTimeout(8_000, () => plain.destroy(new Error("time-out")));
   try {
@@ -87,9 +114,7 @@ export async function presentedSpki(place: Place, host: string, starttls: boolea
     return await new Promise((resolve, reject) => {
       const offer = { servername: host, rejectUnauthorized: false, ...(sigalgs === undefined ? {} : { sigalgs }) };
       const secure = connectTls({ socket: plain, ...offer }, () => {
-        const certificate = secure.getPeerX509Certificate();
-        if (certificate === undefined) reject(new Error("no certificate"));
-        else resolve(spkiSha256(certificate.raw));
+        resolve(chainOf(secure));
         secure.end();
       });
       secure.on("error", reject);
@@ -115,12 +140,17 @@ async function observe(resolver: Place, service: SampledService): Promise<Omit<S
     addresses.answers.map(async ({ data }) => {
       const address = [...data].join(".");
       const place = { address, port: service.port };
-      return { address, spki: await presentedSpki(place, service.host, service.starttls, service.sigalgs) };
+      const chain = await presentedChain(place, service.host, service.starttls, service.sigalgs);
+      const [leaf] = chain;
+      if (leaf === undefined) throw new Error(`no certificate from ${address}`);
+      return { address, chain, spki: spkiSha256(leaf) };
     }),
   );
   const evidence = `[${records.join(", ")}] against ${served.map(({ address, spki }) => `${address} ${spki}`).join(", ")}`;
   if (records.length === 0) return { outcome: "absent", evidence };
-  return { outcome: served.every(({ spki }) => records.includes(`3 1 1 ${spki}`)) ? "match" : "failure", evidence };
+  const accepts = service.accepts ?? ((set, [leaf]) => leaf !== undefined && set.includes(`3 1 1 ${spkiSha256(leaf)}`));
+  const accepted = served.every(({ chain }) => accepts(records, chain, service.host));
+  return { outcome: accepted ? "match" : "failure", evidence };
 }
 
 /** Starts one loop a service; each sample begins `everyMs` after the last began, or at once when that took longer. */

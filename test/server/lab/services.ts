@@ -116,17 +116,35 @@ postlog unix-dgram n - n - 1 postlogd
   };
 }
 
-export async function startNginx(
-  folder: string,
-  places: readonly Place[],
-  certificates: string,
-  others: readonly string[] = [],
-): Promise<Service> {
+/** What nginx serves at some places: `folders` as with {@link startPostfix}, one for each kind of key. */
+export interface Site {
+  readonly places: readonly Place[];
+  readonly folders: readonly string[];
+}
+
+export interface SitesService extends Omit<Service, "readFrom"> {
+  /** Makes it read the certificates of its sites from other folders, as an administrator would. */
+  readonly serve: (sites: readonly Site[]) => Promise<void>;
+}
+
+function siteBlock({ places, folders }: Site): string {
+  const listen = places.map((place) => `listen ${place.address}:${String(place.port)} ssl;`);
+  const pairs = folders.map((one) => `ssl_certificate ${one}/fullchain.pem; ssl_certificate_key ${one}/privkey.pem;`);
+  return `  server {
+    ${listen.join(" ")}
+    ${pairs.join(" ")}
+    location / { return 204; }
+  }
+`;
+}
+
+/** One nginx for several sites. */
+export async function startNginxSites(folder: string, sites: readonly Site[]): Promise<SitesService> {
   const home = join(folder, "nginx");
   mkdirSync(home, { recursive: true });
   const file = join(home, "nginx.conf");
   const log = join(home, "error.log");
-  const configure = (from: string, beside: readonly string[] = others): void => {
+  const configure = (served: readonly Site[]): void => {
     writeFileSync(
       file,
       `daemon off; pid ${home}/nginx.pid; error_log ${log} notice; worker_processes 1;
@@ -135,16 +153,12 @@ http {
   access_log off;
   client_body_temp_path ${home}/body; proxy_temp_path ${home}/proxy; fastcgi_temp_path ${home}/fastcgi;
   uwsgi_temp_path ${home}/uwsgi; scgi_temp_path ${home}/scgi;
-  server {
-    ${places.map((place) => `listen ${place.address}:${String(place.port)} ssl;`).join(" ")}
-    ${[from, ...beside].map((one) => `ssl_certificate ${one}/fullchain.pem; ssl_certificate_key ${one}/privkey.pem;`).join(" ")}
-    location / { return 204; }
-  }
-}
+${served.map(siteBlock).join("")}}
 `,
     );
   };
-  configure(certificates);
+  configure(sites);
+  const places = sites.flatMap((site) => site.places);
   const nginx = program("nginx");
   const common = ["-e", log, "-p", home, "-c", file];
   const daemon = await startDaemon({
@@ -158,11 +172,24 @@ http {
   return {
     daemon,
     reload,
-    readFrom: async (from, beside) => {
-      configure(from, beside);
+    serve: async (served) => {
+      configure(served);
       await must(nginx, reload.slice(1));
     },
     log: () => readLog(log),
     stop: daemon.stop,
   };
+}
+
+export async function startNginx(
+  folder: string,
+  places: readonly Place[],
+  certificates: string,
+  others: readonly string[] = [],
+): Promise<Service> {
+  const site = (from: string, beside: readonly string[] = others): readonly Site[] => [
+    { places, folders: [from, ...beside] },
+  ];
+  const { serve, ...rest } = await startNginxSites(folder, site(certificates));
+  return { ...rest, readFrom: (from, beside) => serve(site(from, beside)) };
 }

@@ -1,0 +1,4 @@
+/** The matrix on Knot DNS. */
+import { matrixSuite } from "./lab/matrix.ts";
+
+matrixSuite("knot", "Knot DNS");

@@ -1,0 +1,4 @@
+/** The matrix on PowerDNS. */
+import { matrixSuite } from "./lab/matrix.ts";
+
+matrixSuite("powerdns", "PowerDNS");
