@@ -73,16 +73,32 @@ export interface PrimaryOptions extends ParentsOptions {
   /** Lines of the update-policy, without the semicolon: `grant KEY name OWNER TLSA`. */
   readonly grants: readonly string[];
   readonly notify: readonly Place[];
+  /** For instance `P2D`; default: BIND's own two weeks. */
+  readonly signaturesValidity?: string;
 }
 
-export async function startBindPrimary({ tree, at, keyFiles, grants, notify }: PrimaryOptions): Promise<Daemon> {
+/** {@link SIGNING_POLICY} with signatures that end sooner. */
+function signingPolicy(validity: string | undefined): string {
+  if (validity === undefined) return SIGNING_POLICY;
+  const times = `signatures-validity ${validity}; signatures-validity-dnskey ${validity}; signatures-refresh PT1H;`;
+  return SIGNING_POLICY.replace(/ };\n$/, ` ${times} };\n`);
+}
+
+export async function startBindPrimary({
+  tree,
+  at,
+  keyFiles,
+  grants,
+  notify,
+  signaturesValidity,
+}: PrimaryOptions): Promise<Daemon> {
   const folder = join(tree.folder, "primary");
   mkdirSync(folder, { recursive: true });
   const also = notify.map((place) => `${place.address} port ${String(place.port)};`).join(" ");
   const file = join(folder, "named.conf");
   writeFileSync(
     file,
-    `${keyFiles.map((key) => `include "${key}";\n`).join("")}${SIGNING_POLICY}${options(folder, at)}${parents(tree)}
+    `${keyFiles.map((key) => `include "${key}";\n`).join("")}${signingPolicy(signaturesValidity)}${options(folder, at)}${parents(tree)}
 zone "${ZONE}" {
   type primary; file "${tree.zone}"; key-directory "${tree.keys}"; dnssec-policy "lab"; inline-signing no;
   also-notify { ${also} };

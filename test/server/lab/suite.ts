@@ -1,10 +1,10 @@
 /** A suite in a world of its own: started before, stopped after, its daemons' output shown when a test fails. */
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { startWorld } from "./world.ts";
-import type { SecondaryKind, World } from "./world.ts";
+import type { World, WorldOptions } from "./world.ts";
 
 /** Call it inside a suite; the function it gives may be called inside tests. */
-export function useWorld(options: { readonly secondary?: SecondaryKind } = {}): () => World {
+export function useWorld(options: WorldOptions = {}): () => World {
   let world: World | null = null;
   beforeAll(async () => {
     world = await startWorld(options);

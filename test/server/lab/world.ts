@@ -2,7 +2,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeTsigKey, startBindPrimary, startBindSecondary } from "./bind.ts";
+import { makeTsigKey, startBindParents, startBindPrimary, startBindSecondary } from "./bind.ts";
 import type { Place } from "./bind.ts";
 import { makeAuthority, makeLineage } from "./lineage.ts";
 import type { Authority, Lineage } from "./lineage.ts";
@@ -76,7 +76,15 @@ export interface World {
 
 export type SecondaryKind = "nsd" | "bind";
 
-export async function startWorld(options: { readonly secondary?: SecondaryKind } = {}): Promise<World> {
+export interface WorldOptions {
+  readonly secondary?: SecondaryKind;
+  /** Resolvers find root and `test.` at a server of their own, which goes on when the primary is down. */
+  readonly parentsApart?: boolean;
+  /** How long the primary's signatures are valid, as BIND says it; default: BIND's own two weeks. */
+  readonly signaturesValidity?: string;
+}
+
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "daneward-lab-"));
   chmodSync(folder, 0o711); // Postfix's own user passes through
   const undo: (() => Promise<void>)[] = [
@@ -86,14 +94,15 @@ export async function startWorld(options: { readonly secondary?: SecondaryKind }
     },
   ];
   try {
-    return await build(folder, options.secondary ?? "nsd", undo);
+    return await build(folder, options, undo);
   } catch (error) {
     await unwind(undo);
     throw error;
   }
 }
 
-async function build(folder: string, kind: SecondaryKind, undo: (() => Promise<void>)[]): Promise<World> {
+async function build(folder: string, options: WorldOptions, undo: (() => Promise<void>)[]): Promise<World> {
+  const { secondary: kind = "nsd", parentsApart = false, signaturesValidity } = options;
   const network = await drawNetwork();
   const place = (host: number): Place => ({ address: network.address(host), port: network.dnsPort });
   // named listens on addresses of interfaces only: the primary gets 127.0.0.1, a secondary named a relay in front.
@@ -130,6 +139,7 @@ async function build(folder: string, kind: SecondaryKind, undo: (() => Promise<v
       keyFiles: [tsigKey, administratorKey],
       grants: [...OWNERS.map((owner) => `grant daneward name ${owner}. TLSA`), "grant administrator zonesub ANY"],
       notify: [secondary],
+      ...(signaturesValidity === undefined ? {} : { signaturesValidity }),
     }),
   );
   const relay = await startRelay(relayed, primary);
@@ -140,7 +150,10 @@ async function build(folder: string, kind: SecondaryKind, undo: (() => Promise<v
     add(await startBindSecondary(folder, behind, relayed));
     undo.push((await startRelay(secondary, behind)).stop);
   }
-  const zones = { ".": [primary], test: [primary], [ZONE]: [primary, secondary] };
+  // A secondary named has the spare port of 127.0.0.1, so that this goes with NSD alone.
+  const parents: Place = parentsApart ? { address: "127.0.0.1", port: network.sparePort } : primary;
+  if (parentsApart) add(await startBindParents({ tree, at: parents }));
+  const zones = { ".": [parents], test: [parents], [ZONE]: [primary, secondary] };
   add(await startUnbound({ tree, at: resolver, zones }));
   const postfix = await startPostfix(
     folder,
