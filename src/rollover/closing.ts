@@ -264,7 +264,8 @@ export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
   if (scene.state.owners.every((owner) => isTidy(scene, owner, keep))) {
     const gone = scene.state.owners.map((owner) => ({
       ...owner,
-      ours: without(owner.ours, unneededRecords(scene, owner, keep)),
+      // What was asked for and has not come yet is withdrawn when it comes.
+      ours: without(owner.ours, without(unneededRecords(scene, owner, keep), owner.coming)),
       reverted: 0,
     }));
     const state = { ...scene.state, owners: gone };

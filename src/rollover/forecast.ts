@@ -4,6 +4,7 @@
  */
 import { addSeconds, earliest, instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
+import { displayName } from "../dns/name.ts";
 import type { Action } from "./actions.ts";
 import type { ChainFacts, RecordText } from "./chain.ts";
 import { chainId, recordText } from "./chain.ts";
@@ -109,9 +110,9 @@ function entriesOf(result: Step, at: Instant): readonly ForecastEntry[] {
     ...result.actions.flatMap((action): readonly ForecastEntry[] => {
       switch (action.kind) {
         case "publish":
-          return [{ at, phase, event: "publish", detail: `${action.owner} ${action.add.join(", ")}` }];
+          return [{ at, phase, event: "publish", detail: `${action.add.join(", ")} at ${displayName(action.owner)}` }];
         case "withdraw":
-          return [{ at, phase, event: "withdraw", detail: `${action.owner} ${action.remove.join(", ")}` }];
+          return [{ at, phase, event: "withdraw", detail: `${action.remove.join(", ")} at ${displayName(action.owner)}` }];
         case "deploy":
           return [{ at, phase, event: "deploy", detail: "swap the files, reload, prove every address" }];
         case "store":
@@ -196,10 +197,29 @@ function presenting(endpoint: EndpointObservation, chain: ChainFacts): EndpointO
 }
 
 /**
+ * The timetable of a renewal under a new key that comes at `at`, when there is nothing to renew yet. What it says of the
+ * invented key is `the renewed key`.
+ */
+export function forecastRenewal(
+  state: RolloverState | null,
+  observation: Observation,
+  policy: Policy,
+  at: Instant,
+): readonly ForecastEntry[] {
+  return forecast(state, withImaginedRenewal(observation, at), policy, at).map((entry) => ({
+    ...entry,
+    detail: entry.detail.replace(PLACEHOLDER, "the renewed key"),
+  }));
+}
+
+/** The invented digests, whole in records, with `key ` before their beginning in sentences. */
+const PLACEHOLDER = /(?:key )?(?<![0-9a-f])f{8,128}(?![0-9a-f])/g;
+
+/**
  * The same observation with a renewal under a new key at `now`, for a timetable before there is anything to renew:
  * digests of the invented leaf are all `f`, its life is as long as the current one's.
  */
-export function withImaginedRenewal(observation: Observation, now: Instant): Observation {
+function withImaginedRenewal(observation: Observation, now: Instant): Observation {
   const base = observation.deployed ?? (observation.source.outcome === "chain" ? observation.source.chain : null);
   if (base === null) return observation;
   const invented = "f".repeat(64);

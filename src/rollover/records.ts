@@ -80,6 +80,7 @@ export function matchesChain(record: RecordText, certificates: readonly Certific
 /** Digest agility (RFC 7671 §9): of each usage and selector, full data and the strongest digest are looked at. */
 function afterAgility(records: readonly RecordText[]): readonly RecordText[] {
   const usable = records.filter(isUsable);
+  if (new Set(usable.map(combinationOf)).size <= 1) return usable;
   const strongest = new Map<string, number>();
   for (const record of usable) {
     const { usage, selector, matchingType } = fieldsOf(record);

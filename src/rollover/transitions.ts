@@ -29,7 +29,7 @@ import {
   wantedRecords,
   withoutStandby,
 } from "./publication.ts";
-import { clientAccepts, combinationOf, matchedCombinations, union } from "./records.ts";
+import { clientAccepts, combinationOf, matchedCombinations, union, without } from "./records.ts";
 import type { ActivePhase, OwnerState, Refusal } from "./state.ts";
 import { moveTo, wakeAtPollOr } from "./turn.ts";
 import type { Turn } from "./turn.ts";
@@ -189,7 +189,7 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
 }
 
 function isAnythingLeft(scene: Scene, owner: OwnerState): boolean {
-  const reachable = union(owner.ours, servedRecords(owner));
+  const reachable = union(without(owner.ours, owner.coming), servedRecords(owner));
   return unneededRecords(scene, owner, []).some((record) => reachable.includes(record));
 }
 

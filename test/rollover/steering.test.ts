@@ -453,3 +453,18 @@ describe("adopting records", () => {
     expect(enrolled().say((state) => adopt(state, [record(6)]))?.message).toContain(record(6));
   });
 });
+
+test("a record that comes only after all others were withdrawn goes too", () => {
+  const unit = enrolled();
+  unit.standby = [4];
+  unit.tick();
+  // Taken by a primary that nobody sees, and served an hour later.
+  unit.served = [record(1)];
+  expect(unit.say((state, now) => tearDown(state, now, ""))).toBeNull();
+  unit.run(seconds(100));
+  expect(unit.served).toEqual([]);
+  expect(unit.state?.phase.phase).toBe("stable");
+  unit.served = [record(4)];
+  unit.run(seconds(100));
+  expect(unit.served).toEqual([]);
+});
