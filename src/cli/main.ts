@@ -5,15 +5,11 @@
  */
 import { setMaxListeners } from "node:events";
 import { fstatSync, writeSync } from "node:fs";
+import { VERSION } from "../base/build.ts";
 import { instant } from "../base/time.ts";
 import type { Io } from "./io.ts";
 import { quickParse } from "./quick.ts";
 import { callVerb } from "./verbs.ts";
-
-declare const __DANEWARD_VERSION__: string;
-
-/** The version that was built; `0.0.0` when the sources run unbundled. */
-export const VERSION: string = typeof __DANEWARD_VERSION__ === "string" ? __DANEWARD_VERSION__ : "0.0.0";
 
 /** Only a character device can be a terminal; asking `node:tty` costs a fifth of the start of Node itself. */
 function isTerminal(descriptor: 1 | 2): boolean {

@@ -1,10 +1,11 @@
 /** Runs the driver for a command and says what came of it: silent on success off a terminal, one block for each failure. */
 import { CATALOGUE } from "../base/errors.ts";
 import { formatInstant } from "../base/time.ts";
-import type { Configuration } from "../config/schema.ts";
 import { updateAlarms } from "../driver/alarms.ts";
 import { REREAD } from "../driver/chain-files.ts";
 import { createLiveWorld } from "../driver/live-world.ts";
+import { loadRegister, openRegister } from "../driver/register.ts";
+import type { Register } from "../driver/register.ts";
 import { RELOAD_TIMEOUT_MS } from "../driver/reload.ts";
 import { previewTick, tick } from "../driver/tick.ts";
 import type { TickInput, TickReport, UnitReport } from "../driver/tick.ts";
@@ -14,10 +15,10 @@ import { formatDistance, shortenDigests } from "../report/words.ts";
 import type { JournalEntry } from "../store/journal.ts";
 import { renderPreviews } from "../report/preview-text.ts";
 import { notDueLines } from "./not-due.ts";
-import { configurationOf, statusOf } from "./driver-files.ts";
+import { statusOf } from "./driver-files.ts";
 import { EXIT } from "./exit.ts";
 import type { ExitCode } from "./exit.ts";
-import { stateDirectoryOf } from "./file-options.ts";
+import { mainFileOf, stateDirectoryOf } from "./file-options.ts";
 import type { TickOptions } from "./commands/tick.ts";
 import type { Io } from "./io.ts";
 
@@ -42,9 +43,23 @@ export async function tickCertificates(
   io: Io,
   talk: Talk,
 ): Promise<ExitCode> {
-  const configuration = await configurationOf(options, io);
+  const register = await openRegister(stateDirectoryOf(options, io), mainFileOf(options, io));
+  try {
+    return await tickOver(register, names, options, io, talk);
+  } finally {
+    register.catalogue.close();
+  }
+}
+
+async function tickOver(
+  register: Register,
+  names: readonly string[],
+  options: TickOptions,
+  io: Io,
+  talk: Talk,
+): Promise<ExitCode> {
   const report = await tick({
-    ...inputOf(configuration, names, options, io),
+    ...inputOf(register, names, options, io),
     onEvent: talk.onEvent,
     onLinger: (certificate, until) => {
       if (talk.watched) io.err(`${certificate}: looking again ${formatDistance(until, io.clock())}\n`);
@@ -56,7 +71,7 @@ export async function tickCertificates(
     looked: new Set(
       report.units.filter(({ outcome }) => outcome !== "skipped").map(({ certificate }) => certificate.name),
     ),
-    configured: new Set(configuration.certificates.map(({ name }) => name)),
+    isConfigured: (name) => report.register.find(name) !== null,
     now: io.clock(),
     always: talk.always,
   });
@@ -73,8 +88,8 @@ export async function tickCertificates(
 
 /** `tick --dry-run`: the actions of the next step of every certificate that is due. */
 export async function previewCertificates(names: readonly string[], options: TickOptions, io: Io): Promise<ExitCode> {
-  const configuration = await configurationOf(options, io);
-  const previews = await previewTick(inputOf(configuration, names, options, io));
+  const register = await loadRegister(mainFileOf(options, io));
+  const previews = await previewTick(inputOf(register, names, options, io));
   if (options.json === true) {
     const certificates = previews.map(({ certificate, step }) => {
       return { name: certificate.name, phase: step.state.phase.phase, actions: step.actions, refusals: step.refusals };
@@ -94,9 +109,10 @@ export async function previewCertificates(names: readonly string[], options: Tic
   return EXIT.done;
 }
 
-function inputOf(configuration: Configuration, names: readonly string[], options: TickOptions, io: Io): TickInput {
+function inputOf(register: Register, names: readonly string[], options: TickOptions, io: Io): TickInput {
   return {
-    configuration,
+    configuration: register.configuration,
+    register,
     stateDirectory: stateDirectoryOf(options, io),
     clock: io.clock,
     signal: io.signal,

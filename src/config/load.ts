@@ -21,17 +21,22 @@ export interface Reading {
   readonly locate: (path: KeyPath) => Place | null;
 }
 
+/** Told of each file and folder just before it is read. */
+export type BeforeRead = (path: string) => void;
+
 /**
  * Reads and checks everything; faults are in the result. Throws CONFIG_MISSING when the main file is not there, and
  * PERMISSION_DENIED or FILE_UNREADABLE when a file cannot be read.
  */
-export async function readConfiguration(mainFile: string): Promise<Reading> {
+export async function readConfiguration(mainFile: string, beforeRead: BeforeRead = () => undefined): Promise<Reading> {
   const { readToml } = await import("./toml.ts");
   const folder = join(dirname(mainFile), "conf.d");
+  beforeRead(folder);
   const files = [mainFile, ...filesOf(folder)];
   const problems: Problem[] = [];
   const documents: TomlDocument[] = [];
   for (const file of files) {
+    beforeRead(file);
     const document = await readToml(readBytes(file, file === mainFile), file);
     if (document.ok) documents.push(document.value);
     else problems.push(document.fault);
@@ -39,7 +44,7 @@ export async function readConfiguration(mainFile: string): Promise<Reading> {
   // With a file that cannot be parsed, the others' references would look broken: its faults come first.
   const locate = locatorOf(documents);
   if (problems.length > 0) return { configuration: null, files, problems, locate };
-  const imported = expandImports(documents, problems);
+  const imported = expandImports(documents, problems, beforeRead);
   const all = [...files, ...imported.map(({ file }) => file)];
   const configuration = decodeConfiguration([...documents, ...imported], [...all, folder], problems);
   const faulty = problems.some((problem) => problem.severity === "fault");
@@ -64,8 +69,8 @@ function locatorOf(documents: readonly TomlDocument[]): Reading["locate"] {
 }
 
 /** The configuration, or an OperationalError that names every fault: CONFIG_INVALID and as {@link readConfiguration}. */
-export async function loadConfiguration(mainFile: string): Promise<Configuration> {
-  const { configuration, problems } = await readConfiguration(mainFile);
+export async function loadConfiguration(mainFile: string, beforeRead?: BeforeRead): Promise<Configuration> {
+  const { configuration, problems } = await readConfiguration(mainFile, beforeRead);
   if (configuration !== null) return configuration;
   const faults = problems.filter((problem) => problem.severity === "fault");
   const [first] = faults;

@@ -34,22 +34,20 @@ export function hasAlarms(stateDirectory: string): boolean {
 
 /**
  * Notes which failures stand now and returns those to be said. `looked` names the certificates that were just looked
- * at; alarms of others stand as they were, unless they are no longer in `configured`. Everything is said with `always`.
+ * at; alarms of others stand as they were, unless they are no longer configured. Everything is said with `always`.
  */
 export function updateAlarms(
   stateDirectory: string,
   news: {
     readonly alarms: readonly Alarm[];
     readonly looked: ReadonlySet<string>;
-    readonly configured: ReadonlySet<string>;
+    readonly isConfigured: (certificate: string) => boolean;
     readonly now: Instant;
     readonly always: boolean;
   },
 ): readonly Alarm[] {
   const before = readAlarms(stateDirectory);
-  const standing = before.filter(
-    ({ certificate }) => news.configured.has(certificate) && !news.looked.has(certificate),
-  );
+  const standing = before.filter(({ certificate }) => !news.looked.has(certificate) && news.isConfigured(certificate));
   const known = new Map(before.map((alarm) => [identityOf(alarm), alarm]));
   const said: Alarm[] = [];
   const after = [...standing, ...news.alarms].map((alarm): SaidAlarm => {
@@ -75,8 +73,7 @@ function identityOf({ certificate, key }: Alarm): string {
 export function repeatAlarms(stateDirectory: string, now: Instant, always: boolean): readonly Alarm[] {
   const before = readAlarms(stateDirectory);
   if (!always && before.every(({ saidAt }) => Math.abs(now - saidAt) < REPEAT_MS)) return [];
-  const names = new Set(before.map(({ certificate }) => certificate));
-  return updateAlarms(stateDirectory, { alarms: [], looked: new Set(), configured: names, now, always });
+  return updateAlarms(stateDirectory, { alarms: [], looked: new Set(), isConfigured: () => true, now, always });
 }
 
 function readAlarms(stateDirectory: string): readonly SaidAlarm[] {

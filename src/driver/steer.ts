@@ -13,7 +13,6 @@ import type { ChainFacts } from "../rollover/chain.ts";
 import { abort, declareEmergency, hold, override, resume, rollBack, tearDown } from "../rollover/operator.ts";
 import type { RolloverState } from "../rollover/state.ts";
 import { ensureDirectory } from "../store/atomic-file.ts";
-import { readDueIndex, writeDueIndex } from "../store/due-index.ts";
 import { freezeFault, journalFreeze, readFreeze, removeFreeze, writeFreeze } from "../store/freeze.ts";
 import type { Freeze } from "../store/freeze.ts";
 import { appendJournal } from "../store/journal.ts";
@@ -22,6 +21,7 @@ import { withLock } from "../store/lock.ts";
 import { completeJournal, loadState, prepareStateDirectory, saveWithJournal } from "../store/store.ts";
 import type { SavedState } from "../store/store.ts";
 import { viewStore } from "./deploy.ts";
+import { wakeCertificate } from "./due.ts";
 
 /** `roll` wants a new certificate, `emergency` is a `roll` because the key that is live can be trusted no more. */
 export type SteerVerb = "hold" | "resume" | "abort" | "rollback" | "override" | "roll" | "emergency" | "deinit";
@@ -71,7 +71,7 @@ export async function steer(input: SteerInput, told: Steering): Promise<Steering
     }
     const saved = steered(input, before, now);
     // In this order: killed in between, the next tick looks once too often.
-    wake(stateDirectory, certificate, now);
+    wakeCertificate(stateDirectory, certificate);
     const entry = { at: now, certificate, event: input.verb, detail: detailOf(input, before.state, saved.state) };
     saveWithJournal(stateDirectory, saved, [entry]);
     return Promise.resolve({ before: before.state, after: saved.state });
@@ -153,14 +153,6 @@ function storedChains({ deploy, parameters }: CertificateConfig): readonly Chain
   if (blocked !== null) throw OperationalError.of(blocked);
   const newest = new Map(chains.map(({ facts }) => [facts.id, facts]));
   return [...newest.values()].reverse();
-}
-
-/** The next tick looks at it, whatever it was waiting for. Without an index it looks at everything anyway. */
-function wake(stateDirectory: string, certificate: string, now: Instant): void {
-  const index = readDueIndex(stateDirectory);
-  if (index === null) return;
-  const entries = index.entries.map((entry) => (entry.certificate === certificate ? { ...entry, wakeAt: now } : entry));
-  writeDueIndex(stateDirectory, { ...index, entries });
 }
 
 // ---- everything ---------------------------------------------------------------------------------------------------

@@ -14,27 +14,36 @@ import type { Clock, Instant } from "../base/time.ts";
 import type { CertificateConfig, Configuration } from "../config/schema.ts";
 import { mapLimited } from "../resolver/map-limited.ts";
 import type { Step } from "../rollover/step.ts";
-import { nextWake, readDueIndex, stampFiles, writeDueIndex } from "../store/due-index.ts";
-import type { DueEntry, DueIndex } from "../store/due-index.ts";
+import { CatalogueDamaged, removeCatalogue } from "../store/catalogue.ts";
+import { endTurn, nextWake, stampFiles, updateDueIndex } from "../store/due-index.ts";
+import type { DueIndex } from "../store/due-index.ts";
+import { journalFreeze } from "../store/freeze.ts";
 import { appendJournal } from "../store/journal.ts";
 import type { JournalEntry } from "../store/journal.ts";
 import { withLock } from "../store/lock.ts";
 import { readSpool, removeSpool } from "../store/spool.ts";
 import type { SpoolContent } from "../store/spool.ts";
-import { loadState, prepareStateDirectory } from "../store/store.ts";
+import { prepareStateDirectory } from "../store/store.ts";
 import type { SavedState } from "../store/store.ts";
-import { watchedPaths } from "./chain-files.ts";
+import { watchedFiles } from "./chain-files.ts";
 import type { RereadOptions } from "./chain-files.ts";
-import { groupSharing, indexSharers } from "./companions.ts";
-import { notesAbout, selectDue } from "./due.ts";
+import { groupSharing } from "./companions.ts";
+import type { SharerIndex } from "./companions.ts";
+import { indexOf } from "./due.ts";
+import { makePlan, markDue, settleIndex } from "./plan.ts";
+import type { Demand, Plan } from "./plan.ts";
+import { loadRegister, registerFor } from "./register.ts";
+import type { Register } from "./register.ts";
 import type { ReloadOptions } from "./reload.ts";
 import { previewUnit, retryAt, runUnit } from "./rollover-unit.ts";
-import type { TickSetting, UnitEnding } from "./rollover-unit.ts";
+import type { TickSetting } from "./rollover-unit.ts";
 import type { WorldMaker } from "./world.ts";
 
 /** Everything a tick needs from the process it runs in. */
 export interface TickInput {
   readonly configuration: Configuration;
+  /** The certificates of the configuration one by one; absent: made of it. */
+  readonly register?: Register;
   readonly stateDirectory: string;
   readonly clock: Clock;
   /** Aborted: finish what is begun, save, and end. */
@@ -61,6 +70,8 @@ export type UnitReport =
 /** How a tick ended. */
 export interface TickReport {
   readonly units: readonly UnitReport[];
+  /** What is configured. */
+  readonly register: Register;
   /** When the next certificate is due; null: none waits. */
   readonly nextWakeAt: Instant | null;
 }
@@ -75,148 +86,135 @@ export async function tick(input: TickInput): Promise<TickReport> {
 }
 
 async function tickUnderLock(input: TickInput): Promise<TickReport> {
-  const { configuration, stateDirectory, clock } = input;
-  // Stamped before anything is read: a change meanwhile makes the index outdated, never unnoticed.
-  const stamp = stampFiles(configuration.watched);
+  const { stateDirectory, clock } = input;
+  for (const entry of journalFreeze(stateDirectory)) input.onEvent(entry);
   const spool = readSpool(stateDirectory);
-  const known = readDueIndex(stateDirectory);
-  const due = selectDue(configuration, known, spool, { named: input.named, force: input.force, now: clock() });
-  const endings = new Map<string, UnitEnding>();
-  let units: readonly UnitReport[] = [];
-  if (due.length > 0) {
-    const setting = settingOf(input);
-    if (known !== null) writeDueIndex(stateDirectory, withDue(known, due, clock()));
-    const groups = groupSharing(due);
-    units = (await mapLimited(groups, (group) => runGroup(setting, group, endings), UNITS_AT_ONCE)).flat();
+  const { register, plan, index } = await prepare(input, spool);
+  const outcomes = new Map<number, UnitReport>();
+  if (plan.due.length > 0) {
+    const setting = settingOf(input, register, plan);
+    if (index !== null) markDue(stateDirectory, index, plan, clock());
+    const places = new Map(plan.due.map(({ position, certificate }) => [certificate, position]));
+    const groups = groupSharing(plan.due.map(({ certificate }) => certificate));
+    const note = (certificate: CertificateConfig, report: UnitReport): void => {
+      const position = places.get(certificate);
+      if (position !== undefined) outcomes.set(position, report);
+    };
+    const sleep: Sleep = (certificate, wakeAt, stamp) => {
+      const position = places.get(certificate);
+      // Not flushed: what a power cut takes away only means one look more.
+      if (position !== undefined) updateDueIndex(stateDirectory, [{ position, wakeAt, stamp }], false);
+    };
+    await mapLimited(groups, (group) => runGroup(setting, group, note, sleep), UNITS_AT_ONCE);
   }
-  const index = nextIndex(configuration, stamp, known, units, endings, input);
-  writeDueIndex(stateDirectory, index);
-  removeSpool(settledNotes(configuration, spool, endings));
+  if (index !== null && input.named.length === 0) endTurn(stateDirectory, index, clock());
+  removeSpool([...settledNotes(plan, outcomes), ...spool.damaged]);
   reportDamagedNotes(input, spool);
-  return { units, nextWakeAt: nextWake(index) };
+  const units = plan.due.flatMap(({ position }) => outcomes.get(position) ?? []);
+  const after = indexOf(stateDirectory, register.catalogue);
+  return { units, register, nextWakeAt: after === null ? null : nextWake(after) };
+}
+
+interface Prepared {
+  readonly register: Register;
+  readonly plan: Plan;
+  readonly index: DueIndex | null;
+}
+
+/** What there is to do. A damaged catalogue is thrown away, and the configuration itself is read. */
+async function prepare(input: TickInput, spool: SpoolContent): Promise<Prepared> {
+  const { stateDirectory, configuration } = input;
+  const prepareWith = (register: Register): Prepared => {
+    const index = settleIndex(stateDirectory, register);
+    return { register, index, plan: makePlan(register, index, spool, demandOf(input)) };
+  };
+  const register = registerOf(input);
+  try {
+    return prepareWith(register);
+  } catch (error) {
+    if (!(error instanceof CatalogueDamaged)) throw error;
+    removeCatalogue(stateDirectory);
+    const [mainFile = ""] = configuration.watched;
+    return prepareWith(await loadRegister(mainFile));
+  }
+}
+
+/** A configuration that comes without a register is stamped before anything is done with it. */
+function registerOf({ register, configuration }: TickInput): Register {
+  return (
+    register ??
+    registerFor(
+      configuration,
+      configuration.watched.map((file) => stampFiles([file])),
+    )
+  );
+}
+
+function demandOf({ named, force, clock }: TickInput): Demand {
+  return { named, force, now: clock() };
 }
 
 /** What every certificate would do now, with nothing written or sent but questions. Takes no lock. */
 export async function previewTick(
   input: TickInput,
 ): Promise<readonly { readonly certificate: CertificateConfig; readonly step: Step }[]> {
-  const { configuration, stateDirectory, clock } = input;
-  const demand = { named: input.named, force: input.force, now: clock() };
-  const due = selectDue(configuration, readDueIndex(stateDirectory), readSpool(stateDirectory), demand);
-  const setting = settingOf(input);
+  const { stateDirectory } = input;
+  const register = registerOf(input);
+  const index = indexOf(stateDirectory, register.catalogue);
+  const plan = makePlan(register, index, readSpool(stateDirectory), demandOf(input));
+  const setting = settingOf(input, register, plan);
   return mapLimited(
-    due,
-    async (certificate) => ({ certificate, step: await previewUnit(setting, certificate) }),
+    plan.due,
+    async ({ certificate }) => ({ certificate, step: await previewUnit(setting, certificate) }),
     UNITS_AT_ONCE,
   );
 }
 
-function settingOf(input: TickInput): TickSetting {
-  const { configuration, stateDirectory, clock, signal, reload, reread, lingerMs, onEvent } = input;
+function settingOf(input: TickInput, register: Register, plan: Plan): TickSetting {
+  const { stateDirectory, clock, signal, reload, reread, lingerMs, onEvent } = input;
+  const { configuration } = register;
   const onLinger = input.onLinger ?? ((): void => undefined);
   const world = input.makeWorld(configuration, clock, signal, reload.path);
-  const sharers = indexSharers(configuration);
+  const sharing = new Map(plan.due.map(({ certificate, sharers }) => [certificate, sharers]));
+  const sharers: SharerIndex = (certificate) => sharing.get(certificate) ?? [];
   return { configuration, stateDirectory, world, sharers, clock, signal, reload, reread, lingerMs, onEvent, onLinger };
 }
+
+/** Notes how a certificate came out. */
+type Note = (certificate: CertificateConfig, report: UnitReport) => void;
+/** Lets a certificate sleep that was looked at when its source had this stamp. */
+type Sleep = (certificate: CertificateConfig, wakeAt: Instant | null, stamp: string) => void;
 
 /** Units that share a service look one after the other: each must know what the last one has asked for. */
 async function runGroup(
   setting: TickSetting,
   group: readonly CertificateConfig[],
-  endings: Map<string, UnitEnding>,
-): Promise<readonly UnitReport[]> {
-  const reports: UnitReport[] = [];
-  for (const certificate of group) reports.push(await runSafely(setting, certificate, endings));
-  return reports;
+  note: Note,
+  sleep: Sleep,
+): Promise<void> {
+  for (const certificate of group) note(certificate, await runSafely(setting, certificate, sleep));
 }
 
-async function runSafely(
-  setting: TickSetting,
-  certificate: CertificateConfig,
-  endings: Map<string, UnitEnding>,
-): Promise<UnitReport> {
+async function runSafely(setting: TickSetting, certificate: CertificateConfig, sleep: Sleep): Promise<UnitReport> {
   try {
     const ending = await runUnit(setting, certificate);
+    // Not looked at, it stays due.
     if (ending === null) return { outcome: "skipped", certificate };
-    endings.set(certificate.name, ending);
+    sleep(certificate, ending.saved.wakeAt, ending.stamp);
     return { outcome: "looked", certificate, saved: ending.saved };
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error;
     if (error.code === "DNS_INTERRUPTED" && setting.signal.aborted) return { outcome: "skipped", certificate };
+    sleep(certificate, retryAt(certificate, setting.clock()), stampFiles(watchedFiles(certificate)));
     return { outcome: "failed", certificate, error };
   }
 }
 
-/**
- * Killed from here on, the next tick must look again at what this one was about: an intent may be saved and not carried
- * out. Most are due anyway; those that were named or forced are made so.
- */
-function withDue(index: DueIndex, due: readonly CertificateConfig[], now: Instant): DueIndex {
-  const names = new Set(due.map((certificate) => certificate.name));
-  const entries = index.entries.map((entry) => {
-    const isDue = entry.wakeAt !== null && entry.wakeAt <= now;
-    return names.has(entry.certificate) && !isDue ? { ...entry, wakeAt: now } : entry;
-  });
-  return { ...index, entries };
-}
-
-/** The index for the next tick: what was just seen, and for the others what was known of them. */
-function nextIndex(
-  configuration: Configuration,
-  stamp: string,
-  known: DueIndex | null,
-  units: readonly UnitReport[],
-  endings: ReadonlyMap<string, UnitEnding>,
-  input: TickInput,
-): DueIndex {
-  const knownEntries = new Map((known?.entries ?? []).map((entry) => [entry.certificate, entry]));
-  const outcomes = new Map(units.map((unit) => [unit.certificate, unit]));
-  const entries = configuration.certificates.map((certificate): DueEntry => {
-    const { name } = certificate;
-    const ending = endings.get(name);
-    if (ending !== undefined) {
-      const { saved, paths, stamp: seen } = ending;
-      return { certificate: name, wakeAt: saved.wakeAt, paths, stamp: seen };
-    }
-    const entry = knownEntries.get(name);
-    const unit = outcomes.get(certificate);
-    if (unit?.outcome === "failed") {
-      const paths = watchedPaths(certificate.source);
-      return { certificate: name, wakeAt: retryAt(certificate, input.clock()), paths, stamp: stampFiles(paths) };
-    }
-    // Not looked at this time. One that was due, or never was in an index, stays due: an unknown stamp never fits.
-    const unseen = unit !== undefined || entry === undefined || known?.configuration !== stamp;
-    return unseen ? neverSeen(certificate, input.stateDirectory) : entry;
-  });
-  return { configuration: stamp, configurationPaths: configuration.watched, entries };
-}
-
-function neverSeen(certificate: CertificateConfig, stateDirectory: string): DueEntry {
-  const paths = watchedPaths(certificate.source);
-  return { certificate: certificate.name, wakeAt: wakeOf(stateDirectory, certificate.name), paths, stamp: "unseen" };
-}
-
-function wakeOf(stateDirectory: string, name: string): Instant | null {
-  try {
-    return loadState(stateDirectory, name)?.wakeAt ?? null;
-  } catch (error) {
-    // The certificate's own tick will say what is wrong with its state; the index need not.
-    if (error instanceof OperationalError) return null;
-    throw error;
-  }
-}
-
 /** Notes whose certificates all have been looked at, and notes about certificates that are not ours. */
-function settledNotes(
-  configuration: Configuration,
-  spool: SpoolContent,
-  endings: ReadonlyMap<string, UnitEnding>,
-): readonly string[] {
-  const about = notesAbout(spool.notes);
-  const left = configuration.certificates.filter((certificate) => !endings.has(certificate.name));
-  const unsettled = new Set(left.flatMap(about));
-  const settled = spool.notes.filter((entry) => !unsettled.has(entry));
-  return [...settled.map(({ file }) => file), ...spool.damaged];
+function settledNotes({ notes }: Plan, outcomes: ReadonlyMap<number, UnitReport>): readonly string[] {
+  return notes
+    .filter(({ positions }) => positions.every((position) => outcomes.get(position)?.outcome === "looked"))
+    .map(({ file }) => file);
 }
 
 function reportDamagedNotes(input: TickInput, spool: SpoolContent): void {

@@ -1,39 +1,68 @@
 /**
- * The due-index answers "is anything to be done?" for any number of certificates out of one file, so that an idle tick
- * opens no state file and no configuration: it compares wake-up times with the clock, and one `stat` stamp per source
- * with the one noted. Nothing depends on it: a missing, damaged or outdated index only means that every certificate is
- * looked at, and the index is written anew from what is found.
+ * The due-index answers "is anything to be done?" for any number of certificates out of one small file: for each, in the
+ * order of the catalogue, when it is due and a hash of its source's stamp. An idle tick reads it whole (24 octets a
+ * certificate, no parsing) and opens no state file and no configuration.
+ *
+ * A tick changes entries in place, each with a checksum of its own, so that a tick with three certificates due writes
+ * three entries. An entry that was torn, zeroed or never written is due: whatever is wrong with the file only means that
+ * more is looked at than had to be, and nothing depends on it. An entry says that a certificate may sleep only after the
+ * state that says so is on disk; that it is to be looked at is flushed before anything is done about it.
+ *
+ * Sources are found changed by stat(2) alone. Up to a thousand are looked at in each tick; of more, so many that each has
+ * its turn within an hour ({@link DueIndex.turn}): where the last turn ended is noted in the file.
  */
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, fdatasyncSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { earliest } from "../base/time.ts";
+import { instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
-import { readFailure, replaceFile, systemCode } from "./atomic-file.ts";
+import { readFailure, replaceFile, systemCode, writeFailure } from "./atomic-file.ts";
+import { textChecksum } from "./checksum.ts";
 
-/** Version 1 had times as texts; they took longer to read than all the rest. */
-const VERSION = 2;
+const MAGIC = 0x44574455;
+/** Versions 1 and 2 were JSON. */
+const FORMAT = 3;
+const HEADER_SIZE = 48;
+const ENTRY_SIZE = 24;
 
+/** Sources looked at in every tick, however often it comes; about as long as a twentieth of the start of Node. */
+const SOURCES_AT_LEAST = 1_000;
+/** Within this time every source has been looked at, hook or no hook. */
+const ROUND_MS = 3_600_000;
+
+/** When a certificate is to be looked at, and how its source was when it last was. */
 export interface DueEntry {
-  readonly certificate: string;
-  /** When the next step is due; null: nothing to wait for. */
+  /** Place in the catalogue. */
+  readonly position: number;
+  /** Null: nothing to wait for. */
   readonly wakeAt: Instant | null;
-  /** Files and folders whose change means a new certificate. */
-  readonly paths: readonly string[];
-  /** {@link stampFiles} of `paths` when the certificate was last looked at; empty: unknown, so it must be looked at. */
-  readonly stamp: string;
+  /** {@link stampFiles} of the source as it was before the look; null: it is to be looked at anyway. */
+  readonly stamp: string | null;
 }
 
+/** Sources whose turn it is: those from one position up to, not including, another. */
+export interface SourceTurn {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The index as it was read. */
 export interface DueIndex {
-  /** {@link stampFiles} of the configuration the index was made from. */
-  readonly configuration: string;
-  /** Files and folders that the configuration was read from. */
-  readonly configurationPaths: readonly string[];
-  /** Earliest first; those with nothing to wait for last. */
-  readonly entries: readonly DueEntry[];
+  /** Of the catalogue it belongs to. */
+  readonly id: string;
+  readonly count: number;
+  /** Positions that are due, in order. */
+  readonly due: (now: Instant) => readonly number[];
+  /** When a certificate is due; null: it waits for nothing. One with a damaged entry has been due since 1970. */
+  readonly wakeAt: (position: number) => Instant | null;
+  readonly isUnchanged: (position: number, stamp: string) => boolean;
+  /** The sources to look at now; one or two ranges. */
+  readonly turn: (now: Instant) => readonly SourceTurn[];
+  /** The entry as it stands, for a place in another index; null: damaged. */
+  readonly entry: (position: number, place: number) => Uint8Array | null;
 }
 
 export function dueIndexFile(stateDirectory: string): string {
-  return join(stateDirectory, "due.json");
+  return join(stateDirectory, "due.index");
 }
 
 /**
@@ -53,73 +82,177 @@ function stampFile(path: string): string {
   }
 }
 
-/** Names of the certificates to look at now: their time has come, or their source is not the one noted. */
-export function dueNow(index: DueIndex, now: Instant): readonly string[] {
-  return index.entries
-    .filter(({ wakeAt, paths, stamp }) => (wakeAt !== null && wakeAt <= now) || stamp !== stampFiles(paths))
-    .map((entry) => entry.certificate);
-}
-
-/** Whether the configuration is still the one that the index was made from. */
-export function isCurrent(index: DueIndex): boolean {
-  return index.configuration === stampFiles(index.configurationPaths);
-}
-
-/** The earliest wake-up of all certificates; null when none waits. */
-export function nextWake(index: DueIndex): Instant | null {
-  return index.entries.reduce<Instant | null>((soonest, { wakeAt }) => earliest(soonest, wakeAt), null);
-}
-
-/** Writes the index, ordered. Throws DISK_FULL, PERMISSION_DENIED or STATE_UNWRITABLE. */
-export function writeDueIndex(stateDirectory: string, index: DueIndex): void {
-  const { configuration, configurationPaths } = index;
-  const entries = [...index.entries].sort(byTime);
-  const content = JSON.stringify({ version: VERSION, configuration, configurationPaths, entries });
-  replaceFile(dueIndexFile(stateDirectory), `${content}\n`);
-}
-
 /** The index; null when there is none or it is of no use. Throws PERMISSION_DENIED or FILE_UNREADABLE. */
 export function readDueIndex(stateDirectory: string): DueIndex | null {
   const path = dueIndexFile(stateDirectory);
-  let text: string;
+  let octets: Uint8Array;
   try {
-    text = readFileSync(path, "utf8");
+    octets = readFileSync(path);
   } catch (cause) {
     if (systemCode(cause) === "ENOENT") return null;
     throw readFailure(path, cause);
   }
+  return octets.length < HEADER_SIZE ? null : indexIn(new DataView(octets.buffer, octets.byteOffset, octets.length));
+}
+
+/** The earliest wake-up of all certificates; null when none waits. */
+export function nextWake(index: DueIndex): Instant | null {
+  let soonest = Infinity;
+  for (let position = 0; position < index.count; position++) {
+    soonest = Math.min(soonest, index.wakeAt(position) ?? Infinity);
+  }
+  return soonest === Infinity ? null : instant(soonest);
+}
+
+/**
+ * Makes the index of a catalogue anew, durably: an entry that is given is taken over, any other is due. Throws
+ * DISK_FULL, PERMISSION_DENIED or STATE_UNWRITABLE.
+ */
+export function createDueIndex(
+  stateDirectory: string,
+  { id, count }: { readonly id: string; readonly count: number },
+  known: (position: number) => Uint8Array | null = () => null,
+): void {
+  const octets = new Uint8Array(HEADER_SIZE + count * ENTRY_SIZE);
+  const view = new DataView(octets.buffer);
+  view.setUint32(0, MAGIC);
+  view.setUint32(4, FORMAT);
+  view.setUint32(8, Number.parseInt(id.slice(0, 8), 16));
+  view.setUint32(12, Number.parseInt(id.slice(8), 16));
+  view.setUint32(16, count);
+  view.setUint32(20, sumOf(view, 8, 3));
+  for (let position = 0; position < count; position++) {
+    const entry = known(position);
+    if (entry?.length === ENTRY_SIZE) octets.set(entry, placeOf(position));
+  }
+  replaceFile(dueIndexFile(stateDirectory), octets);
+}
+
+/**
+ * Changes entries of the index in place; `durable`: they survive a power cut. Call under the lock. Throws as
+ * {@link createDueIndex}.
+ */
+export function updateDueIndex(stateDirectory: string, entries: readonly DueEntry[], durable: boolean): void {
+  if (entries.length === 0) return;
+  writeInPlace(stateDirectory, durable, (write) => {
+    for (const { position, wakeAt, stamp } of entries) {
+      const octets = new Uint8Array(ENTRY_SIZE);
+      const view = new DataView(octets.buffer);
+      view.setFloat64(0, wakeAt ?? Infinity);
+      for (const [at, hash] of hashesOf(stamp ?? "").entries()) view.setUint32(8 + at * 4, hash);
+      seal(view, position);
+      write(octets, placeOf(position));
+    }
+  });
+}
+
+/**
+ * Notes that all sources whose turn it was were looked at, if others have theirs another time. No lock is needed. Throws
+ * as {@link createDueIndex}.
+ */
+export function endTurn(stateDirectory: string, { count, turn }: DueIndex, now: Instant): void {
+  if (count <= SOURCES_AT_LEAST) return;
+  const octets = new Uint8Array(16);
+  const view = new DataView(octets.buffer);
+  view.setFloat64(0, now);
+  view.setUint32(8, turn(now).at(-1)?.to ?? 0);
+  view.setUint32(12, sumOf(view, 0, 3));
+  writeInPlace(stateDirectory, false, (write) => {
+    write(octets, TURN_AT);
+  });
+}
+
+type WriteAt = (octets: Uint8Array, place: number) => void;
+
+function writeInPlace(stateDirectory: string, durable: boolean, work: (write: WriteAt) => void): void {
+  const path = dueIndexFile(stateDirectory);
   try {
-    return asIndex(JSON.parse(text));
-  } catch {
-    return null;
+    const file = openSync(path, "r+");
+    try {
+      work((octets, place) => void writeSync(file, octets, 0, octets.length, place));
+      if (durable) fdatasyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  } catch (cause) {
+    throw writeFailure(path, cause);
   }
 }
 
-function byTime(left: DueEntry, right: DueEntry): number {
-  const difference = (left.wakeAt ?? Infinity) - (right.wakeAt ?? Infinity);
-  if (difference < 0 || difference > 0) return difference;
-  return left.certificate < right.certificate ? -1 : left.certificate > right.certificate ? 1 : 0;
+const TURN_AT = 24;
+
+function placeOf(position: number): number {
+  return HEADER_SIZE + position * ENTRY_SIZE;
 }
 
-function asIndex(value: unknown): DueIndex | null {
-  if (typeof value !== "object" || value === null) return null;
-  if (!("version" in value) || value.version !== VERSION) return null;
-  if (!("configuration" in value && "configurationPaths" in value && "entries" in value)) return null;
-  const { configuration, configurationPaths, entries } = value;
-  if (typeof configuration !== "string" || !isTextList(configurationPaths) || !Array.isArray(entries)) return null;
-  const items: readonly unknown[] = entries;
-  return items.every(isEntry) ? { configuration, configurationPaths, entries: items } : null;
+function indexIn(view: DataView): DueIndex | null {
+  const count = view.getUint32(16);
+  const isWhole =
+    view.getUint32(0) === MAGIC && view.getUint32(4) === FORMAT && view.getUint32(20) === sumOf(view, 8, 3);
+  if (!isWhole || view.byteLength !== placeOf(count)) return null;
+  const isSound = (position: number): boolean => {
+    const place = placeOf(position);
+    return view.getUint32(place + 16) === position && view.getUint32(place + 20) === sumOf(view, place, 5);
+  };
+  const wakeAt = (position: number): number => (isSound(position) ? view.getFloat64(placeOf(position)) : 0);
+  return {
+    id: [8, 12].map((at) => view.getUint32(at).toString(16).padStart(8, "0")).join(""),
+    count,
+    due: (now) => {
+      const found: number[] = [];
+      // No number is due either, as it would be if anything had written one.
+      for (let position = 0; position < count; position++) if (!(wakeAt(position) > now)) found.push(position);
+      return found;
+    },
+    wakeAt: (position) => {
+      const milliseconds = wakeAt(position);
+      return milliseconds === Infinity ? null : instant(milliseconds);
+    },
+    isUnchanged: (position, stamp) => {
+      const place = placeOf(position);
+      return hashesOf(stamp).every((hash, at) => view.getUint32(place + 8 + at * 4) === hash);
+    },
+    turn: (now) => turnOf(view, count, now),
+    entry: (position, place) => {
+      if (!isSound(position)) return null;
+      const from = view.byteOffset + placeOf(position);
+      const octets = new Uint8Array(view.buffer.slice(from, from + ENTRY_SIZE));
+      seal(new DataView(octets.buffer), place);
+      return octets;
+    },
+  };
 }
 
-/** Checked in place: a copy of each of very many entries would cost as much as reading them. */
-function isEntry(value: unknown): value is DueEntry {
-  if (typeof value !== "object" || value === null) return false;
-  if (!("certificate" in value && "wakeAt" in value && "paths" in value && "stamp" in value)) return false;
-  const { certificate, wakeAt, paths, stamp } = value;
-  if (typeof certificate !== "string" || typeof stamp !== "string" || !isTextList(paths)) return false;
-  return wakeAt === null || (typeof wakeAt === "number" && Number.isSafeInteger(wakeAt));
+function turnOf(view: DataView, count: number, now: Instant): readonly SourceTurn[] {
+  const known = view.getUint32(TURN_AT + 12) === sumOf(view, TURN_AT, 3);
+  const start = known ? view.getUint32(TURN_AT + 8) % Math.max(1, count) : 0;
+  const passed = known ? Math.max(0, now - view.getFloat64(TURN_AT)) : ROUND_MS;
+  const size = Math.min(count, Math.max(SOURCES_AT_LEAST, Math.ceil((count * passed) / ROUND_MS)));
+  const end = start + size;
+  if (end <= count) return [{ from: start, to: end }];
+  return [
+    { from: start, to: count },
+    { from: 0, to: end - count },
+  ];
 }
 
-function isTextList(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
+/** An entry is good for one place. */
+function seal(entry: DataView, position: number): void {
+  entry.setUint32(16, position);
+  entry.setUint32(20, sumOf(entry, 0, 5));
+}
+
+/** Two hashes together: a change that keeps both is as likely as a random number of 64 bits coming twice. */
+function hashesOf(stamp: string): readonly [number, number] {
+  return [textChecksum(stamp), textChecksum(stamp, 0x2a5f13c7)];
+}
+
+/** Checksum of so many words of four octets; never that of zeros. */
+function sumOf(view: DataView, from: number, words: number): number {
+  let sum = 0x9e3779b9;
+  for (let at = 0; at < words; at++) {
+    sum = Math.imul(sum ^ view.getUint32(from + at * 4), 0x85ebca6b);
+    sum ^= sum >>> 15;
+  }
+  return sum >>> 0;
 }

@@ -290,7 +290,7 @@ describe("daneward run", () => {
     world.install(await world.issue());
     const stop = new AbortController();
     const running = call(runRun, [], {}, { signal: stop.signal, clock: () => instant(world.clock()) });
-    while (!existsSync(path.join(world.stateDirectory, "due.json"))) await new Promise((done) => setImmediate(done));
+    while (!existsSync(path.join(world.stateDirectory, "due.index"))) await new Promise((done) => setImmediate(done));
     stop.abort();
     expect((await running).exit).toBe(0);
   });

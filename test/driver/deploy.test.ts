@@ -119,9 +119,12 @@ describe("reading a source", () => {
     expect(read.ok && read.value.leaf.spki).toEqual(filesOf(second).leaf.spki);
   });
 
-  test("watches the one file that every renewal writes", () => {
+  test("watches the files of which every renewal writes one, whichever are there", () => {
     const directory = lay({ "fullchain.pem": first.chainPem });
-    expect(watchedPaths({ kind: "directory", path: directory })).toEqual([path.join(directory, "fullchain.pem")]);
+    const names = ["fullchain.pem", "cert.pem"];
+    expect(watchedPaths({ kind: "directory", path: directory })).toEqual(
+      names.map((name) => path.join(directory, name)),
+    );
   });
 });
 

@@ -57,7 +57,7 @@ describe("alarms", () => {
   const news = (hours: number, changes: object = {}): Parameters<typeof updateAlarms>[1] => ({
     alarms: [alarm],
     looked: new Set(["mx"]),
-    configured: new Set(["mx"]),
+    isConfigured: (name) => name === "mx",
     now: instant(hours * 3_600_000),
     always: false,
     ...changes,
@@ -94,15 +94,12 @@ describe("alarms", () => {
 });
 
 describe("steering", () => {
-  const input = (verb: "hold" | "resume" | "abort", dryRun = false): Parameters<typeof steer>[0] => ({
-    verb,
-    certificate: "mx",
-    because: "maintenance of ns2",
-    who: "alice",
-    stateDirectory: world.stateDirectory,
-    clock: world.clock,
-    dryRun,
-  });
+  /** Rejects where considering it throws. */
+  const say = async (verb: "hold" | "resume" | "abort"): Promise<RolloverState> => {
+    const { certificate, stateDirectory, clock } = world;
+    const input = { verb, certificate, because: "maintenance of ns2", who: "alice", stateDirectory, clock };
+    return (await steer(input, considerSteering(input))).after;
+  };
 
   async function begin(): Promise<void> {
     const issued = await world.issue();
@@ -116,20 +113,20 @@ describe("steering", () => {
   }
 
   test("is impossible before the first look", async () => {
-    await expect(steer(input("hold"))).rejects.toMatchObject({ code: "NEVER_SEEN" });
+    await expect(say("hold")).rejects.toMatchObject({ code: "NEVER_SEEN" });
   });
 
   test("holds and resumes, on record with who and why, and wakes the next tick", async () => {
     await begin();
-    const held = await steer(input("hold"));
+    const held = await say("hold");
     expect(held.phase.phase).toBe("held");
     expect(held.phase.phase === "held" ? held.phase.detail : "").toBe("maintenance of ns2 (by alice)");
-    expect(readDueIndex(world.stateDirectory)?.entries[0]?.wakeAt).toBe(world.clock());
+    expect(readDueIndex(world.stateDirectory)?.due(world.clock())).toEqual([0]);
     world.advance(10_000);
     await tick(world.input());
     expect(loadState(world.stateDirectory, "mx")?.state.phase.phase).toBe("held");
-    await expect(steer(input("hold"))).rejects.toMatchObject({ code: "NOT_APPLICABLE" });
-    expect((await steer(input("resume"))).phase.phase).toBe("aging");
+    await expect(say("hold")).rejects.toMatchObject({ code: "NOT_APPLICABLE" });
+    expect((await say("resume")).phase.phase).toBe("aging");
     const [last] = readJournal(world.stateDirectory, "mx").entries.slice(-1);
     expect([last?.event, last?.detail["by"], last?.detail["because"]]).toEqual([
       "resume",
@@ -141,7 +138,7 @@ describe("steering", () => {
   test("aborts, and the certificate is not picked up again", async () => {
     await begin();
     const served = world.served();
-    await steer(input("abort"));
+    await say("abort");
     for (let count = 0; count < 30; count++) {
       world.advance(60);
       await tick(world.input());

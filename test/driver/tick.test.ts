@@ -189,12 +189,23 @@ describe("what a tick looks at", () => {
     expect(savedOf(await tick(world.input()))).not.toBe("stable");
   });
 
-  test("is everything after a change of the configuration", async () => {
+  test("is, after a change of the configuration, what the change is about", async () => {
     await firstDeployment();
     const [file = ""] = world.configuration.watched;
     writeFileSync(file, "version = 1 # changed\n");
     expect(isIdle(world.stateDirectory, file, world.clock())).toBe(false);
-    expect((await tick(world.input())).units.length).toBe(1);
+    expect((await tick(world.input())).units).toEqual([]);
+    expect(isIdle(world.stateDirectory, file, world.clock())).toBe(true);
+    const changed = { ...world.certificate, policy: { ...world.certificate.policy, confirmRounds: 3 } };
+    const looked = await tick(world.input({ configuration: { ...world.configuration, certificates: [changed] } }));
+    expect(looked.units.map(({ certificate }) => certificate)).toEqual([changed]);
+  });
+
+  test("is everything after a change of what all share", async () => {
+    await firstDeployment();
+    const configuration = { ...world.configuration, sha1: false };
+    expect((await tick(world.input({ configuration }))).units.length).toBe(1);
+    expect((await tick(world.input({ configuration }))).units).toEqual([]);
   });
 
   test("is everything when the index is lost, also what a named tick passed over", async () => {

@@ -115,7 +115,7 @@ describe("state store", () => {
     const { hint } = problemOf(() => loadState(folder, "mx"));
     expect(hint).toContain("no record is withdrawn");
     expect(hint).toContain(`mv '${stateFile(folder, "mx")}' '${stateFile(folder, "mx")}.damaged' && daneward tick mx`);
-    writeFileSync(stateFile(folder, "mx"), '{"version":2}');
+    writeFileSync(stateFile(folder, "mx"), '{"version":3}');
     const newer = problemOf(() => loadState(folder, "mx"));
     expect([newer.code, newer.hint]).toEqual(["STATE_NEWER", expect.stringContaining("upgrade daneward")]);
   });

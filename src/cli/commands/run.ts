@@ -1,10 +1,9 @@
 /** `daneward run`: the driver as a resident process. It does what `tick` does, every minute and whenever one is due. */
 import { OperationalError } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
-import { isIdle } from "../../driver/due.ts";
-import { nextWake, readDueIndex } from "../../store/due-index.ts";
+import { isIdle, waitingCertificates } from "../../driver/due.ts";
+import { openRegister } from "../../driver/register.ts";
 import { renderTimelineText } from "../../report/timeline-text.ts";
-import { configurationOf } from "../driver-files.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import { mainFileOf, stateDirectoryOf } from "../file-options.ts";
@@ -21,7 +20,7 @@ const NO_COLOR = { color: false } as const;
 
 /** Runs until SIGTERM or SIGINT, then ends with 0. Throws at once for a configuration that cannot be used. */
 export async function run(_args: readonly string[], options: RunOptions, io: Io): Promise<ExitCode> {
-  await configurationOf(options, io);
+  (await openRegister(stateDirectoryOf(options, io), mainFileOf(options, io))).catalogue.close();
   // Under systemd a prefix tells the journal how grave a line is: sd-daemon(3).
   const logIo = io.env["JOURNAL_STREAM"] === undefined ? io : { ...io, err: withPriority(io.err) };
   let lastFailure = "";
@@ -39,8 +38,7 @@ export async function run(_args: readonly string[], options: RunOptions, io: Io)
         });
       }
       lastFailure = "";
-      const index = readDueIndex(directory);
-      return index === null ? null : nextWake(index);
+      return waitingCertificates(directory, new Set(), 0).nextWakeAt;
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error;
       // A tick from cron or by hand may be at work: the next pass comes anyway.
