@@ -75,7 +75,8 @@ function renderOperatorWords({ override, emergency, teardown }: CertificateStatu
   };
 }
 
-function renderStanding(standing: Standing): object {
+/** `kind`, and the instants that belong to it. */
+export function renderStanding(standing: Standing): object {
   const { kind } = standing;
   switch (standing.kind) {
     case "off-path":

@@ -51,8 +51,8 @@ export function fold(text: string, width: number): readonly string[] {
   return [...lines, line].map((each) => each.replaceAll(GLUE, " "));
 }
 
-/** Times, and how far off they are, are read at one glance. */
-const TOGETHER = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ|\([^()]{1,14}\)/g;
+/** Times, how far off they are, and records are read at one glance. */
+const TOGETHER = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ|\([^()]{1,14}\)|\b\d \d \d [0-9a-f]+…?/g;
 const GLUE = "\u00a0";
 
 function visibleLength(text: string): number {

@@ -588,7 +588,18 @@ describe("a plan", () => {
     { at: after(7200), phase: "deploying", event: "deploy", detail: "swap the files" },
     { at: after(100_000), phase: "withdrawing", event: "withdraw", detail: "the old record" },
   ] as const;
-  const plan = { certificate: "mx", at: NOON, renewal: "imagined", current, entries } as const;
+  const plan = {
+    certificate: "mx",
+    at: NOON,
+    renewal: "imagined",
+    expectedRenewal: after(-3600),
+    current,
+    next: null,
+    ttl: { configured: seconds(3600), served: seconds(7200) },
+    wait: seconds(14_400),
+    standing: null,
+    entries,
+  } as const;
 
   test("is a timetable with the slack before the certificate ends", () => {
     const text = renderPlanText(plan, { color: false });
@@ -598,11 +609,48 @@ describe("a plan", () => {
     expect(text).not.toContain("b".repeat(30));
   });
 
+  test("knows the certificate's dates, the TTL that is served, and the wait", () => {
+    const text = renderPlanText({ ...plan, expectedRenewal: after(60), next }, { color: false });
+    expect(text).toMatch(/^mx {2}the next renewal, with a new key, when it is to be expected\n/);
+    expect(text).toContain("  next     3 1 1 bbbbbbbbbbbb…");
+    expect(unfolded(text)).toContain(
+      "  ttl      2h served, 1h configured; new records age 4h once every name server has them\n",
+    );
+    expect(text).toMatch(/2026-11-22 12:01:00Z +in 1m {2}renewal {2}by the ACME client, probably/);
+    expect(text).toMatch(/2027-01-01 12:00:00Z +in 40d {2}expiry {2}of the certificate that is live/);
+  });
+
+  test("is in local time, each as it is then, and one time is said once", () => {
+    const twice = [...entries.slice(0, 1), { ...entries[0], event: "announcing", detail: "again" }, entries[1]];
+    const text = renderPlanText(
+      { ...plan, entries: twice },
+      { color: false, offsetAt: (at) => (at === NOON ? 60 : -210) },
+    );
+    expect(text).toMatch(/2026-11-22 13:00:00\+01:00 +now {2}publish/);
+    expect(text).toMatch(/2026-11-22 10:30:00-03:30 +in 2h {2}deploy/);
+    expect(text.split("13:00:00+01:00")).toHaveLength(2);
+    for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  test("says until when a renewal must be there, and when it no longer can", () => {
+    const inTime = { kind: "in-time", renewal: after(60), latestStart: after(3600) } as const;
+    expect(renderPlanText({ ...plan, standing: inTime }, { color: false })).toContain(
+      "a renewal with a new key must be there by 2026-11-22 13:00:00Z (in 1h)",
+    );
+    const missed = { kind: "infeasible", latestStart: after(-60), readyAt: after(7200) } as const;
+    expect(renderPlanText({ ...plan, standing: missed }, { color: false })).toContain(
+      "too late for a renewal with a new key: it had to be there by",
+    );
+    expect(renderPlanJson([{ ...plan, standing: missed }], NOON)).toMatchObject({
+      certificates: [{ deadline: { kind: "infeasible" }, ttl: { configured: 3600, served: 7200 }, wait: 14_400 }],
+    });
+  });
+
   test("that comes too late, or stops, says so", () => {
     const dying = { ...current, notAfter: after(60) };
     expect(renderPlanText({ ...plan, current: dying }, { color: false })).toContain("too late");
     const blocked = [{ at: NOON, phase: "announcing", event: "blocked", detail: "NS_LAGGING: ns2" }] as const;
-    expect(renderPlanText({ ...plan, entries: blocked }, { color: false })).toContain("a person must act");
+    expect(renderPlanText({ ...plan, entries: blocked }, { color: false })).toContain("it stops there");
     expect(renderPlanText({ ...plan, entries: [] }, { color: false })).toContain("nothing is to be done");
   });
 

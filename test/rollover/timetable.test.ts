@@ -6,7 +6,7 @@ import { parseName } from "../../src/dns/name.ts";
 import type { DomainName } from "../../src/dns/name.ts";
 import { chainId, recordText } from "../../src/rollover/chain.ts";
 import type { ChainFacts, RecordText } from "../../src/rollover/chain.ts";
-import { forecast, withImaginedRenewal } from "../../src/rollover/forecast.ts";
+import { forecast, forecastRenewal } from "../../src/rollover/forecast.ts";
 import type { ForecastEntry } from "../../src/rollover/forecast.ts";
 import type { Observation } from "../../src/rollover/observation.ts";
 import { recordOutcomes } from "../../src/rollover/outcomes.ts";
@@ -148,8 +148,15 @@ describe("the timetable of a rollover with two owner names and the usual waits",
   });
 
   test("before there is anything to renew it is that of an imagined renewal", () => {
-    const entries = forecast(settled(), withImaginedRenewal(SETTLED, NOW), POLICY, NOW);
+    const entries = forecastRenewal(settled(), SETTLED, POLICY, NOW);
     expect(events(entries)).toEqual([...WHOLE, "withdraw", "withdraw", "withdrawn"]);
+  });
+
+  test("an invented key is never shown as if it were one", () => {
+    const details = forecastRenewal(settled(), SETTLED, POLICY, NOW).map(({ detail }) => detail);
+    expect(details.join("\n")).not.toMatch(/f{8}/);
+    expect(details[0]).toBe("key aaaaaaaa -> the renewed key");
+    expect(details[1]).toBe("3 1 1 the renewed key at _25._tcp.mx.example.test");
   });
 
   test("a secondary that lags at present is taken to follow, not to block for ever", () => {

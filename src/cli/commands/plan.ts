@@ -7,11 +7,15 @@ import { subjectOf } from "../../driver/rollover-unit.ts";
 import type { CertificateConfig } from "../../config/schema.ts";
 import { renderPlanJson, renderPlanText } from "../../report/plan-text.ts";
 import type { Plan } from "../../report/plan-text.ts";
-import { forecast, withImaginedRenewal } from "../../rollover/forecast.ts";
+import { instant, seconds } from "../../base/time.ts";
+import type { Instant, Seconds } from "../../base/time.ts";
+import type { ChainFacts } from "../../rollover/chain.ts";
+import { deadlines, rolloverNeed, USUAL_TICK_INTERVAL } from "../../rollover/deadlines.ts";
+import { forecast, forecastRenewal } from "../../rollover/forecast.ts";
 import type { Observation } from "../../rollover/observation.ts";
 import { loadState } from "../../store/store.ts";
 import type { SavedState } from "../../store/store.ts";
-import { chosenCertificates, configurationOf } from "../driver-files.ts";
+import { chosenCertificates, configurationOf, standingOf } from "../driver-files.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import { stateDirectoryOf } from "../file-options.ts";
@@ -37,7 +41,7 @@ export async function run(args: readonly string[], options: PlanOptions, io: Io)
     plans.push(await planOf(setting, certificate, saved));
   }
   if (options.json === true) io.out(`${JSON.stringify(renderPlanJson(plans, io.clock()), null, 2)}\n`);
-  else io.out(plans.map((plan) => renderPlanText(plan, io)).join("\n"));
+  else io.out(plans.map((plan) => renderPlanText(plan, { color: io.color, offsetAt: localOffset })).join("\n"));
   return EXIT.done;
 }
 
@@ -48,20 +52,48 @@ async function planOf(
 ): Promise<Plan> {
   const { observation } = await observe(subjectOf(setting, certificate));
   const now = setting.clock();
+  const { policy } = certificate;
+  const current = observation.deployed;
+  const served = servedTtl(observation);
+  const waits = { policy, ttlSeen: served, tickInterval: USUAL_TICK_INTERVAL, isAhead: false };
+  const expectedRenewal = current === null ? null : deadlines(waits, current).renewal;
   const imagined = isSettled(saved, observation);
-  const entries = forecast(
-    saved?.state ?? null,
-    imagined ? withImaginedRenewal(observation, now) : observation,
-    certificate.policy,
-    now,
-  );
+  const state = saved?.state ?? null;
+  // What is overdue may come at any moment.
+  const renewalAt = instant(Math.max(now, expectedRenewal ?? now));
   return {
     certificate: certificate.name,
     at: now,
     renewal: imagined ? "imagined" : "under-way",
-    current: observation.deployed,
-    entries,
+    expectedRenewal,
+    current,
+    next: imagined ? null : offered(observation),
+    ttl: { configured: policy.ttl, served },
+    wait: rolloverNeed(waits, served ?? policy.ttl).wait,
+    standing: saved === null ? null : standingOf(certificate, saved, now),
+    entries: imagined
+      ? forecastRenewal(state, observation, policy, renewalAt)
+      : forecast(state, observation, policy, now),
   };
+}
+
+function offered({ source, deployed }: Observation): ChainFacts | null {
+  return source.outcome === "chain" && source.chain.id !== deployed?.id ? source.chain : null;
+}
+
+/** The largest TTL of an RRset that some counting name server serves; null: none serves any. */
+function servedTtl({ owners }: Observation): Seconds | null {
+  const ttls = owners
+    .flatMap((owner) => (owner.outcome === "seen" ? owner.servers : []))
+    .flatMap(({ said, excluded }) =>
+      said.outcome === "answer" && !excluded && said.records.length > 0 ? [said.ttl] : [],
+    );
+  return ttls.length === 0 ? null : seconds(Math.max(...ttls));
+}
+
+/** Of the time zone that this process runs in. */
+function localOffset(at: Instant): number {
+  return -new Date(at).getTimezoneOffset();
 }
 
 /** Nothing is under way and the source holds what is deployed: the interesting timetable is that of the next renewal. */
