@@ -677,10 +677,66 @@ describe("the timeline", () => {
     const hostile = { at: after(9), certificate: "mx", event: "hold", detail: { because: "\u001b[2J\nx" } };
     const text = renderTimelineText({ events: [...events, hostile], damagedLines: [3] }, { color: false });
     const lines = text.trimEnd().split("\n");
-    expect(lines[0]).toBe("2026-11-22 12:00:00Z  mx   announcing       key a -> key b");
+    expect(lines[0]).toBe("2026-11-22 12:00:00Z           mx   announcing       key a -> key b");
     expect(lines[1]).toContain("publish          failed: no such key records=3 1 1 bbbbbbbbbbbb… code=TSIG_BADKEY");
     expect(lines[2]).not.toContain("\u001b");
     expect(lines[3]).toBe("(unreadable lines of the journal: 3)");
+  });
+
+  test("says how long it was between events, what each phase took, and what is not over", () => {
+    const story = [
+      { at: NOON, certificate: "mx", event: "announcing", detail: { detail: "key a -> key b" } },
+      {
+        at: after(1),
+        certificate: "mx",
+        event: "publish",
+        detail: {
+          owner: "_25._tcp.mx.example.org.",
+          zone: "example.org.",
+          ttl: 60,
+          records: ["3 1 1 ab"],
+          result: "done",
+        },
+      },
+      { at: after(90), certificate: "mx", event: "seen-everywhere", detail: {} },
+      { at: after(7290), certificate: "mx", event: "deploying", detail: {} },
+      { at: after(7290), certificate: "mx", event: "deploy", detail: { result: "failed", code: "RELOAD_FAILED" } },
+      { at: after(7291), certificate: "mx", event: "deploy", detail: { chain: "cd", result: "done" } },
+      { at: after(7300), certificate: "mx", event: "hold", detail: { by: "alice", from: "confirming", to: "held" } },
+    ];
+    const text = renderTimelineText({ events: story, damagedLines: [] }, { color: false, at: after(7360) });
+    expect(text).toBe(`2026-11-22 12:00:00Z           announcing       key a -> key b
+2026-11-22 12:00:01Z      +1s  publish          3 1 1 ab at _25._tcp.mx.example.org
+2026-11-22 12:01:30Z  +1m 29s  seen-everywhere (announcing took 1m 30s)
+2026-11-22 14:01:30Z      +2h  deploying (aging took 2h)
+2026-11-22 14:01:30Z           deploy           failed code=RELOAD_FAILED
+2026-11-22 14:01:31Z      +1s  deploy           chain=cd (deploying took 1s)
+2026-11-22 14:01:40Z      +9s  hold             by=alice from=confirming to=held (confirming took 9s)
+2026-11-22 14:02:40Z      +1m  (now)            held for 1m
+`);
+    expect(renderTimelineJson({ events: story, damagedLines: [] })).toMatchObject({
+      events: [
+        { event: "announcing" },
+        { gap: 1 },
+        { gap: 89, endedPhase: "announcing", took: 90 },
+        {},
+        {},
+        {},
+        { took: 9 },
+      ],
+    });
+  });
+
+  test("measures each certificate by itself, and says when the clock went back", () => {
+    const story = [
+      { at: after(10), certificate: "mx", event: "announcing", detail: {} },
+      { at: after(15), certificate: "www", event: "announcing", detail: {} },
+      { at: NOON, certificate: "mx", event: "clock-set", detail: {} },
+      { at: after(45), certificate: "www", event: "seen-everywhere", detail: {} },
+    ];
+    const lines = renderTimelineText({ events: story, damagedLines: [] }, { color: false }).split("\n");
+    expect(lines[2]).toContain("(back)  mx");
+    expect(lines[3]).toMatch(/\+30s {2}www .*\(announcing took 30s\)/);
   });
 
   test("of nothing says so, and for programs is daneward/timeline/1", () => {
