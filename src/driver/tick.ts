@@ -15,7 +15,7 @@ import type { CertificateConfig, Configuration } from "../config/schema.ts";
 import { mapLimited } from "../resolver/map-limited.ts";
 import type { Step } from "../rollover/step.ts";
 import { CatalogueDamaged, removeCatalogue } from "../store/catalogue.ts";
-import { endTurn, nextWake, stampFiles, updateDueIndex } from "../store/due-index.ts";
+import { endTurn, nextWake, noteTime, stampFiles, updateDueIndex } from "../store/due-index.ts";
 import type { DueIndex } from "../store/due-index.ts";
 import { journalFreeze } from "../store/freeze.ts";
 import { appendJournal } from "../store/journal.ts";
@@ -106,6 +106,7 @@ async function tickUnderLock(input: TickInput): Promise<TickReport> {
       if (position !== undefined) updateDueIndex(stateDirectory, [{ position, wakeAt, stamp }], false);
     };
     await mapLimited(groups, (group) => runGroup(setting, group, note, sleep), UNITS_AT_ONCE);
+    if (index !== null && !input.signal.aborted && input.named.length === 0) noteTime(stateDirectory, clock());
   }
   if (index !== null && input.named.length === 0) endTurn(stateDirectory, index, clock());
   removeSpool([...settledNotes(plan, outcomes), ...spool.damaged]);

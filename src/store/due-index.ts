@@ -10,6 +10,9 @@
  *
  * Sources are found changed by stat(2) alone. Up to a thousand are looked at in each tick; of more, so many that each has
  * its turn within an hour ({@link DueIndex.turn}): where the last turn ended is noted in the file.
+ *
+ * Wake-ups are times of the system clock. The file says what time the last tick with work to do had: by a clock that was
+ * set back behind that, everything is due, and not an hour later.
  */
 import { closeSync, fdatasyncSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -44,6 +47,9 @@ export interface SourceTurn {
   readonly from: number;
   readonly to: number;
 }
+
+/** Wall time may jitter; by more than this it was set back. */
+const JITTER_MS = 2_000;
 
 /** The index as it was read. */
 export interface DueIndex {
@@ -146,6 +152,17 @@ export function updateDueIndex(stateDirectory: string, entries: readonly DueEntr
   });
 }
 
+/** Notes the time of a tick that has looked at all that was due. Call under the lock. Throws as {@link createDueIndex}. */
+export function noteTime(stateDirectory: string, now: Instant): void {
+  const octets = new Uint8Array(8);
+  const view = new DataView(octets.buffer);
+  view.setUint32(0, Math.floor(now / 1000));
+  view.setUint32(4, sumOf(view, 0, 1));
+  writeInPlace(stateDirectory, false, (write) => {
+    write(octets, TIME_AT);
+  });
+}
+
 /**
  * Notes that all sources whose turn it was were looked at, if others have theirs another time. No lock is needed. Throws
  * as {@link createDueIndex}.
@@ -180,6 +197,7 @@ function writeInPlace(stateDirectory: string, durable: boolean, work: (write: Wr
 }
 
 const TURN_AT = 24;
+const TIME_AT = 40;
 
 function placeOf(position: number): number {
   return HEADER_SIZE + position * ENTRY_SIZE;
@@ -195,13 +213,18 @@ function indexIn(view: DataView): DueIndex | null {
     return view.getUint32(place + 16) === position && view.getUint32(place + 20) === sumOf(view, place, 5);
   };
   const wakeAt = (position: number): number => (isSound(position) ? view.getFloat64(placeOf(position)) : 0);
+  const isTimed = view.getUint32(TIME_AT + 4) === sumOf(view, TIME_AT, 1);
+  const lastTime = isTimed ? view.getUint32(TIME_AT) * 1000 : 0;
   return {
     id: [8, 12].map((at) => view.getUint32(at).toString(16).padStart(8, "0")).join(""),
     count,
     due: (now) => {
       const found: number[] = [];
+      const isSetBack = lastTime > now + JITTER_MS;
       // No number is due either, as it would be if anything had written one.
-      for (let position = 0; position < count; position++) if (!(wakeAt(position) > now)) found.push(position);
+      for (let position = 0; position < count; position++) {
+        if (isSetBack || !(wakeAt(position) > now)) found.push(position);
+      }
       return found;
     },
     wakeAt: (position) => {

@@ -189,6 +189,15 @@ describe("what a tick looks at", () => {
     expect(savedOf(await tick(world.input()))).not.toBe("stable");
   });
 
+  test("is everything after the clock was set back, and that once", async () => {
+    await firstDeployment();
+    const [file = ""] = world.configuration.watched;
+    world.advance(-3600);
+    expect(isIdle(world.stateDirectory, file, world.clock())).toBe(false);
+    expect((await tick(world.input())).units.length).toBe(1);
+    expect(isIdle(world.stateDirectory, file, world.clock())).toBe(true);
+  });
+
   test("is, after a change of the configuration, what the change is about", async () => {
     await firstDeployment();
     const [file = ""] = world.configuration.watched;

@@ -9,6 +9,7 @@ import {
   dueIndexFile,
   endTurn,
   nextWake,
+  noteTime,
   readDueIndex,
   stampFiles,
   updateDueIndex,
@@ -51,6 +52,17 @@ describe("due-index", () => {
     expect(index.wakeAt(0)).toBeNull();
     expect(nextWake(indexWith(folder, null, null))).toBeNull();
     expect(nextWake(indexWith(folder))).toBeNull();
+  });
+
+  test("by a clock that was set back behind the last tick's time, everything is due", () => {
+    const folder = temporaryFolder();
+    indexWith(folder, later, null, instant(now + 3_600_000));
+    noteTime(folder, now);
+    expect(readBack(folder).due(now)).toEqual([]);
+    expect(readBack(folder).due(instant(now - 1_500)), "jitter").toEqual([]);
+    expect(readBack(folder).due(instant(now - 3_600_000))).toEqual([0, 1, 2]);
+    noteTime(folder, instant(now - 3_600_000));
+    expect(readBack(folder).due(instant(now - 3_600_000))).toEqual([]);
   });
 
   test("changes one entry and leaves the others", () => {
