@@ -240,6 +240,26 @@ Exit codes (monitoring plugins):
     load: () => import("./commands/withdraw.ts"),
   },
   {
+    usage: "csr <certificate>",
+    group: "records",
+    summary: "certification request for a key of our own, published before there is a certificate for it",
+    examples: [
+      "daneward csr mx --output mx.csr",
+      "certbot certonly --csr mx.csr … --fullchain-path new.pem && mv new.pem /etc/daneward/signed/mx.pem",
+    ],
+    flags: [
+      ["--output <file>", "where to write the request (default: standard output)"],
+      ["--key-type <type>", "ecdsa, ecdsa:p384, rsa:2048, rsa:3072 or rsa:4096 (default: as the certificate has now)"],
+      ["--name <host>", "a further name (repeatable); the others are those of the present certificate", "list"],
+      ["--new-key", "make a new key although one is ready; that one is given up"],
+      DRY_RUN,
+    ],
+    after: `The key stays in the state directory (mode 0600) and is deployed with its certificate, wherever the source has no key of
+its own. Other clients: dehydrated --signcsr FILE, acme.sh --signcsr --csr FILE, lego --csr FILE run, uacme issue FILE;
+the README has each.`,
+    load: () => import("./commands/csr.ts"),
+  },
+  {
     usage: "hook <client> [args...]",
     group: "run",
     summary: "post-renewal hook of an ACME client: notes the renewal and returns at once",

@@ -13,7 +13,7 @@ import type { Fault } from "../base/errors.ts";
 import { failure, success } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import { Secret } from "../base/secret.ts";
-import type { SourceConfig } from "../config/schema.ts";
+import type { CertificateConfig, SourceConfig } from "../config/schema.ts";
 import { keyFitsCertificate, readCredentials } from "../pki/certificate.ts";
 import type { Certificate } from "../pki/certificate.ts";
 import { systemCode } from "../store/atomic-file.ts";
@@ -63,12 +63,27 @@ function filesOf(source: SourceConfig): SourceFiles {
 
 /**
  * What to `stat` to learn of a renewal without opening anything: a client may keep the key, but it always writes the
- * certificate anew. One file where possible, since an idle tick does this for every certificate.
+ * certificate anew. The same list at any time, whatever is there: stamps of one list are compared with each other.
  */
 export function watchedPaths(source: SourceConfig): readonly string[] {
   if (source.kind === "files") return [source.cert];
-  const fullchain = path.join(source.path, "fullchain.pem");
-  return existsSync(fullchain) ? [fullchain] : [fullchain, path.join(source.path, "cert.pem")];
+  return [path.join(source.path, "fullchain.pem"), path.join(source.path, "cert.pem")];
+}
+
+/**
+ * The files that may be the client's next key: `next_key`, else dehydrated's (`PRIVATE_KEY_ROLLOVER`) and acme.sh's
+ * (`--always-force-new-domain-key`), both beside the present one.
+ */
+export function nextKeyPlaces({ source, nextKey }: Pick<CertificateConfig, "source" | "nextKey">): readonly string[] {
+  if (nextKey !== null) return [nextKey];
+  const key = source.kind === "directory" ? path.join(source.path, "privkey.pem") : source.key;
+  return key === null ? [] : [path.join(path.dirname(key), "privkey.roll.pem"), `${key}.next`];
+}
+
+/** {@link watchedPaths}, and where next keys are published ahead, their files too: clients make new ones unasked. */
+export function watchedFiles(certificate: Pick<CertificateConfig, "source" | "next" | "nextKey">): readonly string[] {
+  const files = watchedPaths(certificate.source);
+  return certificate.next === "prepublish" ? [...files, ...nextKeyPlaces(certificate)] : files;
 }
 
 /** Reads a source, again and again while its files do not fit together. SOURCE_INCONSISTENT when they never do. */
@@ -164,7 +179,8 @@ function parseCertificates(
 
 function fittingKey(key: Uint8Array | null, leaf: Certificate, file: string | null): Result<Secret, Fault> {
   if (file === null) {
-    return failure(fault("KEY_NOT_HELD", `the key of ${leaf.subject || leaf.serial} is not one of our vault`));
+    const name = leaf.subject === "" ? `serial ${leaf.serial}` : leaf.subject;
+    return failure(fault("KEY_NOT_HELD", `the source has no key file, and the key of ${name} is not in the vault`));
   }
   if (key === null) return failure(fault("FILE_NOT_FOUND", `${file} is missing`));
   const fits = keyFitsCertificate(new TextDecoder().decode(key), leaf);

@@ -112,11 +112,7 @@ function haltedBy({ stateDirectory }: Subject, sharing: Sharing | null): Pick<Ob
   return clash === null ? {} : { halted: clash };
 }
 
-function standbyView(
-  subject: Subject,
-  store: StoreView,
-  source: Awaited<ReturnType<typeof readSource>>,
-): StandbyView {
+function standbyView(subject: Subject, store: StoreView, source: Awaited<ReturnType<typeof readSource>>): StandbyView {
   const { certificate, stateDirectory, reread, mayKeepKeys = false } = subject;
   const before = loadState(stateDirectory, certificate.name)?.state ?? null;
   const offered = source.ok ? factsOf(source.value, certificate.parameters) : null;

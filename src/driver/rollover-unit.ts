@@ -8,7 +8,7 @@ import { addSeconds, earliest, seconds } from "../base/time.ts";
 import type { Clock, Instant } from "../base/time.ts";
 import type { CertificateConfig, Configuration } from "../config/schema.ts";
 import type { Action } from "../rollover/actions.ts";
-import type { ActionOutcome } from "../rollover/observation.ts";
+import type { ActionOutcome, Observation } from "../rollover/observation.ts";
 import type { ChainId } from "../rollover/chain.ts";
 import { recordOutcomes } from "../rollover/outcomes.ts";
 import type { Refusal, RolloverState } from "../rollover/state.ts";
@@ -21,7 +21,7 @@ import type { JournalEntry, JsonValue } from "../store/journal.ts";
 import { stampFiles } from "../store/due-index.ts";
 import { completeJournal, loadState, saveWithJournal } from "../store/store.ts";
 import type { SavedRefusal, SavedState } from "../store/store.ts";
-import { watchedPaths } from "./chain-files.ts";
+import { watchedFiles } from "./chain-files.ts";
 import type { RereadOptions } from "./chain-files.ts";
 import type { SharerIndex } from "./companions.ts";
 import { faultOf, pruneStore } from "./deploy.ts";
@@ -32,6 +32,8 @@ import type { Sight, Subject } from "./observe.ts";
 import { isAborted, pause } from "./pause.ts";
 import { perform } from "./perform.ts";
 import type { ReloadOptions } from "./reload.ts";
+import { tidyVault } from "./standby.ts";
+import { vaultOf } from "./vault.ts";
 import type { World } from "./world.ts";
 
 /** What every certificate of a tick shares. */
@@ -68,14 +70,15 @@ const LINGER_LIMIT_MS = 45_000;
 
 /** Takes one certificate as far as it goes now. Null: interrupted before the first look was over. Throws OperationalError. */
 export async function runUnit(setting: TickSetting, certificate: CertificateConfig): Promise<UnitEnding | null> {
-  const subject = subjectOf(setting, certificate);
+  const subject = { ...subjectOf(setting, certificate), mayKeepKeys: true };
   for (const entry of completeJournal(setting.stateDirectory, certificate.name)) setting.onEvent(entry);
   let ending: UnitEnding | null = null;
+  let seen: Observation | null = null;
   let lastActions = "";
   let acted = false;
   const started = setting.clock();
   for (let pass = 0; pass < MAX_PASSES && !setting.signal.aborted; pass++) {
-    const paths = watchedPaths(certificate.source);
+    const paths = watchedFiles(certificate);
     const stamp = stampFiles(paths);
     const before = loadState(setting.stateDirectory, certificate.name);
     const sight = await observe(subject);
@@ -85,6 +88,7 @@ export async function runUnit(setting: TickSetting, certificate: CertificateConf
     // What this pass deployed shows in the next, which follows at once.
     if (certificate.holdFile !== null) updateHoldFile(certificate.holdFile, sight.observation);
     ending = { saved, paths, stamp };
+    seen = sight.observation;
     acted ||= actions.length > 0;
     const actionsText = JSON.stringify(actions);
     const moved = before === null || before.state.phase.phase !== saved.state.phase.phase;
@@ -98,8 +102,9 @@ export async function runUnit(setting: TickSetting, certificate: CertificateConf
     const mayLinger = setting.clock() - started < LINGER_LIMIT_MS;
     if (!mayLinger || !(await linger(setting, saved))) break;
   }
-  if (acted && ending !== null && readFreeze(setting.stateDirectory) === null) {
-    prune(setting, subject, ending.saved.state);
+  if (ending !== null && seen !== null && readFreeze(setting.stateDirectory) === null) {
+    if (acted) prune(setting, subject, ending.saved.state);
+    pruneVault(setting, subject, ending.saved.state, seen);
   }
   return ending;
 }
@@ -257,13 +262,37 @@ function awaitsServices({ phase }: RolloverState): boolean {
   return phase.phase === "confirming" && phase.obsolete === null && phase.rounds === 0;
 }
 
-/** Old versions that cannot be removed harm nothing: said in the journal, tried again after the next action. */
 function prune(setting: TickSetting, subject: Subject, state: RolloverState): void {
+  journalRemoved(setting, subject, () => {
+    const versions = pruneStore(subject.target, neededChains(state));
+    return versions.length === 0 ? null : { event: "prune", detail: { versions } };
+  });
+}
+
+/** Looked at after every look, since records leave caches by themselves. Mostly there is no vault at all. */
+function pruneVault(setting: TickSetting, subject: Subject, state: RolloverState, seen: Observation): void {
+  const { stateDirectory, certificate } = subject;
+  const offered = seen.source.outcome === "chain" ? seen.source.chain : null;
+  const folder = vaultOf(stateDirectory, certificate.name);
+  const view = { folder, state, deployed: seen.deployed, offered, now: setting.clock() };
+  journalRemoved(setting, subject, () => {
+    const keys = tidyVault(view);
+    const detail = `no cache knows them any more: ${keys.join(", ")}`;
+    return keys.length === 0 ? null : { event: "keys-removed", detail: { keys, detail } };
+  });
+}
+
+/** What cannot be removed harms nothing: said in the journal, tried again another time. */
+function journalRemoved(
+  setting: TickSetting,
+  subject: Subject,
+  remove: () => Pick<JournalEntry, "event" | "detail"> | null,
+): void {
   const at = setting.clock();
   const certificate = subject.certificate.name;
   try {
-    const removed = pruneStore(subject.target, neededChains(state));
-    if (removed.length > 0) journal(setting, [{ at, certificate, event: "prune", detail: { versions: removed } }]);
+    const removed = remove();
+    if (removed !== null) journal(setting, [{ at, certificate, ...removed }]);
   } catch (error) {
     const { code, message } = faultOf(error);
     journal(setting, [{ at, certificate, event: "prune", detail: { result: "failed", code, detail: message } }]);
