@@ -5,9 +5,10 @@
  * lie at the path it reads before TLSA clients everywhere know it. The client's files are copied into a store of our
  * own (`store`, while the records age) and shown by one rename when the gates have opened (`deploy`), then the reload
  * actions run. Putting the old chain back is the same action with the old id. Copies are checked by reading them back:
- * the leaf's digest is the chain's id, the key fits it.
+ * the leaf's digest is the chain's id, the key fits it, the five files agree.
  *
- * Versions stay as long as the rollover names their chain, and the last two for ever, so that there is a way back.
+ * Versions stay as long as the rollover names their chain, and the last two for ever, as does the one that was shown
+ * before the present one, so that there is a way back.
  */
 import { fault, OperationalError } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
@@ -21,8 +22,10 @@ import type { ChainFiles } from "./chain-files.ts";
 import { chainIdOf, digestsOf, factsOf } from "./facts.ts";
 import { runReloads } from "./reload.ts";
 import type { ReloadOptions } from "./reload.ts";
-import { flipLink, linkedVersion, listVersions, pruneVersions, writeVersion } from "./versions.ts";
-import type { DeployTarget, Version, VersionFiles } from "./versions.ts";
+import { isWhole } from "./version-files.ts";
+import type { VersionFiles } from "./version-files.ts";
+import { flipLink, linkedVersion, listVersions, pruneVersions, settleKeys, writeVersion } from "./versions.ts";
+import type { DeployTarget, Version } from "./versions.ts";
 
 /** A complete, consistent version in the store. */
 export interface StoredChain {
@@ -43,8 +46,8 @@ export interface StoreView {
 export function viewStore(target: DeployTarget, parameters: readonly TlsaParameters[]): StoreView {
   try {
     const chains = listVersions(target).flatMap((version): readonly StoredChain[] => {
-      const read = readChain({ kind: "directory", path: version.directory });
-      return read.ok ? [{ version, facts: factsOf(read.value, parameters) }] : [];
+      const files = readVersion(version);
+      return files === null ? [] : [{ version, facts: factsOf(files, parameters) }];
     });
     const linked = linkedVersion(target);
     const deployed = chains.find(({ version }) => version.name === linked?.name)?.facts ?? null;
@@ -57,14 +60,18 @@ export function viewStore(target: DeployTarget, parameters: readonly TlsaParamet
 /** Copies a chain into the store unless a complete copy is there. Throws DEPLOY_… and DISK_FULL. */
 export function storeChain(target: DeployTarget, files: ChainFiles, now: Instant): void {
   const id = chainIdOf(files.leaf);
-  if (findStored(target, id) !== null) return;
+  const stored = findStored(target, id);
+  if (stored !== null) {
+    settleKeys(target, stored);
+    return;
+  }
   const naming = { spkiSha256: digestsOf(files.leaf).spkiSha256, now };
   writeVersion(target, versionFiles(files), naming, (directory) => {
     const written = readChain({ kind: "directory", path: directory });
     if (!written.ok)
       throw new OperationalError("DEPLOY_DAMAGED", `what was just written is not right: ${written.fault.message}`);
-    if (chainIdOf(written.value.leaf) !== id) {
-      throw new OperationalError("DEPLOY_DAMAGED", `${directory} holds another certificate than was written`);
+    if (chainIdOf(written.value.leaf) !== id || !isWhole(directory)) {
+      throw new OperationalError("DEPLOY_DAMAGED", `${directory} holds something else than was written`);
     }
   });
 }
@@ -91,6 +98,7 @@ export async function deployChain(
       );
       return { flipped: false, reloaded: false, fault: problem };
     }
+    settleKeys(target, version);
     flipLink(target, version);
   } catch (error) {
     return { flipped: false, reloaded: false, fault: faultOf(error) };
@@ -102,8 +110,8 @@ export async function deployChain(
 /** Removes versions whose chain nobody needs any more. */
 export function pruneStore(target: DeployTarget, needed: readonly ChainId[]): readonly string[] {
   const keep = listVersions(target).filter((version) => {
-    const read = readChain({ kind: "directory", path: version.directory });
-    return read.ok && needed.includes(chainIdOf(read.value.leaf));
+    const files = readVersion(version);
+    return files !== null && needed.includes(chainIdOf(files.leaf));
   });
   return pruneVersions(target, new Set(keep.map((version) => version.name)));
 }
@@ -111,10 +119,16 @@ export function pruneStore(target: DeployTarget, needed: readonly ChainId[]): re
 /** The newest complete copy of a chain. */
 function findStored(target: DeployTarget, chain: ChainId): Version | null {
   const found = listVersions(target).findLast((version) => {
-    const read = readChain({ kind: "directory", path: version.directory });
-    return read.ok && chainIdOf(read.value.leaf) === chain;
+    const files = readVersion(version);
+    return files !== null && chainIdOf(files.leaf) === chain;
   });
   return found ?? null;
+}
+
+/** The files of a version; null when they are not what was written. */
+function readVersion({ directory }: Version): ChainFiles | null {
+  const read = readChain({ kind: "directory", path: directory });
+  return read.ok && isWhole(directory) ? read.value : null;
 }
 
 function versionFiles(files: ChainFiles): VersionFiles {
