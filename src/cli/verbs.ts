@@ -184,6 +184,26 @@ Exit codes (monitoring plugins):
     load: () => import("./commands/status.ts"),
   },
   {
+    usage: "check [certificate]",
+    group: "look",
+    summary: "the state of the certificates for monitoring: Nagios, Icinga and their kin",
+    examples: ["daneward check", "daneward check mx --warning 21 --critical 10"],
+    flags: [
+      ["-w, --warning <days>", "WARNING when the live certificate ends within so many days (default 14)"],
+      ["-c, --critical <days>", "CRITICAL likewise (default 7)"],
+      ["--patience <duration>", "UNKNOWN when the driver is so late with its next look (default 30m)"],
+    ],
+    after: `Out of saved state: it asks nobody and needs to read the state directory. daneward verify looks at live servers.
+
+Exit codes (monitoring plugins):
+  0  all is well, or goes on by itself
+  1  warning: somebody should look; nothing is refused
+  2  critical: a DANE client refuses a server now, or a certificate ends
+  3  unknown: the driver does not look, or bad usage`,
+    plugin: true,
+    load: () => import("./commands/check.ts"),
+  },
+  {
     usage: "plan [certificate]",
     group: "look",
     summary: "the timetable of the next rollover",

@@ -7,22 +7,9 @@ import { displayName } from "../dns/name.ts";
 import type { AddressReport, HostReport } from "../verifier/verdict.ts";
 import { signedAnswers } from "./verify-expiry.ts";
 import type { ListedReport, ListFacts } from "./verify-result.ts";
+import { MATCH_HELP, gauge, renderMetric, sample } from "./exposition.ts";
+import type { Labels, Metric, Sample } from "./exposition.ts";
 import { isMatch, stateOf } from "./verify-words.ts";
-
-type Labels = Readonly<Record<string, string>>;
-
-interface Sample {
-  readonly labels: Labels;
-  readonly value: number;
-}
-
-interface Metric {
-  readonly name: string;
-  readonly help: string;
-  /** Which of two samples with the same labels is the worse one. */
-  readonly worse: "higher" | "lower";
-  readonly samples: readonly Sample[];
-}
 
 const RECORD_STATES = ["matched", "stale", "suppressed", "unusable", "untested"] as const;
 
@@ -53,7 +40,7 @@ function metricsOf({ at, exit, hosts, list }: ListedReport): readonly Metric[] {
     ...(list === undefined ? [] : [badLines(list)]),
     gauge(
       "daneward_dane_match",
-      "1 when a TLSA record authenticates what this address presents.",
+      MATCH_HELP,
       "lower",
       entries.map(({ labels, verdict }) => sample(labels, isMatch(verdict) ? 1 : 0)),
     ),
@@ -132,33 +119,4 @@ function ttlSamples(host: HostReport): readonly Sample[] {
   const answer = host.dns.tlsa?.kind === "records" ? host.dns.tlsa.answer : undefined;
   const rrset = answer === undefined || "reasons" in answer ? null : answer.rrset;
   return rrset === null ? [] : [sample(hostLabels(host), rrset.ttl)];
-}
-
-function gauge(name: string, help: string, worse: Metric["worse"], samples: readonly Sample[]): Metric {
-  return { name, help, worse, samples };
-}
-
-function sample(labels: Labels, value: number): Sample {
-  return { labels, value };
-}
-
-function renderMetric({ name, help, worse, samples }: Metric): string {
-  if (samples.length === 0) return "";
-  const unique = new Map<string, number>();
-  for (const { labels, value } of samples) {
-    const key = renderLabels(labels);
-    const known = unique.get(key) ?? value;
-    unique.set(key, worse === "higher" ? Math.max(known, value) : Math.min(known, value));
-  }
-  const lines = [...unique].map(([labels, value]) => `${name}${labels} ${String(value)}\n`);
-  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join("")}`;
-}
-
-function renderLabels(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
-}
-
-function escapeLabel(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

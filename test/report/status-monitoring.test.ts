@@ -1,0 +1,119 @@
+import { describe, expect, test } from "vitest";
+import { seconds } from "../../src/base/time.ts";
+import type { StandingRefusal, StatusReport } from "../../src/report/model.ts";
+import { checkStatus } from "../../src/report/status-check.ts";
+import { renderStatusPrometheus } from "../../src/report/status-prometheus.ts";
+import type { Trouble } from "../../src/rollover/state.ts";
+import { readExposition } from "./exposition.ts";
+import { NOON, after, chain, known } from "./statuses.ts";
+
+const THRESHOLDS = { warnDays: 14, criticalDays: 7, patience: seconds(1800) };
+
+function check(...certificates: StatusReport["certificates"]): ReturnType<typeof checkStatus> {
+  return checkStatus({ at: NOON, certificates }, THRESHOLDS);
+}
+
+function refusal(code: StandingRefusal["code"], detail: string): StandingRefusal {
+  return { gate: "dane", code, until: null, detail, since: after(-600) };
+}
+
+const TROUBLE: Trouble = {
+  subject: "publish _25._tcp.mx.example.org.",
+  code: "UPDATE_REFUSED",
+  message: "127.0.0.1 answered REFUSED | twice",
+  hint: "check the policy",
+  since: after(-600),
+  at: after(-60),
+};
+
+describe("check", () => {
+  test("is OK at rest, and says so with figures", () => {
+    const { state, text } = check(known("mx"));
+    expect(state).toBe(0);
+    expect(text).toBe(
+      "DANEWARD OK - 1 certificate, all at rest | certificates=1;;;0 rolling=0;;;0 wanting_attention=0;;;0 days_left=40 last_look=60s;;;0\n",
+    );
+  });
+
+  test("is OK while a rollover goes on by itself, and names the wait", () => {
+    const wait = { ...refusal("CLOCK_RUNNING", "wait"), gate: "time" as const, until: after(6600) };
+    const { state, text } = check(known("mx", { phase: "aging", next: chain("b"), refusals: [wait] }));
+    expect(state).toBe(0);
+    expect(text).toContain("1 rolling over: mx is aging until 2026-11-22T13:50:00Z");
+  });
+
+  test.each([
+    ["a client refuses now", { refusals: [refusal("LIVE_MISMATCH", "mx presents b")] }, 2, "LIVE_MISMATCH"],
+    ["a name cannot be written", { troubles: [TROUBLE] }, 1, "REFUSED / twice"],
+    ["a certificate is to end soon", { current: chain("a", 10) }, 1, "the live certificate ends"],
+    ["a certificate is to end very soon", { current: chain("a", 3) }, 2, "the live certificate ends"],
+    ["a certificate ended", { current: chain("a", -1) }, 2, "the live certificate ended"],
+    ["the driver stands still", { wakeAt: after(-7200), lookedAt: after(-9000) }, 3, "does it run?"],
+    ["the source cannot be used", { refusals: [refusal("SOURCE_UNUSABLE", "key misfit")] }, 1, "key misfit"],
+  ])("says when %s", (_, changes, state, says) => {
+    const report = check(known("well"), known("mx", changes));
+    expect(report.state).toBe(state);
+    expect(report.text).toContain(says);
+    expect(report.text.split("\n")[0]?.match(/\|/g)).toHaveLength(1);
+    expect(report.text).toContain("wanting_attention=1");
+  });
+
+  test("the worst is said first: refused over unknown over warning", () => {
+    const never = { outcome: "never-seen", name: "new", renewalNoted: null } as const;
+    const refused = known("mx", { refusals: [refusal("LIVE_MISMATCH", "mx presents b")] });
+    expect(check(known("a", { troubles: [TROUBLE] }), never, refused)).toMatchObject({ state: 2 });
+    const report = check(known("a", { troubles: [TROUBLE] }), never);
+    expect(report.state).toBe(3);
+    expect(report.text).toMatch(/^DANEWARD UNKNOWN - new: no tick has looked at it yet \(and 1 more\) \|/);
+  });
+
+  test("what cannot be read, and having nothing to look after, are unknown", () => {
+    expect(check({ outcome: "unreadable", name: "mx", message: "damaged", hint: "" }).state).toBe(3);
+    expect(check()).toMatchObject({ state: 3 });
+  });
+
+  test("a freeze is a warning however well everything is", () => {
+    const frozen = { at: after(-3600), by: "eve", because: "moving", damage: null };
+    const report = checkStatus({ at: NOON, frozen, certificates: [known("mx")] }, THRESHOLDS);
+    expect(report).toMatchObject({ state: 1 });
+    expect(report.text).toContain("frozen for 1h");
+  });
+});
+
+describe("the textfile", () => {
+  const run = { version: "1.2.3", lastRunAt: NOON, lastSuccessAt: after(-60), alarms: 1 };
+  const samples = (name: string, report: StatusReport | null) =>
+    readExposition(renderStatusPrometheus(report, run)).find((metric) => metric.name === name)?.samples;
+
+  test("tells of the run, of phases, ends, records, name servers and addresses", () => {
+    const mismatch = refusal("LIVE_MISMATCH", "mx.example.org:25 at 192.0.2.10 presents key b, but caches may hold a");
+    const report: StatusReport = { at: NOON, certificates: [known("mx", { refusals: [mismatch] }), known("www")] };
+    expect(samples("daneward_last_run_timestamp_seconds", report)).toEqual([{ labels: {}, value: NOON / 1000 }]);
+    expect(samples("daneward_rollover_phase", report)).toContainEqual({
+      labels: { certificate: "mx", phase: "stable" },
+      value: 1,
+    });
+    expect(samples("daneward_dane_match", report)?.map(({ labels, value }) => [labels["certificate"], value])).toEqual([
+      ["mx", 0],
+      ["www", 1],
+    ]);
+    expect(samples("daneward_rollover_tlsa_records", report)).toContainEqual({
+      labels: { certificate: "mx", owner: "_25._tcp.mx.example.org", whose: "others" },
+      value: 1,
+    });
+    expect(samples("daneward_rollover_not_after_timestamp_seconds", report)?.[0]?.value).toBe(
+      after(40 * 86_400) / 1000,
+    );
+    expect(samples("daneward_rollover_name_server_in_sync", report)?.[0]?.value).toBe(1);
+    expect(samples("daneward_frozen", report)).toEqual([{ labels: {}, value: 0 }]);
+  });
+
+  test("tells of the run alone where there are very many certificates", () => {
+    const text = renderStatusPrometheus(null, { ...run, lastSuccessAt: null });
+    expect(readExposition(text).map(({ name }) => name)).toEqual([
+      "daneward_build_info",
+      "daneward_last_run_timestamp_seconds",
+      "daneward_alarms",
+    ]);
+  });
+});
