@@ -106,7 +106,7 @@ function joinFaults(faults: readonly Fault[], name: DomainName, type: number, sp
   const [first, ...rest] = faults;
   if (first === undefined) return fault("DNS_UNREACHABLE", "no resolver is named that could be asked");
   const spent = `given up after ${String(Math.round(spentMs))} ms`;
-  if (rest.length === 0) return fault(first.code, `${first.message}; ${spent}`, first.hint);
+  if (rest.length === 0) return fault(first.code, `${first.message}; the resolver was ${spent}`, first.hint);
   const telling = TELLING.map((code) => faults.find((one) => one.code === code)).find((one) => one !== undefined);
   const { code, hint } = telling ?? first;
   const asked = `none of ${String(faults.length)} resolvers answered ${displayName(name)} ${typeName(type)}`;

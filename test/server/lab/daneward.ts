@@ -46,6 +46,8 @@ export interface Ward {
   readonly status: () => Promise<CertificateStatus>;
   /** What `status` says, as a person reads it and as a program does. */
   readonly told: () => Promise<Told>;
+  /** The same installation, every command run with these variables. */
+  readonly under: (env: Readonly<Record<string, string>>) => Ward;
 }
 
 export interface Told {
@@ -162,8 +164,16 @@ function makeWardIn(home: string, configurationOf: (deploy: string, settings: Se
     writeFileSync(configFile, configurationOf(deploy, settings));
   };
   configure();
+  return wardWith({ configFile, stateDir, deploy, configure }, {});
+}
+
+function wardWith(
+  place: Pick<Ward, "configFile" | "stateDir" | "deploy" | "configure">,
+  env: Readonly<Record<string, string>>,
+): Ward {
+  const flags = ["--config", place.configFile, "--state-dir", place.stateDir];
   const runHere = (args: readonly string[], options: RunOptions = {}): Promise<Ended> =>
-    daneward(["--config", configFile, "--state-dir", stateDir, ...args], options);
+    daneward([...flags, ...args], { ...options, env: { ...env, ...options.env } });
   const status = async (): Promise<CertificateStatus> => {
     const ended = await runHere(["status", "--json"]);
     const document: unknown = JSON.parse(ended.stdout);
@@ -173,13 +183,11 @@ function makeWardIn(home: string, configurationOf: (deploy: string, settings: Se
     return certificate;
   };
   return {
-    configFile,
-    stateDir,
-    deploy,
-    configure,
+    ...place,
     run: runHere,
     tick: (options) => runHere(["tick"], options),
     status,
+    under: (more) => wardWith(place, { ...env, ...more }),
     told: async () => {
       const [text, json] = [(await runHere(["status"])).stdout.replace(/\s+/g, " "), await status()];
       const codes = [

@@ -80,6 +80,8 @@ export interface WorldOptions {
   readonly secondary?: SecondaryKind;
   /** Resolvers find root and `test.` at a server of their own, which goes on when the primary is down. */
   readonly parentsApart?: boolean;
+  /** The web server has two addresses. */
+  readonly secondWebAddress?: boolean;
   /** How long the primary's signatures are valid, as BIND says it; default: BIND's own two weeks. */
   readonly signaturesValidity?: string;
 }
@@ -102,14 +104,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 }
 
 async function build(folder: string, options: WorldOptions, undo: (() => Promise<void>)[]): Promise<World> {
-  const { secondary: kind = "nsd", parentsApart = false, signaturesValidity } = options;
+  const { secondary: kind = "nsd", parentsApart = false, secondWebAddress = false, signaturesValidity } = options;
   const network = await drawNetwork();
   const place = (host: number): Place => ({ address: network.address(host), port: network.dnsPort });
   // named listens on addresses of interfaces only: the primary gets 127.0.0.1, a secondary named a relay in front.
   const primary: Place = { address: "127.0.0.1", port: network.dnsPort };
   const [secondary, relayed, resolver] = [place(2), place(3), place(53)] as const;
   const mail = [network.address(10), network.address(11)];
-  const web = [network.address(12)];
+  const web = [network.address(12), ...(secondWebAddress ? [network.address(13)] : [])];
 
   const authority = await makeAuthority(join(folder, "ca"));
   const lineage = await makeLineage(join(folder, "letsencrypt"), authority, MX.host, [MX.host, WWW.host]);
