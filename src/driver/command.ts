@@ -5,10 +5,13 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { systemCode } from "../store/atomic-file.ts";
 import type { CommandEnding, CommandOptions, CommandResult } from "../publisher/command.ts";
 
 /** A background process may inherit the pipe and keep it open: after the exit we read what is there, no longer. */
 const DRAIN_MS = 200;
+/** How long the end of a killed process is waited for. */
+const KILL_MS = 2000;
 /** Of both streams together, from the end. */
 const KEPT_OUTPUT = 4096;
 /** Of standard output, from the beginning; an answer longer than this is cut, and then is not JSON. */
@@ -27,14 +30,9 @@ export async function runCommand(
   options: CommandOptions,
   path?: string,
 ): Promise<CommandResult> {
-  const [program = "", ...words] = argv;
-  const { timeoutMs, cwd = "/", input } = options;
-  const child = spawn(program, words, {
-    cwd,
-    detached: true,
-    env: { ...options.env, PATH: searchPath(path), LANG: "C" },
-    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-  });
+  const { timeoutMs, input } = options;
+  const child = start(argv, options, path);
+  if ("kind" in child) return { ending: child, stdout: "", said: "" };
   const output = collectOutput(child);
   if (child.stdin !== null) {
     // A program that does not read all of its input ends as it likes: its exit code says how it went.
@@ -44,6 +42,27 @@ export async function runCommand(
   const ending = await endOf(child, timeoutMs);
   await output.drained();
   return { ending, ...output.texts() };
+}
+
+/** Some failures to start are an event, others (ENOTDIR, E2BIG, a NUL within a word) are thrown: here all are endings. */
+function start(
+  argv: readonly string[],
+  options: CommandOptions,
+  path: string | undefined,
+): ChildProcess | CommandEnding {
+  const [program = "", ...words] = argv;
+  try {
+    return spawn(program, words, {
+      cwd: options.cwd ?? "/",
+      detached: true,
+      env: { ...options.env, PATH: searchPath(path), LANG: "C" },
+      stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    });
+  } catch (cause) {
+    const code = systemCode(cause);
+    if (code === null || !(cause instanceof Error)) throw cause;
+    return { kind: "not-started", code, message: cause.message };
+  }
 }
 
 interface Output {
@@ -83,19 +102,27 @@ function collectOutput(child: ChildProcess): Output {
 function endOf(child: ChildProcess, timeoutMs: number): Promise<CommandEnding> {
   return new Promise((done) => {
     let timedOut = false;
+    let giveUp: NodeJS.Timeout | undefined;
     const timer = setTimeout(() => {
       timedOut = true;
       killGroup(child);
+      // A process of another user (sudo), or one that waits for a dead disk, cannot be ended: it is left alone.
+      giveUp = setTimeout(() => {
+        child.unref();
+        done({ kind: "timeout" });
+      }, KILL_MS);
     }, timeoutMs);
-    child.once("error", (error: NodeJS.ErrnoException) => {
+    const end = (ending: CommandEnding): void => {
       clearTimeout(timer);
-      done({ kind: "not-started", code: error.code ?? "", message: error.message });
+      clearTimeout(giveUp);
+      done(timedOut ? { kind: "timeout" } : ending);
+    };
+    // For as long as the process is there: a signal that may not be sent is an event of this kind too.
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      if (child.pid === undefined) end({ kind: "not-started", code: error.code ?? "", message: error.message });
     });
     child.once("exit", (code, signal) => {
-      clearTimeout(timer);
-      if (timedOut) done({ kind: "timeout" });
-      else if (code !== null) done({ kind: "exit", code });
-      else done({ kind: "signal", signal: signal ?? "unknown" });
+      end(code === null ? { kind: "signal", signal: signal ?? "unknown" } : { kind: "exit", code });
     });
   });
 }
@@ -105,7 +132,7 @@ function killGroup(child: ChildProcess): void {
   try {
     process.kill(-child.pid, "SIGKILL");
   } catch {
-    // The group is already gone: there is nothing left to end.
+    // The group is already gone, or it is another user's: the process itself may still listen.
     child.kill("SIGKILL");
   }
 }

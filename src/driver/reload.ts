@@ -6,6 +6,7 @@ import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
 import { describeFailure } from "../publisher/command.ts";
 import { runCommand } from "./command.ts";
+import { maskSecrets } from "./mask.ts";
 
 /** How a reload is run. */
 export interface ReloadOptions {
@@ -35,14 +36,14 @@ export async function runReload(argv: readonly string[], options: ReloadOptions)
   if (argv.length === 0) return fault("RELOAD_FAILED", "a reload action has no words", "name the program to run");
   const { path, timeoutMs } = options;
   const result = await runCommand(argv, { timeoutMs }, path);
-  const message = describeFailure(argv, result, timeoutMs);
+  const message = describeFailure(argv, { ...result, said: maskSecrets(result.said) }, timeoutMs);
   if (message === null) return null;
   const { ending } = result;
   if (ending.kind === "timeout") {
     const hint = "a reload action must end by itself; start services through systemctl or rc";
     return fault("RELOAD_FAILED", message, hint);
   }
-  const isMissing = ending.kind === "not-started" && ending.code === "ENOENT";
+  const isMissing = ending.kind === "not-started" && ["ENOENT", "ENOTDIR"].includes(ending.code);
   return isMissing
     ? fault("RELOAD_FAILED", message, "write its absolute path in `reload`; words are not given to a shell")
     : fault("RELOAD_FAILED", message);

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { maskSecrets } from "../../src/driver/mask.ts";
 import { runReload, runReloads } from "../../src/driver/reload.ts";
 
 const options = { path: "/usr/bin:/bin", timeoutMs: 10_000 };
@@ -93,6 +94,85 @@ describe("a reload action", () => {
     const problem = await runReload(["/bin/sh", "-c", "printf '\\033[2Jboo\\n'; exit 1"], options);
     expect(problem?.message).not.toContain("\u001b");
     expect(problem?.message).toContain("boo");
+  });
+});
+
+describe("a reload action that misbehaves", () => {
+  test.each([
+    ["below a file", ["/etc/passwd/x"], "ENOTDIR"],
+    ["with more words than the system takes", ["/bin/true", "x".repeat(3_000_000)], "E2BIG"],
+    ["with a zero octet", ["/bin/true", "a\0b"], "null bytes"],
+    ["without a name", [""], "cannot be empty"],
+  ])("is no bug of ours: %s", async (_, argv, words) => {
+    const problem = await runReload(argv, options);
+    expect(problem?.code).toBe("RELOAD_FAILED");
+    expect(problem?.message).toContain(words);
+  });
+
+  test("by closing its output ends when it ends", async () => {
+    expect(await runReload(["/bin/sh", "-c", "exec >&- 2>&-; exit 0"], options)).toBeNull();
+    const problem = await runReload(["/bin/sh", "-c", "exec >&- 2>&-; exit 4"], options);
+    expect(problem?.message).toContain("exit code 4");
+  });
+
+  test("by reading waits for nobody: there is nothing to read", async () => {
+    expect(await runReload(["/bin/cat"], options)).toBeNull();
+  });
+
+  test("by printing without end keeps its last lines and ends in time", async () => {
+    const problem = await runReload(["/bin/sh", "-c", "yes line; :"], { ...options, timeoutMs: 300 });
+    expect(problem?.message).toContain("was still running");
+    expect(problem?.message.length).toBeLessThan(1000);
+  });
+
+  test("by ignoring signals is ended all the same", async () => {
+    const started = performance.now();
+    const problem = await runReload(["/bin/sh", "-c", "trap '' TERM INT HUP; sleep 60; :"], {
+      ...options,
+      timeoutMs: 300,
+    });
+    expect(problem?.message).toContain("was still running");
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  test("by leaving its process group with the output open is not waited for", async () => {
+    const started = performance.now();
+    const pidFile = join(folder, "pid");
+    const script = `setsid sh -c 'echo $$ > ${pidFile}; exec sleep 20' & sleep 0.2; exit 0`;
+    expect(await runReload(["/bin/sh", "-c", script], options)).toBeNull();
+    expect(performance.now() - started).toBeLessThan(5000);
+    const pid = readFileSync(pidFile, "utf8").trim();
+    expect(isRunning(pid)).toBe(true);
+    process.kill(Number(pid));
+  });
+
+  test("by printing secrets does not get them into the journal", async () => {
+    const key = "MHcCAQEEIB".padEnd(64, "q");
+    const script = `echo '-----BEGIN EC PRIVATE KEY-----'; echo '${key}'; echo 'short=='; echo '-----END EC PRIVATE KEY-----'; echo 'token=hunter2 in /etc/nginx/nginx.conf:7'; exit 1`;
+    const problem = await runReload(["/bin/sh", "-c", `cat "$0" >&2; exit 1`, join(folder, "said")], options);
+    expect(problem?.message).toContain("exit code 1");
+    writeFileSync(join(folder, "script"), script);
+    const told = (await runReload(["/bin/sh", join(folder, "script")], options))?.message ?? "";
+    expect(told).toContain("[…] / token=[…] in /etc/nginx/nginx.conf:7");
+    for (const secret of [key, "short==", "hunter2"]) expect(told).not.toContain(secret);
+  });
+});
+
+describe("what looks like a secret in output", () => {
+  test.each([
+    ["a message", "nginx: [emerg] cannot load certificate /etc/ssl/daneward/mx/fullchain.pem", null],
+    ["a long path", `cannot open /${"folder/".repeat(12)}file`, null],
+    ["a host name", "mail.a-rather-long-name.for-a-host.somewhere.example.org refused", null],
+    ["a file of a key", "private_key: /etc/ssl/daneward/mx/privkey.pem is missing", null],
+    ["a password", 'user=x password="a b"', 'user=x password=[…] b"'],
+    ["a token", "Token: abc", "Token: […]"],
+    ["a digest", `got ${"0f".repeat(32)} instead`, "got […] instead"],
+    ["a line of Base64", `before\n${"QUJD".repeat(16)}\nafter`, "before\n[…]\nafter"],
+    ["the end of a key block", "QUJD\n-----END PRIVATE KEY-----\nfailed", "[…]\nfailed"],
+    ["a block that does not end", "-----BEGIN PRIVATE KEY-----\nQUJD\nREVG", "[…]"],
+    ["two blocks", "-----BEGIN PRIVATE KEY-----\nQQ\n-----END PRIVATE KEY-----\nand", "[…]\nand"],
+  ])("%s", (_, said, expected) => {
+    expect(maskSecrets(said)).toBe(expected ?? said);
   });
 });
 
