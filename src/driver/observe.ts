@@ -116,7 +116,8 @@ function standbyView(subject: Subject, store: StoreView, source: Awaited<ReturnT
   const { certificate, stateDirectory, reread, mayKeepKeys = false } = subject;
   const before = loadState(stateDirectory, certificate.name)?.state ?? null;
   const offered = source.ok ? factsOf(source.value, certificate.parameters) : null;
-  return { certificate, stateDirectory, before, chains: [store.deployed, offered], reread, mayWrite: mayKeepKeys };
+  const mayWrite = mayKeepKeys && readFreeze(stateDirectory) === null;
+  return { certificate, stateDirectory, before, chains: [store.deployed, offered], reread, mayWrite };
 }
 
 /** What is known before the services are looked at. */

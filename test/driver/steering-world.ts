@@ -69,13 +69,19 @@ export async function leadTo(world: FakeWorld, stage: Stage): Promise<void> {
       return tickUntil(world, () => phaseOf(world) === "withdrawing");
     case "held":
       await renewUntil(world, "aging");
-      return holding(world);
+      {
+        holding(world);
+        return;
+      }
     case "reload failed":
       await renewUntil(world, "aging");
       return tickUntil(world, () => phaseOf(world) === "held", failingReload(world));
     case "aborted":
       await renewUntil(world, "aging");
-      return aborted(world);
+      {
+        aborted(world);
+        return;
+      }
   }
 }
 
