@@ -21,7 +21,7 @@ import type { Scene } from "./gates.ts";
 import { isNowhere, servedRecords } from "./horizon.ts";
 import type { EndpointObservation } from "./observation.ts";
 import { nothingPublished, publication, removableRecords, unneededRecords, wantedRecords } from "./publication.ts";
-import { clientAccepts, sameSet, union, without } from "./records.ts";
+import { mayRemain, sameSet, union, without } from "./records.ts";
 import type { ActivePhase, HoldReason, OwnerState, Phase, Refusal } from "./state.ts";
 import { linkMoved, obstacles } from "./transitions.ts";
 import { moveTo, wakeAtPollOr } from "./turn.ts";
@@ -54,9 +54,9 @@ function peerRefusals(scene: Scene, keep: readonly RecordText[]): readonly Refus
     if (endpoint.own || owner === undefined) return [];
     const going = ownersSharing(scene, owner).flatMap((one) => removableRecords(scene, one, keep));
     if (going.length === 0) return [];
-    const remaining = without(servedRecords(owner), going);
+    const served = servedRecords(owner);
     const { presents } = endpoint;
-    if (presents.outcome === "chain" && clientAccepts(remaining, presents.certificates)) return [];
+    if (presents.outcome === "chain" && mayRemain(served, without(served, going), presents.certificates)) return [];
     const what = presents.outcome === "failed" ? presents.detail : "presents a chain that only the old record matches";
     const detail = `${endpoint.endpoint} at ${endpoint.address} ${what}`;
     return [{ gate: "dane", code: "PEER_DEPENDS", until: null, detail }];
@@ -70,7 +70,7 @@ function remainderRefusals(scene: Scene, current: ChainFacts): readonly Refusal[
     if (removableRecords(scene, owner, current.records).length === 0) return [];
     // After a teardown none at all binds nobody; what others have there must match.
     const isEnough = remaining.length > 0 || scene.state.teardown !== null;
-    if (isEnough && clientAccepts(remaining, current.certificates)) return [];
+    if (isEnough && mayRemain(servedRecords(owner), remaining, current.certificates)) return [];
     const detail = `${displayName(owner.owner)}: what would be left (${remaining.join(", ") || "nothing"}) does not match the live chain`;
     return [{ gate: "dane", code: "HORIZON_UNSAFE", until: null, detail }];
   });

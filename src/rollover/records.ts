@@ -143,6 +143,21 @@ export function mayServe(records: readonly RecordText[], next: ChainFacts, curre
   return [...matchedCombinations(records, current.certificates)].every((combination) => after.has(combination));
 }
 
+/**
+ * Whether a chain is as well off with `after`, what a withdrawal leaves of `before`: a client must accept it, and in each
+ * combination that is still there it must match if it did (RFC 7671 §8).
+ */
+export function mayRemain(
+  before: readonly RecordText[],
+  after: readonly RecordText[],
+  certificates: readonly CertificateDigests[],
+): boolean {
+  if (!clientAccepts(after, certificates)) return false;
+  const left = new Set(after.filter(isUsable).map(combinationOf));
+  const matched = matchedCombinations(after, certificates);
+  return [...matchedCombinations(before, certificates)].every((one) => !left.has(one) || matched.has(one));
+}
+
 /** The union, sorted, without duplicates: the form in which record sets are kept and compared. */
 export function union(...sets: readonly (readonly RecordText[])[]): readonly RecordText[] {
   let only: readonly RecordText[] = [];

@@ -8,6 +8,7 @@ import {
   isUsable,
   matchesChain,
   matchesEach,
+  mayRemain,
   mayServe,
   newCombinations,
   recordIn,
@@ -151,4 +152,21 @@ test("combinations that are new to an RRset are those without a usable record th
 test("a chain has a record in each of several combinations, or has not", () => {
   expect(matchesEach(["3 1 1", "2 1 1"], records(EE, TA), [LEAF, ISSUER])).toBe(true);
   expect(matchesEach(["3 1 1", "2 1 1"], records(EE, TA_OTHER), [LEAF, ISSUER])).toBe(false);
+});
+
+test("what a withdrawal leaves must match in each combination that is still there and matched before", () => {
+  const hex = (digit: string): string => digit.repeat(64);
+  const certificate = (digit: string): CertificateDigests => {
+    const long = hex(digit).repeat(2);
+    return { certSha256: hex(digit), certSha512: long, spkiSha256: hex(digit), spkiSha512: long };
+  };
+  const live = [certificate("a"), certificate("b")];
+  const [leaf, issuer, old] = [`3 1 1 ${hex("a")}`, `2 1 1 ${hex("b")}`, `3 1 1 ${hex("c")}`].map(recordText);
+  if (leaf === undefined || issuer === undefined || old === undefined) throw new Error("three records");
+  expect(mayRemain([leaf, issuer, old], [issuer, old], live)).toBe(false);
+  expect(mayRemain([leaf, issuer, old], [leaf, issuer], live)).toBe(true);
+  expect(mayRemain([leaf, issuer], [issuer], live)).toBe(true);
+  expect(mayRemain([leaf, issuer], [], live)).toBe(true);
+  expect(mayRemain([issuer, old], [issuer, old], live)).toBe(true);
+  expect(mayRemain([leaf, old], [old], live)).toBe(false);
 });
