@@ -62,7 +62,7 @@ export async function runSteering(
   const dryRun = options.dryRun === true;
   const asks = !dryRun && willAsk(options, io);
   if (asks || (options.json !== true && options.quiet !== true)) {
-    io.err(renderAnnouncement(certificate.name, wordOf(verb), said));
+    io.err(renderAnnouncement(`${certificate.name}: ${wordOf(verb)}`, said));
   }
   if (!dryRun && !(await isConfirmed(`${wordOf(verb)} ${certificate.name}?`, GRAVE.has(verb), options, io))) {
     return EXIT.failed;
@@ -71,9 +71,15 @@ export async function runSteering(
   if (options.json === true) io.out(`${JSON.stringify(asJson(input, done, said, dryRun))}\n`);
   else if (options.quiet !== true) io.err(ending(input, done.after, options));
   if (dryRun) return EXIT.done;
-  const isRenewing = (verb === "roll" || verb === "emergency") && certificate.renew !== null;
+  const isRenewing = certificate.renew !== null && wantsRenewal(verb, done.after);
   if (isRenewing) await renew(certificate.renew, options, io);
   return isRenewing || options.now === true ? tickNow([certificate.name], options, io) : EXIT.done;
+}
+
+/** In an emergency a certificate with another key may be on its way: yet another one would begin its wait anew. */
+function wantsRenewal(verb: SteerVerb, { phase }: RolloverState): boolean {
+  if (verb !== "emergency") return verb === "roll";
+  return !("next" in (phase.phase === "held" ? phase.resume : phase));
 }
 
 /** Who is at work, and where. */

@@ -171,7 +171,7 @@ export function emergencySentences(prospect: Prospect): Announcement {
 function choices({ certificate, outlook }: Prospect, ttl: string): readonly string[] {
   const wait = formatDuration(outlook.wait);
   return [
-    `yours to choose: 1. let it run: no client refuses, and the key can be abused for that wait (${wait}) and ${ttl}`,
+    `yours to choose: 1. let it run: no client refuses; the key can be abused until the swap (${wait} after the new record is served everywhere) and for up to ${ttl} after the old one is gone`,
     `2. daneward override ${certificate} --because TEXT once the new key is published: swapped at once; DANE clients that cached the old RRset refuse for up to ${ttl}`,
     `3. daneward deinit ${certificate} (when it is stable): nobody refuses and nobody is bound by the key after ${ttl}; no DANE meanwhile`,
   ];
