@@ -113,7 +113,7 @@ describe("daneward status", () => {
     await call(runHook, ["certbot"], {}, { env });
     const { out } = await call(runStatus);
     expect(out).toContain("renewal  noted ");
-    expect(out).toContain("next     due: the next daneward tick looks");
+    expect(out).toContain("look     due: the next daneward tick looks");
     expect(JSON.parse((await call(runStatus, [], { json: true })).out)).toMatchObject({
       certificates: [{ renewalNoted: "2026-11-22T12:00:30Z" }],
     });
@@ -180,6 +180,13 @@ describe("daneward timeline", () => {
     expect(exit).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ schema: "daneward/timeline/1", damagedLines: [] });
     expect(out).toContain('"event": "announcing"');
+  });
+
+  test("of a name that it does not know says which may be meant", async () => {
+    await aRenewalUnderWay();
+    const { exit, out } = await call(runTimeline, ["mz"]);
+    expect([exit, out]).toEqual([0, 'nothing has happened yet to "mz" (did you mean "mx"?)\n']);
+    expect((await call(runTimeline, ["mx"])).out).toMatch(/\(now\) +aging for /);
   });
 });
 
@@ -299,7 +306,7 @@ describe("daneward run", () => {
 describe("daneward explain", () => {
   test("says what a code means, in any spelling, and knows the nearest of a misspelt one", async () => {
     expect((await call(runExplain, ["ns-lagging"])).out).toMatch(
-      /^NS_LAGGING\n {2}means {2}a name .*\n {2}do {5}check NOTIFY/,
+      /^NS_LAGGING\n {2}means {4}a name server does [^]*\n {2}why {6}[^]*\n {2}lifts {4}[^]*\n {2}until {4}[^]*\n {2}do {7}check NOTIFY/,
     );
     const wrong = await call(runExplain, ["NS_LAGING"]);
     expect([wrong.exit, wrong.out]).toEqual([2, ""]);
@@ -309,6 +316,7 @@ describe("daneward explain", () => {
   test("without a code lists them all", async () => {
     const { out } = await call(runExplain);
     expect(out).toContain("RELOAD_FAILED");
+    expect(out).toMatch(/^rollover: why not now\n/);
     expect(JSON.parse((await call(runExplain, [], { json: true })).out)).toMatchObject({
       schema: "daneward/explain/1",
     });

@@ -1,7 +1,11 @@
-/** `daneward explain CODE`: what a permanent code means and what to do about it. */
+/** `daneward explain CODE`: what a permanent code means, why it is so, what lifts it, and what happens meanwhile. */
+import { assert } from "../../base/assert.ts";
+import { CODE_AREAS, explanationOf } from "../../base/codes/explained/areas.ts";
 import { CATALOGUE } from "../../base/errors.ts";
 import type { FaultCode } from "../../base/errors.ts";
 import { suggestion } from "../../config/nearest.ts";
+import { renderCodeList, renderExplanation } from "../../report/explain-text.ts";
+import type { ExplainedCode } from "../../report/explain-text.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
@@ -10,11 +14,14 @@ export interface ExplainOptions {
   readonly json?: boolean;
 }
 
-/** Without a code all are listed. Ends with 2 for a code that does not exist. */
+/** Without a code all are listed by area. Ends with 2 for a code that does not exist. */
 export function run(args: readonly string[], options: ExplainOptions, io: Io): Promise<ExitCode> {
   const [word] = args;
   if (word === undefined) {
-    listAll(options, io);
+    const listed = CODE_AREAS.flatMap(({ codes }) => Object.keys(codes));
+    const all = [...new Set([...listed, ...Object.keys(CATALOGUE)])].filter(isCode).map(explain);
+    if (options.json === true) io.out(`${JSON.stringify({ schema: SCHEMA, codes: all })}\n`);
+    else io.out(renderCodeList(all));
     return Promise.resolve(EXIT.done);
   }
   const code = word.toUpperCase().replaceAll("-", "_");
@@ -23,24 +30,22 @@ export function run(args: readonly string[], options: ExplainOptions, io: Io): P
     io.err("hint: daneward explain lists all codes\n");
     return Promise.resolve(EXIT.usage);
   }
-  const { title, hint } = CATALOGUE[code];
-  if (options.json === true)
-    io.out(`${JSON.stringify({ schema: "daneward/explain/1", codes: [{ code, title, hint }] })}\n`);
-  else io.out(`${code}\n  means  ${title}\n  do     ${hint}\n`);
+  const explained = explain(code);
+  if (options.json === true) io.out(`${JSON.stringify({ schema: SCHEMA, codes: [explained] })}\n`);
+  else io.out(renderExplanation(explained));
   return Promise.resolve(EXIT.done);
 }
+
+const SCHEMA = "daneward/explain/1";
 
 function isCode(text: string): text is FaultCode {
   return Object.hasOwn(CATALOGUE, text);
 }
 
-function listAll(options: ExplainOptions, io: Io): void {
-  const codes = Object.keys(CATALOGUE).filter(isCode).sort();
-  if (options.json === true) {
-    const entries = codes.map((code) => ({ code, ...CATALOGUE[code] }));
-    io.out(`${JSON.stringify({ schema: "daneward/explain/1", codes: entries })}\n`);
-    return;
-  }
-  const width = Math.max(...codes.map((code) => code.length));
-  io.out(codes.map((code) => `${code.padEnd(width)}  ${CATALOGUE[code].title}\n`).join(""));
+function explain(code: FaultCode): ExplainedCode {
+  const { title, hint } = CATALOGUE[code];
+  const found = explanationOf(code);
+  assert(found !== null, `the code ${code} belongs to no area`);
+  const { area, why, lifts, meanwhile, type = [] } = found;
+  return { code, title, hint, area, why, lifts, meanwhile, type };
 }
