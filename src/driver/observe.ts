@@ -117,7 +117,8 @@ function standbyView(subject: Subject, store: StoreView, source: Awaited<ReturnT
   const before = loadState(stateDirectory, certificate.name)?.state ?? null;
   const offered = source.ok ? factsOf(source.value, certificate.parameters) : null;
   const mayWrite = mayKeepKeys && readFreeze(stateDirectory) === null;
-  return { certificate, stateDirectory, before, chains: [store.deployed, offered], reread, mayWrite };
+  const chains = [store.deployed, offered];
+  return { certificate, stateDirectory, before, chains, now: subject.clock(), reread, mayWrite };
 }
 
 /** What is known before the services are looked at. */

@@ -3,13 +3,11 @@
  * already, wherever there is one, so that the certificate that comes of it is deployed without a wait. From then on the
  * key is awaited: it stays in the vault until its certificate is deployed.
  */
-import type { Clock } from "../base/time.ts";
+import type { Clock, Instant } from "../base/time.ts";
 import type { CertificateConfig } from "../config/schema.ts";
 import { displayName } from "../dns/name.ts";
 import { newKeyTypeOf } from "../pki/key.ts";
 import type { NewKeyType } from "../pki/key.ts";
-import type { RecordText } from "../rollover/chain.ts";
-import { servedRecords } from "../rollover/horizon.ts";
 import type { RolloverState } from "../rollover/state.ts";
 import { appendJournal } from "../store/journal.ts";
 import { withLock } from "../store/lock.ts";
@@ -17,7 +15,7 @@ import { loadState, prepareStateDirectory } from "../store/store.ts";
 import { readLeaf } from "./chain-files.ts";
 import { wakeCertificate } from "./due.ts";
 import { digestsOf } from "./facts.ts";
-import { isKnownEverywhere, makeKey, presentLeaf, standbyKeyOf, usedKeys } from "./standby.ts";
+import { knownEverywhereAt, makeKey, presentLeaf, standbyKeyOf, usedKeys } from "./standby.ts";
 import { listVault, openVaultKey, setStanding, storeVaultKey, vaultOf } from "./vault.ts";
 import type { OpenedKey, VaultKey } from "./vault.ts";
 
@@ -41,6 +39,8 @@ export type Announced = "everywhere" | "published" | "not-published" | "impossib
 export interface RequestKey {
   readonly key: OpenedKey;
   readonly announced: Announced;
+  /** From when on its certificate need not wait; null: its records are not served everywhere. */
+  readonly knownAt: Instant | null;
 }
 
 /** What came of a wish. */
@@ -79,8 +79,8 @@ export async function takeRequestKey(wish: RequestWish): Promise<TakenKey> {
     noteRequest(wish, stored.spkiSha256, "a new key");
     wakeCertificate(stateDirectory, certificate.name);
     const key = openVaultKey(folder, stored);
-    const announced = announcedOf(key, wish, loadState(stateDirectory, certificate.name)?.state ?? null);
-    return { key, announced, made: true, givenUp: earlier.map(({ spkiSha256 }) => spkiSha256) };
+    const state = loadState(stateDirectory, certificate.name)?.state ?? null;
+    return { ...standingOf(key, wish, state), made: true, givenUp: earlier.map(({ spkiSha256 }) => spkiSha256) };
   });
 }
 
@@ -112,21 +112,16 @@ function candidates(wish: RequestWish): readonly RequestKey[] {
     .filter(isOpen)
     .map((key) => openVaultKey(folder, key))
     .filter(({ algorithm }) => type === null || newKeyTypeOf(algorithm) === type)
-    .map((key) => ({ key, announced: announcedOf(key, wish, state) }))
+    .map((key) => standingOf(key, wish, state))
     .sort((left, right) => rank(left) - rank(right));
 }
 
-function announcedOf(
-  key: OpenedKey,
-  { certificate }: Pick<RequestWish, "certificate">,
-  state: RolloverState | null,
-): Announced {
+function standingOf(key: OpenedKey, { certificate, clock }: RequestWish, state: RolloverState | null): RequestKey {
   const standby = standbyKeyOf(key.spki, certificate.parameters);
-  if (standby.records.length === 0) return "impossible";
-  if (isKnownEverywhere(state, standby)) return "everywhere";
-  const owners = state?.owners ?? [];
-  const isServed = (record: RecordText): boolean => owners.every((owner) => servedRecords(owner).includes(record));
-  return owners.length > 0 && standby.records.every(isServed) ? "published" : "not-published";
+  if (standby.records.length === 0) return { key, announced: "impossible", knownAt: null };
+  const knownAt = knownEverywhereAt(state, standby, certificate.policy);
+  const announced = knownAt === null ? "not-published" : knownAt <= clock() ? "everywhere" : "published";
+  return { key, announced, knownAt };
 }
 
 function noteRequest({ certificate, stateDirectory, who, clock }: RequestWish, key: string, which: string): void {

@@ -16,6 +16,7 @@ import { formatHex } from "../base/bytes.ts";
 import type { Fault } from "../base/errors.ts";
 import { failure, success } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
+import { addSeconds, instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import type { CertificateConfig } from "../config/schema.ts";
 import { formatTlsa } from "../dns/rdata.ts";
@@ -24,8 +25,9 @@ import { generatePrivateKey, newKeyTypeOf, publicKeyOf, readPrivateKey } from ".
 import type { NewKeyType } from "../pki/key.ts";
 import { recordText } from "../rollover/chain.ts";
 import type { ChainFacts } from "../rollover/chain.ts";
-import { recordState } from "../rollover/horizon.ts";
 import type { StandbyObservation } from "../rollover/observation.ts";
+import type { Policy } from "../rollover/policy.ts";
+import { RULES } from "../rollover/rules.ts";
 import type { RolloverState, StandbyKey } from "../rollover/state.ts";
 import { readFailure, systemCode } from "../store/atomic-file.ts";
 import { associationData, recordsForKey } from "../tlsa/association.ts";
@@ -44,6 +46,7 @@ export interface StandbyView {
   readonly before: RolloverState | null;
   /** The chains that the source offers and the deployed link shows; null: unknown, or none. */
   readonly chains: readonly (ChainFacts | null)[];
+  readonly now: Instant;
   readonly reread: RereadOptions;
   /** False in a dry run: no key is made or copied. */
   readonly mayWrite: boolean;
@@ -85,13 +88,26 @@ export function makeKey(certificate: CertificateConfig, type: NewKeyType | null)
   return generatePrivateKey(type ?? (present === null ? null : newKeyTypeOf(present.keyAlgorithm)) ?? "ec-p256");
 }
 
-/** Whether each of these records is in every cache of the world, as far as name servers and clocks tell. */
-export function isKnownEverywhere(state: RolloverState | null, { records }: StandbyKey): boolean {
+/**
+ * From when on nothing has to be waited for any more to rely on these records; null: they are not served everywhere. It
+ * is what the gates of a rollover ask for (RFC 7671 §8.1).
+ */
+export function knownEverywhereAt(
+  state: RolloverState | null,
+  { records }: StandbyKey,
+  policy: Policy,
+): Instant | null {
   const owners = state?.owners ?? [];
-  return (
-    owners.length > 0 &&
-    owners.every((owner) => records.every((record) => recordState(owner, record) === "omnipresent"))
-  );
+  if (owners.length === 0 || records.length === 0) return null;
+  let latest = 0;
+  for (const owner of owners) {
+    for (const record of records) {
+      const clock = owner.clocks.find((one) => one.record === record);
+      if (clock === undefined || owner.leaving.includes(record)) return null;
+      latest = Math.max(latest, addSeconds(clock.since, RULES.agingTime(clock.ttl, policy)));
+    }
+  }
+  return instant(latest);
 }
 
 /** A key as the core sees it: its digest, and the records that the parameters make of it alone. */
@@ -130,11 +146,11 @@ async function keysToCome(view: StandbyView, client: KeyObject | null): Promise<
 
 /** What was published stays until what takes its place is known everywhere: until then nothing else saves the wait. */
 function withFormerKeys(keys: readonly StandbyKey[], view: StandbyView): readonly StandbyKey[] {
-  const { before, certificate, stateDirectory } = view;
+  const { before, certificate, stateDirectory, now } = view;
   const inForce = new Set([...usedKeys(before, view.chains.map(keyOf)), ...keys.map(({ spkiSha256 }) => spkiSha256)]);
   const former = (before?.standby ?? []).filter(({ spkiSha256 }) => !inForce.has(spkiSha256));
-  const replaced = keys.length > 0 && keys.every((key) => isKnownEverywhere(before, key));
-  if (former.length === 0 || replaced) return keys;
+  const isKnown = (key: StandbyKey): boolean => (knownEverywhereAt(before, key, certificate.policy) ?? Infinity) <= now;
+  if (former.length === 0 || (keys.length > 0 && keys.every(isKnown))) return keys;
   const folder = vaultOf(stateDirectory, certificate.name);
   const there = new Map(listVault(folder).map((key) => [key.spkiSha256, key]));
   const asConfigured = former.map((key) => {

@@ -2,14 +2,16 @@
 import { chmodSync } from "node:fs";
 import path from "node:path";
 import { fault, OperationalError } from "../../base/errors.ts";
+import { formatInstant, instant } from "../../base/time.ts";
 import type { CertificateConfig } from "../../config/schema.ts";
 import { findCertificate } from "../../driver/due.ts";
 import { considerRequest, requestNames, takeRequestKey } from "../../driver/request.ts";
-import type { Announced, RequestKey, RequestWish, TakenKey } from "../../driver/request.ts";
+import type { RequestKey, RequestWish, TakenKey } from "../../driver/request.ts";
 import { displayName, parseName } from "../../dns/name.ts";
 import type { NewKeyType } from "../../pki/key.ts";
 import { matchesReferenceIdentifier } from "../../pki/names.ts";
 import { createRequest } from "../../pki/peculiar.ts";
+import { formatTime } from "../../report/words.ts";
 import { replaceFile, writeFailure } from "../../store/atomic-file.ts";
 import { configurationOf } from "../driver-files.ts";
 import { EXIT } from "../exit.ts";
@@ -96,23 +98,26 @@ function say(text: readonly string[], options: CsrOptions, io: Io): void {
   if (options.quiet !== true) io.err(text.map((line) => `${line}\n`).join(""));
 }
 
-const ANNOUNCED: Readonly<Record<Announced, string>> = {
-  everywhere: "its record is known everywhere: the certificate is deployed as soon as it is there",
-  published: "its record is published, but not known everywhere yet: until then the certificate will wait",
-  "not-published": "its record is not published yet: the certificate will wait until it is known everywhere",
-  impossible: "no record of a key alone is configured: the certificate will wait until its own records are known",
-};
+function announcedWords({ announced, knownAt }: RequestKey): string {
+  switch (announced) {
+    case "everywhere":
+      return "its record is known everywhere: the certificate is deployed as soon as it is there";
+    case "published":
+      return `its record is published, and known everywhere from ${formatTime(knownAt ?? instant(0))} on: until then the certificate waits`;
+    case "not-published":
+      return "its record is not published everywhere yet: the certificate will wait until it is known";
+    case "impossible":
+      return "no record of a key alone is configured: the certificate will wait until its own records are known";
+  }
+}
 
-function lines(
-  certificate: CertificateConfig,
-  { key, announced, made, givenUp }: TakenKey,
-  names: readonly string[],
-): readonly string[] {
+function lines(certificate: CertificateConfig, taken: TakenKey, names: readonly string[]): readonly string[] {
   const { name } = certificate;
+  const { key, announced, made, givenUp } = taken;
   const isTickNext = announced === "not-published" && certificate.next === "prepublish";
   return [
     `${name}: request for ${made ? "a new key" : "the key"} ${key.spkiSha256.slice(0, 16)}… (${key.algorithm}), ${names.join(", ")}`,
-    `  ${ANNOUNCED[announced]}${isTickNext ? ` (daneward tick ${name} publishes it)` : ""}`,
+    `  ${announcedWords(taken)}${isTickNext ? ` (daneward tick ${name} publishes it)` : ""}`,
     ...givenUp.map((digest) => `  a request for the key ${digest.slice(0, 16)}… should not be signed any more`),
     ...uncovered(certificate, names),
     `  when it is signed, put certificate and chain to ${placeOf(certificate)}; the key stays here`,
@@ -127,7 +132,7 @@ function dryRunLines(
   const which = ready === null ? "a new key" : `the key ${ready.key.spkiSha256.slice(0, 16)}… (${ready.key.algorithm})`;
   return [
     `${certificate.name}: would be a request for ${which}, ${names.join(", ")}`,
-    ...(ready === null ? [] : [`  ${ANNOUNCED[ready.announced]}`]),
+    ...(ready === null ? [] : [`  ${announcedWords(ready)}`]),
     ...uncovered(certificate, names),
   ];
 }
@@ -146,13 +151,14 @@ function placeOf({ source }: CertificateConfig): string {
 }
 
 function asJson({ name }: CertificateConfig, taken: TakenKey, names: readonly string[], pem: string): object {
-  const { key, announced, made, givenUp } = taken;
+  const { key, announced, knownAt, made, givenUp } = taken;
   return {
     schema: "daneward/csr/1",
     certificate: name,
     spkiSha256: key.spkiSha256,
     keyAlgorithm: key.algorithm,
     announced,
+    ...(knownAt === null ? {} : { knownAt: formatInstant(knownAt) }),
     made,
     givenUp,
     names,
