@@ -65,8 +65,8 @@ const PRESETS: readonly ServerPreset[] = [
   { names: ["cyrus", "cyrus-imapd"], systemd: ["restart", "cyrus-imapd"], freebsd: ["reload", "imapd"] },
   // caddy reload --force; FreeBSD's script leaves out --force, and then nothing happens to an unchanged configuration
   { names: ["caddy"], systemd: ["reload", "caddy"], freebsd: ["restart", "caddy"] },
-  // A process for each connection, which reads the files
-  { names: ["vsftpd"], systemd: ["nothing"], freebsd: ["nothing"] },
+  // SIGHUP reads the configuration anew, but not the certificate
+  { names: ["vsftpd"], systemd: ["restart", "vsftpd"], freebsd: ["restart", "vsftpd"] },
 ];
 
 /** Every name that a preset goes by. */

@@ -39,7 +39,7 @@ const TABLE: readonly Row[] = [
   ["cyrus", "restart", "systemctl restart cyrus-imapd", "service imapd reload"],
   ["cyrus-imapd", "restart", "systemctl restart cyrus-imapd", "service imapd reload"],
   ["caddy", "reload", "systemctl reload caddy", "service caddy restart"],
-  ["vsftpd", "nothing", "-", "-"],
+  ["vsftpd", "restart", "systemctl restart vsftpd", "service vsftpd restart"],
 ];
 
 const words = (argv: readonly string[] | undefined): string =>
