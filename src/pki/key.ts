@@ -1,6 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPair } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { promisify } from "node:util";
 import { DER_TAG, encodeElement } from "../base/der.ts";
 import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
@@ -68,13 +67,16 @@ export function newKeyTypeOf(algorithm: string): NewKeyType | null {
 }
 
 /** Makes a private key, off the main thread: a large RSA key takes seconds. */
-export async function generatePrivateKey(type: NewKeyType): Promise<KeyObject> {
+export function generatePrivateKey(type: NewKeyType): Promise<KeyObject> {
   const [family, size] = type.split("-");
-  const pair =
-    family === "rsa"
-      ? await promisify(generateKeyPair)("rsa", { modulusLength: Number(size) })
-      : await promisify(generateKeyPair)("ec", { namedCurve: type === "ec-p384" ? "P-384" : "P-256" });
-  return pair.privateKey;
+  return new Promise((done, fail) => {
+    const ended = (error: Error | null, _: KeyObject, privateKey: KeyObject): void => {
+      if (error === null) done(privateKey);
+      else fail(error);
+    };
+    if (family === "rsa") generateKeyPair("rsa", { modulusLength: Number(size) }, ended);
+    else generateKeyPair("ec", { namedCurve: type === "ec-p384" ? "P-384" : "P-256" }, ended);
+  });
 }
 
 /** AlgorithmIdentifier of rsaEncryption with its NULL (RFC 3279 §2.3.1). */

@@ -93,7 +93,7 @@ export async function issueCertificate(options: IssueOptions): Promise<IssuedCer
   return { der, pem, privateKeyPem, chainPem: pem + (selfSignedIssuer ? "" : (options.issuer?.chainPem ?? "")) };
 }
 
-/** ub-common-name of RFC 5280 Appendix A.1. */
+/** `ub-common-name`, for a common name as RFC 5280 §4.1.2.6 has it. */
 const MAX_COMMON_NAME = 64;
 
 /**

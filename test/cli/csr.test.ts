@@ -181,7 +181,7 @@ describe("what cannot be is refused", () => {
 
   test("a new key while something else holds the lock; the one that is ready can be had", async () => {
     await csr();
-    const lock = await acquireLock(world.stateDirectory, world.clock());
+    const lock = acquireLock(world.stateDirectory, world.clock());
     try {
       expect(await codeOf({})).toBe("done");
       expect(await codeOf({ newKey: true })).toBe("LOCK_HELD");
