@@ -58,25 +58,30 @@ async function tickOver(
   io: Io,
   talk: Talk,
 ): Promise<ExitCode> {
+  const events: JournalEntry[] = [];
   const report = await tick({
     ...inputOf(register, names, options, io),
-    onEvent: talk.onEvent,
+    onEvent: (entry) => {
+      events.push(entry);
+      talk.onEvent(entry);
+    },
     onLinger: (certificate, until) => {
       if (talk.watched) io.err(`${certificate}: looking again ${formatDistance(until, io.clock())}\n`);
     },
   });
   const blocks = troubleBlocks(report, io);
-  const said = updateAlarms(stateDirectoryOf(options, io), {
+  const alarms = updateAlarms(stateDirectoryOf(options, io), {
     alarms: blocks,
     looked: new Set(
       report.units.filter(({ outcome }) => outcome !== "skipped").map(({ certificate }) => certificate.name),
     ),
     isConfigured: (name) => report.register.find(name) !== null,
     now: io.clock(),
-    always: talk.always,
   });
   if (options.json === true) io.out(`${JSON.stringify(asJson(report))}\n`);
-  for (const block of said) io.err(block.text);
+  for (const { text } of talk.always ? [...alarms.standing, ...alarms.due] : alarms.due) io.err(text);
+  const { tellOfTick } = await import("./telling.ts");
+  await tellOfTick(report.register, { alarms, events }, stateDirectoryOf(options, io), io);
   if (talk.watched) {
     const looked = new Set(report.units.map(({ certificate }) => certificate.name));
     const others = names.length > 0 ? "" : notDueLines(stateDirectoryOf(options, io), looked, io.clock());

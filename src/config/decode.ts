@@ -14,7 +14,15 @@ import type { TomlDocument } from "./toml.ts";
 import { flag, path, port, resolverAddresses, text } from "./values.ts";
 
 const SECTIONS = ["dnssec", "notify", "defaults", "publish", "certificate"] as const;
-const TOP_KEYS = ["version", "resolver", "name_server_port", "deploy_root", "import", ...SECTIONS];
+const TOP_KEYS = [
+  "version",
+  "resolver",
+  "name_server_port",
+  "deploy_root",
+  "prometheus_textfile",
+  "import",
+  ...SECTIONS,
+];
 const DNSSEC_KEYS = ["trust", "trust_anchors", "sha1", "allow_remote_ad"];
 
 /** The folder that server programs confined by AppArmor may read keys from on Debian and Ubuntu. */
@@ -65,6 +73,7 @@ export function decodeConfiguration(
     nameServerPort: optional(top, "name_server_port", port, 53, problems),
     deployRoot,
     notify: decodeNotify(notifyItem(tops, problems), problems),
+    prometheusTextfile: optional(top, "prometheus_textfile", promFile, null, problems),
     publishers,
     certificates: certificates.map((one) => one.certificate),
   };
@@ -98,6 +107,13 @@ function sectionOf(tops: readonly Table[], name: string, problems: Problems): Ta
   }
   return mergeTables(tables, problems);
 }
+
+/** The collector reads files whose names end so, and no others. */
+const promFile: Decode<string> = (item, problems) => {
+  const file = path(item, problems);
+  if (file === null || file.endsWith(".prom")) return file;
+  return refuse(problems, item, `the textfile collector reads no file ${file}`, "let its name end in .prom");
+};
 
 /** `[notify]` stands in one file alone: it is not put together of parts. */
 function notifyItem(tops: readonly Table[], problems: Problems): Item | undefined {

@@ -40,6 +40,8 @@ export interface Configuration {
   readonly deployRoot: string;
   /** Who is told of what; null: nobody. */
   readonly notify: NotifyConfig | null;
+  /** Where metrics are written for the textfile collector of Prometheus's node_exporter; null: nowhere. */
+  readonly prometheusTextfile: string | null;
   readonly publishers: ReadonlyMap<string, PublisherConfig>;
   readonly certificates: readonly CertificateConfig[];
 }

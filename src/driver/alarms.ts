@@ -32,9 +32,19 @@ export function hasAlarms(stateDirectory: string): boolean {
   return readAlarms(stateDirectory).length > 0;
 }
 
+/** What became of the alarms. */
+export interface AlarmNews {
+  /** New, changed, or silent for a day: to be said and told. */
+  readonly due: readonly Alarm[];
+  /** They stand, and were said today. */
+  readonly standing: readonly Alarm[];
+  /** They stood, and do so no more. */
+  readonly over: readonly Alarm[];
+}
+
 /**
- * Notes which failures stand now and returns those to be said. `looked` names the certificates that were just looked
- * at; alarms of others stand as they were, unless they are no longer configured. Everything is said with `always`.
+ * Notes which failures stand now. `looked` names the certificates that were just looked at; alarms of others stand as
+ * they were, unless they are no longer configured.
  */
 export function updateAlarms(
   stateDirectory: string,
@@ -43,25 +53,27 @@ export function updateAlarms(
     readonly looked: ReadonlySet<string>;
     readonly isConfigured: (certificate: string) => boolean;
     readonly now: Instant;
-    readonly always: boolean;
   },
-): readonly Alarm[] {
+): AlarmNews {
   const before = readAlarms(stateDirectory);
-  const standing = before.filter(({ certificate }) => !news.looked.has(certificate) && news.isConfigured(certificate));
+  const unseen = before.filter(({ certificate }) => !news.looked.has(certificate) && news.isConfigured(certificate));
   const known = new Map(before.map((alarm) => [identityOf(alarm), alarm]));
-  const said: Alarm[] = [];
-  const after = [...standing, ...news.alarms].map((alarm): SaidAlarm => {
+  const due: Alarm[] = [];
+  const standing: Alarm[] = [];
+  const after = [...unseen, ...news.alarms].map((alarm): SaidAlarm => {
     const earlier = known.get(identityOf(alarm));
-    if (!news.always && earlier !== undefined && Math.abs(news.now - earlier.saidAt) < REPEAT_MS) {
+    if (earlier !== undefined && Math.abs(news.now - earlier.saidAt) < REPEAT_MS) {
+      standing.push(alarm);
       return { ...alarm, saidAt: earlier.saidAt };
     }
-    said.push(alarm);
+    due.push(alarm);
     return { ...alarm, saidAt: news.now };
   });
+  const still = new Set(after.map(identityOf));
   if (before.length > 0 || after.length > 0) {
     replaceFile(alarmsFile(stateDirectory), `${JSON.stringify({ version: 1, alarms: after })}\n`);
   }
-  return said;
+  return { due, standing, over: before.filter((alarm) => !still.has(identityOf(alarm))) };
 }
 
 /** Names of certificates hold no blanks. */
@@ -69,11 +81,11 @@ function identityOf({ certificate, key }: Alarm): string {
   return `${certificate} ${key}`;
 }
 
-/** The alarms that are due to be said again after an idle tick; the others are left. */
-export function repeatAlarms(stateDirectory: string, now: Instant, always: boolean): readonly Alarm[] {
+/** The alarms after an idle tick. */
+export function repeatAlarms(stateDirectory: string, now: Instant): AlarmNews {
   const before = readAlarms(stateDirectory);
-  if (!always && before.every(({ saidAt }) => Math.abs(now - saidAt) < REPEAT_MS)) return [];
-  return updateAlarms(stateDirectory, { alarms: [], looked: new Set(), isConfigured: () => true, now, always });
+  if (before.every(({ saidAt }) => Math.abs(now - saidAt) < REPEAT_MS)) return { due: [], standing: before, over: [] };
+  return updateAlarms(stateDirectory, { alarms: [], looked: new Set(), isConfigured: () => true, now });
 }
 
 function readAlarms(stateDirectory: string): readonly SaidAlarm[] {

@@ -24,6 +24,7 @@ import { freshName } from "./fresh-name.ts";
 
 /** Only the owner reads and writes: state names hosts and certificates, and its neighbours may hold keys. */
 export const FILE_MODE = 0o600;
+const PUBLIC_MODE = 0o644;
 const DIRECTORY_MODE = 0o700;
 
 /**
@@ -39,10 +40,15 @@ export function replaceHint(path: string, content: string): void {
   replace(path, content, false);
 }
 
-function replace(path: string, content: string | Uint8Array, durable: boolean): void {
+/** A hint that every user may read. Throws as {@link replaceFile}. */
+export function replacePublicHint(path: string, content: string): void {
+  replace(path, content, false, PUBLIC_MODE);
+}
+
+function replace(path: string, content: string | Uint8Array, durable: boolean, mode = FILE_MODE): void {
   const temporary = temporaryBeside(path);
   try {
-    writeNewFile(temporary, content, durable);
+    writeNewFile(temporary, content, durable, mode);
     renameSync(temporary, path);
     if (durable) syncDirectory(dirname(path));
   } catch (cause) {
@@ -57,10 +63,10 @@ export function temporaryBeside(path: string): string {
 }
 
 /** Creates `path`, which must not exist, and flushes it if it has to last. Throws the system's own errors. */
-export function writeNewFile(path: string, content: string | Uint8Array, durable = true): void {
-  const file = openSync(path, "wx", FILE_MODE);
+export function writeNewFile(path: string, content: string | Uint8Array, durable = true, mode = FILE_MODE): void {
+  const file = openSync(path, "wx", mode);
   try {
-    fchmodSync(file, FILE_MODE);
+    fchmodSync(file, mode);
     writeFileSync(file, content);
     if (durable) fsyncSync(file);
   } finally {

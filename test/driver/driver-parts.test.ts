@@ -60,19 +60,17 @@ describe("alarms", () => {
     looked: new Set(["mx"]),
     isConfigured: (name) => name === "mx",
     now: instant(hours * 3_600_000),
-    always: false,
     ...changes,
   });
 
   test("are said when they appear, when they change, and once a day", () => {
     mkdirSync(world.stateDirectory);
-    expect(updateAlarms(world.stateDirectory, news(0))).toEqual([alarm]);
-    expect(updateAlarms(world.stateDirectory, news(1))).toEqual([]);
+    expect(updateAlarms(world.stateDirectory, news(0)).due).toEqual([alarm]);
+    expect(updateAlarms(world.stateDirectory, news(1)).due).toEqual([]);
     const other = { ...alarm, key: "CONFIRM_FAILED" };
-    expect(updateAlarms(world.stateDirectory, news(2, { alarms: [other] }))).toEqual([other]);
-    expect(updateAlarms(world.stateDirectory, news(25, { alarms: [other] }))).toEqual([]);
-    expect(updateAlarms(world.stateDirectory, news(26, { alarms: [other] })).length).toBe(1);
-    expect(updateAlarms(world.stateDirectory, news(27, { alarms: [other], always: true })).length).toBe(1);
+    expect(updateAlarms(world.stateDirectory, news(2, { alarms: [other] })).due).toEqual([other]);
+    expect(updateAlarms(world.stateDirectory, news(25, { alarms: [other] })).due).toEqual([]);
+    expect(updateAlarms(world.stateDirectory, news(26, { alarms: [other] })).due.length).toBe(1);
   });
 
   test("stand while nobody looks, and end when the look finds nothing", () => {
@@ -80,8 +78,8 @@ describe("alarms", () => {
     updateAlarms(world.stateDirectory, news(0));
     updateAlarms(world.stateDirectory, news(1, { alarms: [], looked: new Set() }));
     expect(hasAlarms(world.stateDirectory)).toBe(true);
-    expect(repeatAlarms(world.stateDirectory, instant(3_600_000), false)).toEqual([]);
-    expect(repeatAlarms(world.stateDirectory, instant(25 * 3_600_000), false).length).toBe(1);
+    expect(repeatAlarms(world.stateDirectory, instant(3_600_000)).due).toEqual([]);
+    expect(repeatAlarms(world.stateDirectory, instant(25 * 3_600_000)).due.length).toBe(1);
     updateAlarms(world.stateDirectory, news(30, { alarms: [] }));
     expect(hasAlarms(world.stateDirectory)).toBe(false);
   });
@@ -90,7 +88,7 @@ describe("alarms", () => {
     mkdirSync(world.stateDirectory);
     updateAlarms(world.stateDirectory, news(0));
     writeFileSync(path.join(world.stateDirectory, "alarms.json"), "{");
-    expect(updateAlarms(world.stateDirectory, news(1))).toEqual([alarm]);
+    expect(updateAlarms(world.stateDirectory, news(1)).due).toEqual([alarm]);
   });
 });
 

@@ -189,6 +189,8 @@ function configurationOf(root: string, certificate: CertificateConfig): Configur
     allowRemoteAd: false,
     nameServerPort: 53,
     deployRoot: path.join(root, "deploy"),
+    notify: null,
+    prometheusTextfile: null,
     publishers: new Map([
       [
         "local",

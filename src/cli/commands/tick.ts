@@ -1,6 +1,7 @@
 /** `daneward tick`: one pass of the driver, for cron or a timer. With nothing due it ends before anything else is loaded. */
 import { hasAlarms, repeatAlarms } from "../../driver/alarms.ts";
 import { isIdle } from "../../driver/due.ts";
+import { isSignDue } from "../../driver/notify/signs.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import { mainFileOf, stateDirectoryOf } from "../file-options.ts";
@@ -44,8 +45,11 @@ function isWatched(options: TickOptions, io: Io): boolean {
 async function endIdly(directory: string, options: TickOptions, io: Io): Promise<ExitCode> {
   const watched = isWatched(options, io);
   const failed = hasAlarms(directory);
-  if (failed) {
-    for (const alarm of repeatAlarms(directory, io.clock(), watched || io.errIsTerminal)) io.err(alarm.text);
+  const alarms = failed ? repeatAlarms(directory, io.clock()) : { due: [], standing: [], over: [] };
+  for (const { text } of watched || io.errIsTerminal ? [...alarms.standing, ...alarms.due] : alarms.due) io.err(text);
+  if (alarms.due.length > 0 || isSignDue(directory, io.clock())) {
+    const { tellWhenIdle } = await import("../telling.ts");
+    await tellWhenIdle(alarms, directory, options, io);
   }
   if (watched) {
     const { notDueLines } = await import("../not-due.ts");

@@ -1,16 +1,19 @@
 /** Notices, and every way that they leave by: against a sendmail and a program that write down what they got, and real HTTP. */
 import { createHmac } from "node:crypto";
-import { chmodSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { instant } from "../../../src/base/time.ts";
 import { NOTIFY_EVENTS } from "../../../src/config/notify.ts";
 import type { NotifyConfig } from "../../../src/config/notify.ts";
 import { mailMessage, ping } from "../../../src/driver/notify/channels.ts";
-import { forgetHeartbeat, isHeartbeatDue, noteHeartbeat } from "../../../src/driver/notify/heartbeat.ts";
+
 import { noticeOfAlarm, noticeOfEvent, noticeOfRecovery } from "../../../src/driver/notify/notice.ts";
 import type { Notice } from "../../../src/driver/notify/notice.ts";
 import { tell } from "../../../src/driver/notify/notify.ts";
+import { forgetSigns, isSignDue, noteSign } from "../../../src/driver/notify/signs.ts";
+import { lastSuccess, writeTextfile } from "../../../src/driver/notify/textfile.ts";
+import { renderStatusPrometheus } from "../../../src/report/status-prometheus.ts";
 import { startHttpApi } from "../../fakes/http-api.ts";
 import { temporaryFolder } from "../../store/temporary-folder.ts";
 
@@ -211,15 +214,26 @@ describe("the sign of life", () => {
   test("is due when it is expected and was never given, and again after a while", () => {
     const folder = temporaryFolder();
     const now = instant(Date.now());
-    expect(isHeartbeatDue(folder, now)).toBe(false);
-    expect(isHeartbeatDue(folder, now, true)).toBe(true);
-    noteHeartbeat(folder);
-    expect(isHeartbeatDue(folder, now, true)).toBe(false);
+    expect(isSignDue(folder, now)).toBe(false);
+    expect(isSignDue(folder, now, true)).toBe(true);
+    noteSign(folder);
+    expect(isSignDue(folder, now, true)).toBe(false);
     const old = new Date(now - 700_000);
-    utimesSync(path.join(folder, "heartbeat"), old, old);
-    expect(isHeartbeatDue(folder, now)).toBe(true);
-    forgetHeartbeat(folder);
-    forgetHeartbeat(folder);
-    expect(isHeartbeatDue(folder, now)).toBe(false);
+    utimesSync(path.join(folder, "sign-of-life"), old, old);
+    expect(isSignDue(folder, now)).toBe(true);
+    forgetSigns(folder);
+    forgetSigns(folder);
+    expect(isSignDue(folder, now)).toBe(false);
   });
+});
+
+test("a textfile is there for others to read, and says when all was well", () => {
+  const file = path.join(temporaryFolder(), "daneward.prom");
+  expect(lastSuccess(file)).toBeNull();
+  const run = { version: "1", lastRunAt: AT, lastSuccessAt: AT, alarms: 0 };
+  writeTextfile(file, renderStatusPrometheus(null, run));
+  expect(statSync(file).mode & 0o777).toBe(0o644);
+  expect(lastSuccess(file)).toBe(AT);
+  writeTextfile(file, renderStatusPrometheus(null, { ...run, lastSuccessAt: null }));
+  expect(lastSuccess(file)).toBeNull();
 });
