@@ -5,8 +5,9 @@ import type { Instant } from "../base/time.ts";
 import { loadConfiguration } from "../config/load.ts";
 import type { CertificateConfig, Configuration } from "../config/schema.ts";
 import { findCertificate, notesAbout } from "../driver/due.ts";
+import { indexSharers } from "../driver/sharers.ts";
 import { describeState } from "../report/model.ts";
-import type { CertificateReport, CertificateStatus, StatusReport } from "../report/model.ts";
+import type { CertificateReport, CertificateStatus, Lookups, StatusReport } from "../report/model.ts";
 import { standing, USUAL_TICK_INTERVAL } from "../rollover/deadlines.ts";
 import type { Standing } from "../rollover/deadlines.ts";
 import { countingServers, recordState } from "../rollover/horizon.ts";
@@ -16,6 +17,7 @@ import { readSpool } from "../store/spool.ts";
 import type { SpoolContent } from "../store/spool.ts";
 import { loadState } from "../store/store.ts";
 import type { SavedState } from "../store/store.ts";
+import { companionLookup } from "./companion-lookup.ts";
 import { mainFileOf } from "./file-options.ts";
 import type { FileOptions } from "./file-options.ts";
 import type { Io } from "./io.ts";
@@ -33,20 +35,38 @@ export function chosenCertificates(
   return name === undefined ? configuration.certificates : [findCertificate(configuration, name)];
 }
 
-/** The status of certificates out of saved state and of what hooks noted since. */
-export function statusReport(directory: string, certificates: readonly CertificateConfig[], at: Instant): StatusReport {
+/**
+ * The status of certificates out of saved state and of what hooks noted since. `everyone`: all that are configured, when
+ * `certificates` are some of them.
+ */
+export function statusReport(
+  directory: string,
+  certificates: readonly CertificateConfig[],
+  at: Instant,
+  everyone: readonly CertificateConfig[] = certificates,
+): StatusReport {
   const about = notesAbout(readSpool(directory).notes);
+  const sharers = indexSharers({ certificates: everyone });
   return {
     at,
     frozen: readFreeze(directory),
-    certificates: certificates.map((certificate) => reportOf(directory, certificate, about(certificate), at)),
+    certificates: certificates.map((certificate) => {
+      const companionOf = companionLookup(directory, sharers(certificate));
+      return reportOf(directory, certificate, { notes: about(certificate), companionOf }, at);
+    }),
   };
+}
+
+/** What stands around a certificate outside its own state. */
+interface Around {
+  readonly notes: SpoolContent["notes"];
+  readonly companionOf: Lookups["companionOf"];
 }
 
 function reportOf(
   directory: string,
   certificate: CertificateConfig,
-  notes: SpoolContent["notes"],
+  { notes, companionOf }: Around,
   at: Instant,
 ): CertificateReport {
   const { name } = certificate;
@@ -54,7 +74,7 @@ function reportOf(
   try {
     const saved = loadState(directory, name);
     if (saved === null) return { outcome: "never-seen", name, renewalNoted };
-    return { outcome: "known", name, status: statusOf(certificate, saved, renewalNoted, at) };
+    return { outcome: "known", name, status: statusOf(certificate, saved, renewalNoted, at, companionOf) };
   } catch (error) {
     // One damaged file must not hide the others.
     if (!(error instanceof OperationalError) || error.code === "PERMISSION_DENIED") throw error;
@@ -68,9 +88,11 @@ export function statusOf(
   saved: SavedState,
   renewalNoted: Instant | null,
   at: Instant = saved.savedAt,
+  companionOf: Lookups["companionOf"] = () => null,
 ): CertificateStatus {
   return describeState(saved, {
     stateOf: recordState,
+    companionOf,
     protocolOf: (endpoint) => certificate.services.find((service) => service.label === endpoint)?.protocol ?? null,
     matches: (record, chain) => matchesChain(record, chain.certificates),
     deploy: certificate.deploy,

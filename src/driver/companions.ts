@@ -4,7 +4,7 @@
  */
 import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
-import type { CertificateConfig, Configuration } from "../config/schema.ts";
+import type { CertificateConfig } from "../config/schema.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { KeyKind } from "../rollover/chain.ts";
 import { companionOf } from "../rollover/companions.ts";
@@ -45,21 +45,6 @@ export function sharingOf(
     ),
     clash: clashOf(certificate, sharers),
     change: changeOf(deployed, source, sharers),
-  };
-}
-
-/** Finds the other units that serve some service of a certificate. */
-export type SharerIndex = (certificate: CertificateConfig) => readonly CertificateConfig[];
-
-/** Made once for a configuration: there may be very many certificates. */
-export function indexSharers({ certificates }: Pick<Configuration, "certificates">): SharerIndex {
-  const serving = new Map<DomainName, CertificateConfig[]>();
-  for (const certificate of certificates) {
-    for (const owner of certificate.policy.owners) serving.set(owner, [...(serving.get(owner) ?? []), certificate]);
-  }
-  return (certificate) => {
-    const found = new Set(certificate.policy.owners.flatMap((owner) => serving.get(owner) ?? []));
-    return [...found].filter((other) => other.name !== certificate.name);
   };
 }
 

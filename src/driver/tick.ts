@@ -28,7 +28,6 @@ import type { SavedState } from "../store/store.ts";
 import { watchedFiles } from "./chain-files.ts";
 import type { RereadOptions } from "./chain-files.ts";
 import { groupSharing } from "./companions.ts";
-import type { SharerIndex } from "./companions.ts";
 import { indexOf } from "./due.ts";
 import { makePlan, markDue, settleIndex } from "./plan.ts";
 import type { Demand, Plan } from "./plan.ts";
@@ -37,6 +36,7 @@ import type { Register } from "./register.ts";
 import type { ReloadOptions } from "./reload.ts";
 import { previewUnit, retryAt, runUnit } from "./rollover-unit.ts";
 import type { TickSetting } from "./rollover-unit.ts";
+import type { SharerIndex } from "./sharers.ts";
 import type { WorldMaker } from "./world.ts";
 
 /** Everything a tick needs from the process it runs in. */

@@ -117,6 +117,8 @@ export interface RecordReport {
   readonly ours: boolean;
   /** Not ours, and of no use to any certificate that is presented or in play. */
   readonly stale: boolean;
+  /** The certificate beside this one, of another kind of key, that wants the record or has published it; absent: none. */
+  readonly companion?: string;
 }
 
 /** `in-order`: presents what it should. `failed`: could not be asked. */
@@ -132,6 +134,8 @@ export interface Lookups {
   readonly stateOf: (owner: OwnerState, record: RecordText) => RecordState;
   /** The configured protocol of an endpoint label. */
   readonly protocolOf: (endpoint: string) => string | null;
+  /** The certificate that shares an owner name and wants a record there, or has published it; null: none. */
+  readonly companionOf: (owner: OwnerState, record: RecordText) => string | null;
   /** Whether a record matches a chain. */
   readonly matches: (record: RecordText, chain: ChainFacts) => boolean;
   /** The configured directory that servers read. */
@@ -223,13 +227,18 @@ function describeOwner(owner: OwnerState, state: RolloverState, lookups: Lookups
     finalOwner: owner.finalOwner,
     zone: owner.zone,
     ttl: largestTtl(counting),
-    records: [...new Set(texts)].sort().map((text) => ({
-      text,
-      // Asked for and shown by no server yet: it is on its way in, whatever the horizon makes of that.
-      state: owner.coming.includes(text) ? "rumoured" : lookups.stateOf(owner, text),
-      ours: owner.ours.includes(text),
-      stale: isStale(text, owner, state, lookups),
-    })),
+    records: [...new Set(texts)].sort().map((text) => {
+      const ours = owner.ours.includes(text);
+      const companion = ours ? null : lookups.companionOf(owner, text);
+      return {
+        text,
+        // Asked for and shown by no server yet: it is on its way in, whatever the horizon makes of that.
+        state: owner.coming.includes(text) ? "rumoured" : lookups.stateOf(owner, text),
+        ours,
+        stale: companion === null && isStale(text, owner, state, lookups),
+        ...(companion === null ? {} : { companion }),
+      };
+    }),
     servers: owner.servers,
   };
 }

@@ -299,5 +299,6 @@ const RECORD_WORDS: Readonly<Record<RecordReport["state"], string>> = {
 function recordWords(record: RecordReport): string {
   const words = RECORD_WORDS[record.state];
   if (record.ours || record.state === "unretentive") return words;
+  if (record.companion !== undefined) return `${words}, looked after by ${record.companion}`;
   return `${words}, not ours${record.stale ? ", of no use" : ""}`;
 }

@@ -251,6 +251,16 @@ describe("status for people", () => {
     expect(half).toContain("(serial 6) (_25._tcp.mx.example.org)\n");
   });
 
+  test("a record of another certificate of the service is called that, and nobody is told to remove it", () => {
+    const owners = AGING.owners.map((owner) => ({
+      ...owner,
+      records: owner.records.map((one) => (one.stale ? { ...one, stale: false, companion: "mx-ec" } : one)),
+    }));
+    const text = told(reportOf({ ...AGING, owners }), { color: false });
+    expect(text).toContain("3 1 1 cccccccccccc…  known everywhere, looked after by mx-ec\n");
+    expect(text).not.toContain("daneward withdraw");
+  });
+
   test("gives several refusals of one kind one reason", () => {
     const [clock] = AGING.refusals;
     if (clock === undefined) throw new Error("AGING waits");

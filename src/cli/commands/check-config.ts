@@ -9,7 +9,8 @@ import { describeRestarts, serviceManagerOf } from "../../config/reload-advice.t
 import { checkSurroundings } from "../../config/surroundings.ts";
 import { readTrustAnchorFile } from "../../config/trust-anchor-file.ts";
 import { readTokenFile } from "../../config/token-file.ts";
-import { clashOf, indexSharers } from "../../driver/companions.ts";
+import { clashOf } from "../../driver/companions.ts";
+import { indexSharers } from "../../driver/sharers.ts";
 import { groupIdOf } from "../../driver/group.ts";
 import { searchPath } from "../../driver/command.ts";
 import { deadlineJson, describeDeadline, findDeadlines, misfitsOf } from "../deadline-advice.ts";

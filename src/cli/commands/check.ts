@@ -46,7 +46,7 @@ export async function run(args: readonly string[], options: CheckOptions, io: Io
   };
   const configuration = await configurationOf(options, io);
   const certificates = chosenCertificates(configuration, args[0]);
-  const report = statusReport(stateDirectoryOf(options, io), certificates, io.clock());
+  const report = statusReport(stateDirectoryOf(options, io), certificates, io.clock(), configuration.certificates);
   const { state, text } = checkStatus(report, thresholds);
   if (options.json === true) {
     io.out(`${JSON.stringify({ ...renderStatusJson(report), schema: "daneward/check/1", exit: state }, null, 2)}\n`);

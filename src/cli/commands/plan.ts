@@ -1,6 +1,6 @@
 /** `daneward plan`: the timetable of the rollover under way, or of the next one, as the world looks now. */
 import { REREAD } from "../../driver/chain-files.ts";
-import { indexSharers } from "../../driver/companions.ts";
+import { indexSharers } from "../../driver/sharers.ts";
 import { createLiveWorld } from "../../driver/live-world.ts";
 import { observe } from "../../driver/observe.ts";
 import { subjectOf } from "../../driver/rollover-unit.ts";

@@ -17,7 +17,7 @@ export interface StatusOptions extends FileOptions {
 export async function run(args: readonly string[], options: StatusOptions, io: Io): Promise<ExitCode> {
   const configuration = await configurationOf(options, io);
   const certificates = chosenCertificates(configuration, args[0]);
-  const report = statusReport(stateDirectoryOf(options, io), certificates, io.clock());
+  const report = statusReport(stateDirectoryOf(options, io), certificates, io.clock(), configuration.certificates);
   if (options.json === true) io.out(`${JSON.stringify(renderStatusJson(report), null, 2)}\n`);
   else io.out(renderStatusText(report, { color: io.color, whole: options.verbose === true }));
   return EXIT.done;
