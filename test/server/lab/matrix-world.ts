@@ -57,6 +57,7 @@ export interface MatrixWorld extends UpdateWorld {
   readonly nginx: SitesService;
   /** Writes the configuration anew, with other parameters for the cells named. */
   readonly configure: (tlsa?: Readonly<Record<string, readonly string[]>>) => void;
+  /** A tick may take as long as all rollovers together. */
   readonly run: (args: readonly string[]) => Promise<Ended>;
   /** nginx reads what daneward deploys, or the newest files of the ACME client. */
   readonly readFrom: (where: "deployed" | "live") => Promise<void>;
@@ -170,7 +171,8 @@ export async function startMatrixWorld(kind: PrimaryKind, plans: readonly CellPl
       cells,
       nginx,
       configure,
-      run: (args) => daneward(["--config", configFile, "--state-dir", join(home, "state"), ...args]),
+      run: (args) =>
+        daneward(["--config", configFile, "--state-dir", join(home, "state"), ...args], { timeoutMs: 120_000 }),
       readFrom: (where) => nginx.serve(sites(where)),
       logs: () => `${base.logs()}\n--- the end of the nginx log\n${nginx.log().slice(-4_000)}`,
       stop: () => unwind(undo),
