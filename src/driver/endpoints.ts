@@ -65,7 +65,9 @@ export async function observeEndpoints(
     targets,
     async (target) => {
       const { service, address, problem } = target;
-      const base = { endpoint: service.label, owner: service.owner, address, own: own === null || own.has(address) };
+      // Where a host is cannot be told: in doubt here too, so that nothing is proven without it.
+      const isOwn = own === null || problem !== null || own.has(address);
+      const base = { endpoint: service.label, owner: service.owner, address, own: isOwn };
       if (problem !== null) return { ...base, presents: problem };
       return { ...base, ...(await lookAtAddress(certificate, { ...target, own: base.own }, world, signal, context)) };
     },
