@@ -3,6 +3,7 @@ import { instant } from "../../../src/base/time.ts";
 import type { Instant } from "../../../src/base/time.ts";
 import { chainId, recordText } from "../../../src/rollover/chain.ts";
 import type { CertificateDigests, ChainFacts, RecordText } from "../../../src/rollover/chain.ts";
+import type { StandbyKey } from "../../../src/rollover/state.ts";
 
 const DAY = 86_400_000;
 
@@ -20,7 +21,11 @@ export const PARAMETERS = {
   "311+211": ["3 1 1", "2 1 1"],
   "211": ["2 1 1"],
   "312": ["3 1 2"],
+  "301": ["3 0 1"],
+  "201": ["2 0 1"],
 } as const;
+
+const COMBINATIONS = ["3 1 1", "3 1 2", "3 0 1", "2 1 1", "2 1 2", "2 0 1"] as const;
 
 export type Parameters = keyof typeof PARAMETERS;
 
@@ -55,7 +60,8 @@ export function chain(plan: ChainPlan): ChainFacts {
 /** The record of a combination for a chain: the leaf for usage 3, the issuer for usage 2. */
 function recordFor(combination: string, facts: ChainFacts): RecordText {
   const certificate = facts.certificates[combination.startsWith("3") ? 0 : 1];
-  const data = combination.endsWith("2") ? certificate?.spkiSha512 : certificate?.spkiSha256;
+  const whole = combination.charAt(2) === "0" ? certificate?.certSha256 : certificate?.spkiSha256;
+  const data = combination.endsWith("2") ? certificate?.spkiSha512 : whole;
   return recordText(`${combination} ${data ?? ""}`);
 }
 
@@ -64,40 +70,15 @@ export function recordsOf(facts: ChainFacts, parameters: Parameters): readonly R
   return PARAMETERS[parameters].map((combination) => recordFor(combination, facts)).sort();
 }
 
+/** A key that a later certificate may have, and the records that it makes by itself. */
+export function standbyKey(key: number, parameters: Parameters): StandbyKey {
+  const { spkiSha256, spkiSha512 } = digests(0, key, "0");
+  const alone = PARAMETERS[parameters].filter((combination) => combination.startsWith("3 1"));
+  const records = alone.map((one) => recordText(`${one} ${one.endsWith("2") ? spkiSha512 : spkiSha256}`));
+  return { spkiSha256, records };
+}
+
 /** Every record that matches the chain, written apart from the core's rule. */
 export function matching(facts: ChainFacts): ReadonlySet<string> {
-  return new Set(["3 1 1", "3 1 2", "2 1 1", "2 1 2"].map((combination) => recordFor(combination, facts)));
-}
-
-function groupOf(record: string): string {
-  return record.slice(0, 3);
-}
-
-/**
- * Whether a DANE client that holds this RRset refuses the chain. Records that match no chain of this world are garbage
- * that was broken before and are left out; of each usage and selector only the strongest digest counts (RFC 7671 §9).
- */
-export function refuses(
-  records: readonly string[],
-  presented: ReadonlySet<string>,
-  known: readonly ReadonlySet<string>[],
-): boolean {
-  const meant = records.filter((record) => known.some((set) => set.has(record)));
-  const considered = meant.filter(
-    (record) => !meant.some((other) => groupOf(other) === groupOf(record) && other.slice(4, 5) > record.slice(4, 5)),
-  );
-  return considered.length > 0 && !considered.some((record) => presented.has(record));
-}
-
-/** As {@link refuses}, for clients that know one combination alone (RFC 7671 §8: "for each ... combination"). */
-export function refusesSomewhere(
-  records: readonly string[],
-  presented: ReadonlySet<string>,
-  known: readonly ReadonlySet<string>[],
-): boolean {
-  const meant = records.filter((record) => known.some((set) => set.has(record)));
-  const combinations = new Set(meant.map((record) => record.slice(0, 5)));
-  return [...combinations].some(
-    (combination) => !meant.some((record) => record.startsWith(combination) && presented.has(record)),
-  );
+  return new Set(COMBINATIONS.map((combination) => recordFor(combination, facts)));
 }

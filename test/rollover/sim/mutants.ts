@@ -14,6 +14,8 @@ export interface Mutant {
   readonly make: (history: History) => Tampering;
   /** Turns a history into one in which the fault can show. */
   readonly stage?: (history: History) => History;
+  /** Where it shows, when not in a client that is refused or a foreign record that is deleted. */
+  readonly shows?: "steps";
 }
 
 function withServers(
@@ -130,6 +132,21 @@ export const MUTANTS: readonly Mutant[] = [
     make: () => ({ memory: keepWaits }),
   },
   {
+    name: "the whole RRset is deleted instead of our records",
+    stage: (history) => ({ ...history, before: ["garbage"] }),
+    make: () => ({
+      actions: (actions) => actions.map((one) => (one.kind === "withdraw" ? { ...one, remove: one.expected } : one)),
+    }),
+  },
+  {
+    // No client is let down by it, as the tests of belt and braces show: who holds a negative answer is bound to nothing.
+    // But it would be said too early that every sender is held to the record.
+    name: "the TTL of negative answers is forgotten",
+    shows: "steps",
+    stage: (history) => ({ ...history, before: [] }),
+    make: () => ({ observation: withoutNegativeTtl }),
+  },
+  {
     name: "a first RRset that no server shows yet is forgotten",
     stage: (history) => ({
       ...history,
@@ -147,6 +164,15 @@ export const MUTANTS: readonly Mutant[] = [
     make: () => ({ memory: (after) => withOwners(after, (owner) => ({ ...owner, coming: [] })) }),
   },
 ];
+
+/** A cache that asks before the first publication keeps "there is none" for as long as the zone says. */
+export function withoutNegativeTtl(seen: Observation): Observation {
+  return withServers(seen, (server) =>
+    server.said.outcome === "answer" && server.said.records.length === 0
+      ? { ...server, said: { ...server.said, ttl: seconds(0) } }
+      : server,
+  );
+}
 
 function relapses(history: History): History["incidents"] {
   return [1, 3, 5, 7, 9].flatMap((after) =>

@@ -1,7 +1,7 @@
 /** What a played history says about the core: unsafe moments, broken promises of single steps, failure to come to rest. */
 import type { History } from "./history.ts";
 import type { Run } from "./drive.ts";
-import { recordsOf } from "./chains.ts";
+import { recordsOf, standbyKey } from "./chains.ts";
 
 export interface Verdict {
   readonly safety: readonly string[];
@@ -10,7 +10,8 @@ export interface Verdict {
 }
 
 export function judge(history: History, run: Run): Verdict {
-  return { safety: run.world.failures, steps: run.broken, liveness: unrest(history, run) };
+  const { failures, foreign } = run.world;
+  return { safety: [...foreign, ...failures], steps: run.broken, liveness: unrest(history, run) };
 }
 
 /** At rest: the newest certificate that was not aborted is deployed everywhere, and of our records only its own are left. */
@@ -23,14 +24,16 @@ function unrest(history: History, { world, state, phases, last }: Run): readonly
   if (current !== world.source.id && state.rejected !== world.source.id) return [`not the newest: ${trail}`];
   const facts = current === null ? null : world.chains.get(current);
   if (facts === undefined || facts === null) return [`no chain: ${trail}`];
-  const wanted = recordsOf(facts, world.parameters);
+  const own = recordsOf(facts, world.parameters);
+  const ahead = (world.standby ?? []).flatMap((key) => standbyKey(key, world.parameters).records);
+  const wanted = state.teardown === null ? [...own, ...ahead] : [];
   const linkMoved = history.incidents.some(({ what }) => what === "link-moved");
   const problems: string[] = [];
   const hasNoFiles = world.deployed === null && current !== null && !world.stored.has(current);
   if (world.deployed !== current && !hasNoFiles) problems.push(`the link shows ${String(world.deployed).slice(-3)}`);
   for (const host of world.hosts) {
     // After an abort nobody reloads what a hand had linked; with the same key that makes no difference to clients.
-    const same = world.facts(host.presents)?.records.join() === wanted.join();
+    const same = world.facts(host.presents)?.records.join() === own.join();
     if (host.presents !== current && !(linkMoved && same))
       problems.push(`${host.address} presents ${host.presents.slice(-3)}`);
   }

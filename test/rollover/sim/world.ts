@@ -2,22 +2,23 @@
  * A virtual world for the rollover core: zones with lagging servers, hosts whose workers change over late (our own and
  * peers behind the same names), an operator's ACME client that renews, and a system clock that may be wrong.
  *
- * At every instant at which anything changes, each host is checked against every RRset that a cache may hold. The rule
- * of that check is written apart from the core's.
+ * At every instant at which anything changes, each host is checked against every RRset that a cache may hold. What
+ * clients say is written apart from the core's rules.
  */
 import { fault } from "../../../src/base/errors.ts";
-import { instant, seconds } from "../../../src/base/time.ts";
+import { instant } from "../../../src/base/time.ts";
 import type { Instant } from "../../../src/base/time.ts";
 import { parseName } from "../../../src/dns/name.ts";
 import type { DomainName } from "../../../src/dns/name.ts";
 import type { Action } from "../../../src/rollover/actions.ts";
 import { recordText } from "../../../src/rollover/chain.ts";
 import type { ChainFacts, ChainId, RecordText } from "../../../src/rollover/chain.ts";
-import type { ActionOutcome, Observation, OwnerObservation } from "../../../src/rollover/observation.ts";
-import { matching, PARAMETERS, recordsOf, refuses, refusesSomewhere } from "./chains.ts";
+import type { ActionOutcome } from "../../../src/rollover/observation.ts";
+import { recordsOf, standbyKey } from "./chains.ts";
 import type { Parameters } from "./chains.ts";
+import { Clients } from "./clients.ts";
 import { Zone } from "./zone.ts";
-import type { ZoneOptions } from "./zone.ts";
+import type { Served, ZoneOptions } from "./zone.ts";
 
 export function name(text: string): DomainName {
   const parsed = parseName(text);
@@ -33,16 +34,16 @@ export interface Owner {
   aliasTtl: number;
   target: Zone;
   /** Where the alias led before, and until when caches may follow it there. */
-  former: { zone: Zone; until: number }[];
+  former: { readonly zone: Zone; readonly until: number }[];
   /** Its zone cannot be found until then. */
   blindUntil: number;
 }
 
-interface Host {
+export interface Host {
   readonly address: string;
   readonly own: boolean;
   presents: ChainId;
-  pending: { at: number; id: ChainId }[];
+  pending: { readonly at: number; readonly id: ChainId }[];
   downUntil: number;
 }
 
@@ -59,30 +60,46 @@ export interface WorldOptions extends Omit<ZoneOptions, "name" | "records"> {
   readonly before: readonly ("garbage" | "live")[];
 }
 
+/** What the validating resolver says: what is newest, what it has kept longest, or nothing that validates. */
+export type Resolver = "fresh" | "stale" | "bogus" | "insecure";
+
 export class World {
   now: number;
   /** Wall time minus true time, in milliseconds. */
   clockError = 0;
+  readonly start: number;
   readonly owners: Owner[] = [];
   readonly zones: Zone[] = [];
   readonly hosts: Host[];
   readonly chains = new Map<ChainId, ChainFacts>();
   readonly stored = new Set<ChainId>();
+  /** Moments at which a client would have refused a host. */
   readonly failures: string[] = [];
-  readonly swaps: number[] = [];
+  /** Deletions of what we did not publish. */
+  readonly foreign: string[] = [];
+  readonly swaps: { readonly at: number; readonly chain: ChainId }[] = [];
   source: ChainFacts;
   sourceFails = false;
   deployed: ChainId | null = null;
   parameters: Parameters;
   reloadFails = false;
   publisher: "works" | "refuses" | "mute" = "works";
+  resolver: Resolver = "fresh";
+  /** Everything is frozen by the operator. */
+  frozen = false;
+  /** Numbers of the keys that the next certificate may have; null: nothing is published ahead. */
+  standby: readonly number[] | null = null;
+  standbyFails = false;
   /** Also hold clients to RFC 7671 §8 that know one combination alone. */
   strict = true;
+  /** The operator has overridden a gate: whether mail stops is his responsibility from now on. */
+  overridden = false;
+  readonly clients = new Clients();
   readonly #options: WorldOptions;
-  readonly #matching = new Map<ChainId, ReadonlySet<string>>();
 
   constructor(options: WorldOptions, live: ChainFacts) {
     this.#options = options;
+    this.start = options.start;
     this.now = options.start;
     this.parameters = options.parameters;
     this.source = live;
@@ -111,7 +128,7 @@ export class World {
           host.presents,
           ...host.pending.map(({ id }) => id),
           ...(host.own && this.deployed ? [this.deployed] : []),
-        ].some((id) => refuses(set, this.#matchingOf(id), [...this.#matching.values()])),
+        ].some((id) => this.clients.refuse(set, id)),
       ),
     );
     this.zones.push(zone);
@@ -120,11 +137,7 @@ export class World {
 
   #learn(chain: ChainFacts): void {
     this.chains.set(chain.id, chain);
-    this.#matching.set(chain.id, matching(chain));
-  }
-
-  #matchingOf(id: ChainId): ReadonlySet<string> {
-    return this.#matching.get(id) ?? new Set();
+    this.clients.learn(chain);
   }
 
   /** What the core takes for the time. */
@@ -140,19 +153,21 @@ export class World {
   /** Moves true time to `to`, stopping at each arrival and worker change so that nothing between goes unchecked. */
   advance(to: number): void {
     for (;;) {
-      const stops = [
-        ...this.zones.flatMap((zone) => zone.stops(to)),
-        ...this.hosts.flatMap((host) => host.pending.map((change) => change.at)),
-      ].filter((at) => at > this.now && at <= to);
-      if (stops.length === 0) break;
-      this.#moveTo(Math.min(...stops));
+      let stop = Infinity;
+      for (const zone of this.zones) stop = Math.min(stop, zone.nextStop());
+      for (const { pending } of this.hosts) {
+        for (const { at } of pending) if (at > this.now && at < stop) stop = at;
+      }
+      if (stop > to) break;
+      this.#moveTo(stop);
     }
-    this.#moveTo(to);
+    if (to > this.now) this.#moveTo(to);
   }
 
   #moveTo(at: number): void {
     this.now = at;
     for (const host of this.hosts) {
+      if (host.pending.length === 0) continue;
       for (const change of host.pending) if (change.at <= at) host.presents = change.id;
       host.pending = host.pending.filter((change) => change.at > at);
     }
@@ -160,28 +175,38 @@ export class World {
     this.check();
   }
 
+  /** Every RRset under which a client may judge a host at this moment. */
+  #held(owner: Owner): readonly Served[] {
+    const now = owner.target.cacheable(Infinity);
+    if (owner.former.length === 0) return now;
+    return [...now, ...owner.former.flatMap(({ zone, until }) => zone.cacheable(until))];
+  }
+
   /** A DANE client in the worst place: each cacheable RRset against each host that is up. */
   check(): void {
-    const known = [...this.#matching.values()];
     for (const owner of this.owners) {
-      const sets = [
-        ...owner.target.cacheable(Infinity),
-        ...owner.former.flatMap(({ zone, until }) => zone.cacheable(until)),
-      ].filter((set) => !set.excused && set.records.length > 0);
+      const sets = this.#held(owner);
       for (const host of this.hosts) {
         if (host.downUntil > this.now) continue;
-        const presented = this.#matchingOf(host.presents);
+        const { presents } = host;
         const bad = sets.find(
-          (set) =>
-            refuses(set.records, presented, known) ||
-            (this.strict && host.own && refusesSomewhere(set.records, presented, known)),
+          ({ records, excused, unseen }) =>
+            !excused &&
+            !unseen &&
+            records.length > 0 &&
+            (this.clients.refuse(records, presents) ||
+              (this.strict && host.own && this.clients.refuseSomewhere(records, presents))),
         );
-        if (bad === undefined) continue;
-        const at = String((this.now - this.#options.start) / 1000);
-        const what = bad.records.map((record) => record.replace(/ [0-9a-c]*?([0-9a-f]{3})$/, "…$1")).join(" ");
-        this.failures.push(`t=${at}s ${owner.owner} ${host.address} presents ${host.presents.slice(-3)} under ${what}`);
+        if (bad !== undefined) this.#fail(owner, host, bad.records);
       }
     }
+  }
+
+  #fail(owner: Owner, host: Host, records: readonly RecordText[]): void {
+    if (this.overridden || this.failures.length >= 20) return;
+    const at = String((this.now - this.start) / 1000);
+    const what = records.map((record) => record.replace(/ [0-9a-c]*?([0-9a-f]{3})$/, "…$1")).join(" ");
+    this.failures.push(`t=${at}s ${owner.owner} ${host.address} presents ${host.presents.slice(-3)} under ${what}`);
   }
 
   /** A look at the world was saved. */
@@ -209,17 +234,18 @@ export class World {
     this.source = next;
   }
 
+  /** These keys may be those of the next certificates. */
+  readyKeys(keys: readonly number[]): void {
+    this.standby = keys;
+    for (const key of keys) {
+      for (const parameters of ["311", "312"] as const) this.clients.expect(standbyKey(key, parameters).records);
+    }
+  }
+
   /** Numbers of the chain's leaf key and issuer. */
   planOf(facts: ChainFacts): { readonly leaf: number; readonly issuer: number } {
     const [leaf, issuer] = facts.certificates.map(({ spkiSha256 }) => Number.parseInt(spkiSha256.slice(-6), 16));
     return { leaf: leaf ?? 0, issuer: issuer ?? 0 };
-  }
-
-  /** Whatever the operator or time can mend. */
-  mend(): void {
-    this.reloadFails = false;
-    this.publisher = "works";
-    this.sourceFails = false;
   }
 
   /** The alias of an owner name leads elsewhere: to a copy of the RRset, or to nothing. */
@@ -235,81 +261,7 @@ export class World {
 
   /** Whether some host would be refused if a zone held these records: nobody may add such a thing by hand. */
   breaks(records: readonly RecordText[]): boolean {
-    return this.hosts.some((host) => refuses(records, this.#matchingOf(host.presents), [...this.#matching.values()]));
-  }
-
-  /** Long after everything else, a person does what refusals suggest: removes hand-made records of other kinds. */
-  tidyByHand(): void {
-    for (const zone of this.zones) {
-      const { records } = zone.primary;
-      const meant = (record: string): boolean => PARAMETERS[this.parameters].some((kind) => record.startsWith(kind));
-      const left = records.filter((record) => meant(record) || !zone.byHand.has(record));
-      const harmless = !this.breaks(left);
-      const gone = records.filter((record) => !left.includes(record));
-      if (left.length > 0 && harmless) zone.edit([], gone);
-    }
-    // And reloads the services, as ENDPOINT_UNPROVEN suggests.
-    const safe = this.zones.every((zone) =>
-      zone.cacheable(Infinity).every(({ records }) => !this.#refusesDeployed(records)),
-    );
-    for (const host of this.hosts) if (host.own && safe && this.deployed !== null) host.presents = this.deployed;
-    this.check();
-  }
-
-  #refusesDeployed(records: readonly RecordText[]): boolean {
-    return this.deployed !== null && refuses(records, this.#matchingOf(this.deployed), [...this.#matching.values()]);
-  }
-
-  /** Peers take over what all our hosts present. */
-  peersFollow(): void {
-    const own = this.hosts.filter((host) => host.own);
-    const [first] = own;
-    if (first === undefined || own.some((host) => host.presents !== first.presents || host.pending.length > 0)) return;
-    for (const host of this.hosts) if (!host.own) host.presents = first.presents;
-    this.check();
-  }
-
-  observe(): Observation {
-    return {
-      uptime: seconds((this.now - this.#options.start) / 1000),
-      source: this.sourceFails
-        ? { outcome: "failed", fault: fault("SOURCE_INCONSISTENT", "half renewed") }
-        : { outcome: "chain", chain: this.facts(this.source.id) ?? this.source, faults: [] },
-      deployed: this.facts(this.deployed),
-      stored: [...this.stored],
-      owners: this.owners.map((owner) => this.#observeOwner(owner)),
-      endpoints: this.owners.flatMap((owner) =>
-        this.hosts.map((host) => {
-          const facts = this.chains.get(host.presents);
-          const down = facts === undefined || host.downUntil > this.now;
-          return {
-            endpoint: owner.owner,
-            owner: owner.owner,
-            address: host.address,
-            own: host.own,
-            presents: down
-              ? ({ outcome: "failed", code: "DNS_TIMEOUT", detail: "is down" } as const)
-              : ({ outcome: "chain", ...facts } as const),
-          };
-        }),
-      ),
-    };
-  }
-
-  #observeOwner(owner: Owner): OwnerObservation {
-    if (owner.blindUntil > this.now) {
-      return { outcome: "failed", owner: owner.owner, fault: fault("ZONE_UNKNOWN", "no resolver answers") };
-    }
-    const [first] = owner.target.servers;
-    return {
-      outcome: "seen",
-      owner: owner.owner,
-      finalOwner: owner.target.name,
-      zone: name("example.test"),
-      aliasTtl: seconds(owner.aliasTtl),
-      servers: owner.target.observe(),
-      validated: { status: "secure", records: first ? owner.target.current(first).records : [] },
-    };
+    return this.hosts.some((host) => this.clients.refuse(records, host.presents));
   }
 
   /** The intent is saved: what is to be asked for counts as ours, whatever becomes of it. */
@@ -320,42 +272,45 @@ export class World {
   }
 
   perform(action: Action): ActionOutcome {
-    const at = this.wall();
     switch (action.kind) {
       case "publish":
-      case "withdraw": {
-        const { kind, owner } = action;
-        const refused = { kind, owner, at, fault: fault("UPDATE_REFUSED", "REFUSED") };
-        const zone = this.zones.find((one) => one.name === action.finalOwner);
-        if (zone === undefined) return refused;
-        if (this.publisher === "refuses") return refused;
-        const remove = action.kind === "withdraw" ? action.remove : [];
-        const foreign = remove.filter((record) => !zone.published.has(record));
-        if (foreign.length > 0) this.failures.push(`deletes what it did not publish: ${foreign.join()}`);
-        const add = action.kind === "publish" ? action.add : [];
-        const expected = action.kind === "withdraw" ? action.expected : null;
-        if (!zone.update({ add, remove, expected, ttl: action.ttl })) {
-          return { kind, owner, at, fault: fault("PUBLISH_CONFLICT", "NXRRSET") };
-        }
-        this.check();
-        return this.publisher === "mute"
-          ? { kind, owner, at, fault: fault("PUBLISH_OUTCOME_UNKNOWN", "no reply") }
-          : { kind, owner, at, fault: null };
-      }
+      case "withdraw":
+        return this.#update(action);
       case "store":
         if (this.source.id === action.chain) this.stored.add(action.chain);
-        return { kind: "store", chain: action.chain, at, fault: null };
+        return { kind: "store", chain: action.chain, at: this.wall(), fault: null };
       case "deploy":
-        return this.#deploy(action.chain, at);
+        return this.#deploy(action.chain);
     }
   }
 
-  #deploy(chain: ChainId, at: Instant): ActionOutcome {
+  #update(action: Extract<Action, { kind: "publish" | "withdraw" }>): ActionOutcome {
+    const at = this.wall();
+    const { kind, owner } = action;
+    const zone = this.zones.find((one) => one.name === action.finalOwner);
+    if (zone === undefined || this.publisher === "refuses") {
+      return { kind, owner, at, fault: fault("UPDATE_REFUSED", "REFUSED") };
+    }
+    const remove = action.kind === "withdraw" ? action.remove : [];
+    const foreign = remove.filter((record) => !zone.published.has(record));
+    if (foreign.length > 0) this.foreign.push(`deletes what it did not publish: ${foreign.join()}`);
+    const add = action.kind === "publish" ? action.add : [];
+    const expected = action.kind === "withdraw" ? action.expected : null;
+    if (!zone.update({ add, remove, expected, ttl: action.ttl })) {
+      return { kind, owner, at, fault: fault("PUBLISH_CONFLICT", "NXRRSET") };
+    }
+    this.check();
+    const lost = this.publisher === "mute" ? fault("PUBLISH_OUTCOME_UNKNOWN", "no reply") : null;
+    return { kind, owner, at, fault: lost };
+  }
+
+  #deploy(chain: ChainId): ActionOutcome {
+    const at = this.wall();
     if (!this.stored.has(chain)) {
       return { kind: "deploy", chain, at, flipped: false, reloaded: false, fault: fault("VERSION_MISSING", "no copy") };
     }
+    if (this.deployed !== chain) this.swaps.push({ at: this.now - this.start, chain });
     this.deployed = chain;
-    this.swaps.push(this.now - this.#options.start);
     if (this.reloadFails) {
       const reason = fault("RELOAD_FAILED", "exit 1");
       return { kind: "deploy", chain, at, flipped: true, reloaded: false, fault: reason };

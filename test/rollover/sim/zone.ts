@@ -1,8 +1,9 @@
 /**
  * One RRset in the DNS of the virtual world: a primary (seen or hidden), secondaries that lag, and every cache there is.
  *
- * Caches are not sampled. A zone knows every RRset that a cache obeying TTLs can possibly hold: all that any server
- * served within the lifetime it was served with.
+ * Caches are not sampled. A zone knows every RRset that a cache can possibly hold, be it one that prefetches, one that
+ * asks at the worst moment, or one that keeps what it has for at least its floor: all that any server served within the
+ * lifetime it was served with.
  */
 import { fault } from "../../../src/base/errors.ts";
 import { seconds } from "../../../src/base/time.ts";
@@ -11,35 +12,45 @@ import type { RecordText } from "../../../src/rollover/chain.ts";
 import type { ServerObservation } from "../../../src/rollover/observation.ts";
 
 export interface Version {
+  readonly key: string;
   readonly records: readonly RecordText[];
+  /** As a server says it: of the RRset, or of the negative answer. */
+  readonly lifetime: number;
   readonly ttl: number;
   readonly serial: number;
   /** What somebody else took away by hand: with these it would be right. */
   readonly lost: readonly RecordText[];
   /** Made by hand, or on top of such a one, and failing a chain in service ever since. */
   readonly botched: boolean;
+  /** Whose doing it is: what was there before us, and what a server was restored to, is nobody's. */
+  readonly by: "us" | "hand" | "nobody";
 }
 
 interface Server {
   readonly label: string;
   readonly lagIndex: number;
   /** Versions that have arrived or will, in order of arrival. */
-  arrivals: { at: number; version: Version }[];
+  arrivals: { readonly at: number; readonly version: Version }[];
   silentUntil: number;
   /** Switched off for good: serves nobody; the operator has excluded it. */
   dead: boolean;
   /** Restored from an old copy: serves this until so many looks have been saved. */
-  relapse: { version: Version; looks: number } | null;
+  relapse: { readonly version: Version; readonly looks: number } | null;
 }
 
 export interface Served {
   readonly key: string;
   readonly records: readonly RecordText[];
+  /** In milliseconds, in the cache that keeps it longest. */
   readonly lifetime: number;
   readonly from: number;
   to: number | null;
   /** Somebody else's doing: it failed a chain in service from the moment it appeared. */
   readonly excused: boolean;
+  /** Made by hand, and no look that was saved has come upon it: nobody can know of it. */
+  unseen: boolean;
+  /** We asked for it, or a look that was saved has come upon it. */
+  known: boolean;
 }
 
 export interface ZoneOptions {
@@ -49,6 +60,7 @@ export interface ZoneOptions {
   readonly hiddenPrimary: boolean;
   readonly ttl: number;
   readonly negativeTtl: number;
+  readonly cacheFloor: number;
   readonly lags: readonly number[];
   readonly records: readonly RecordText[];
 }
@@ -57,31 +69,33 @@ export class Zone {
   readonly name: DomainName;
   now: number;
   primary: Version;
-  servers: Server[];
+  servers: Server[] = [];
   served: Served[] = [];
   /** Exact RDATA that our updates asked to add. */
   readonly published = new Set<RecordText>();
   /** Records that hands added or copied: never ours to delete. */
   readonly byHand = new Set<RecordText>();
   readonly #lost = new Set<RecordText>();
-  readonly #negativeTtl: number;
-  readonly #lags: readonly number[];
-  readonly #hiddenPrimary: boolean;
+  readonly #options: ZoneOptions;
   /** Whether an RRset that appears now fails a chain in service. */
   readonly #isBroken: (records: readonly RecordText[]) => boolean;
+  #glimpsed: readonly string[] = [];
 
   constructor(options: ZoneOptions, isBroken: (records: readonly RecordText[]) => boolean) {
     this.name = options.name;
     this.now = options.start;
-    this.#negativeTtl = options.negativeTtl;
-    this.#lags = options.lags;
-    this.#hiddenPrimary = options.hiddenPrimary;
+    this.#options = options;
     this.#isBroken = isBroken;
-    this.primary = { records: options.records, ttl: options.ttl, serial: 1, lost: [], botched: false };
-    for (const record of options.records) this.byHand.add(record);
-    this.servers = [];
+    const { records, ttl } = options;
+    this.primary = this.#version({ records, ttl, serial: 1, lost: [], botched: false, by: "nobody" });
+    for (const record of records) this.byHand.add(record);
     for (let count = 0; count < options.servers; count++) this.addServer();
     this.note();
+  }
+
+  #version(made: Omit<Version, "key" | "lifetime">): Version {
+    const lifetime = made.records.length === 0 ? this.#options.negativeTtl : made.ttl;
+    return { ...made, lifetime, key: `${String(lifetime)}|${made.records.join()}` };
   }
 
   addServer(): void {
@@ -101,11 +115,13 @@ export class Zone {
     return server.arrivals.findLast((arrival) => arrival.at <= this.now)?.version ?? this.primary;
   }
 
-  /** Instants in (now, to] at which a version arrives somewhere. */
-  stops(to: number): readonly number[] {
-    return this.servers
-      .flatMap((server) => server.arrivals.map((arrival) => arrival.at))
-      .filter((at) => at > this.now && at <= to);
+  /** The next instant after now at which a version arrives somewhere. */
+  nextStop(): number {
+    let soonest = Infinity;
+    for (const server of this.servers) {
+      for (const { at } of server.arrivals) if (at > this.now && at < soonest) soonest = at;
+    }
+    return soonest;
   }
 
   moveTo(at: number): void {
@@ -119,25 +135,32 @@ export class Zone {
 
   /** Takes down what is served now; called whenever that may have changed. */
   note(): void {
-    const live = new Map<string, { version: Version; lifetime: number }>();
+    const live: Version[] = [];
     for (const server of this.servers) {
       if (server.dead) continue;
       const version = this.current(server);
-      const lifetime = (version.records.length === 0 ? this.#negativeTtl : version.ttl) * 1000;
-      live.set(`${String(lifetime)}|${version.records.join()}`, { version, lifetime });
+      if (!live.some(({ key }) => key === version.key)) live.push(version);
     }
-    for (const set of this.served) if (set.to === null && !live.has(set.key)) set.to = this.now;
-    this.served = this.served.filter((set) => set.to === null || this.now < set.to + set.lifetime);
-    for (const [key, { version, lifetime }] of live) {
-      if (this.served.some((set) => set.to === null && set.key === key)) continue;
-      const without = version.records.filter((record) => !this.byHand.has(record));
-      const excused =
-        this.#isBroken(version.records) &&
-        (version.botched ||
-          !this.#isBroken([...version.records, ...version.lost]) ||
-          !this.#isBroken([...without, ...version.lost]));
-      this.served.push({ key, records: version.records, lifetime, from: this.now, to: null, excused });
+    for (const set of this.served) {
+      if (set.to === null && !live.some(({ key }) => key === set.key)) set.to = this.now;
     }
+    if (this.served.some((set) => set.to !== null && this.now >= set.to + set.lifetime)) {
+      this.served = this.served.filter((set) => set.to === null || this.now < set.to + set.lifetime);
+    }
+    for (const version of live) {
+      if (!this.served.some((set) => set.to === null && set.key === version.key))
+        this.served.push(this.#appear(version));
+    }
+  }
+
+  #appear({ key, records, lifetime, lost, botched, by }: Version): Served {
+    const without = records.filter((record) => !this.byHand.has(record));
+    const excused =
+      this.#isBroken(records) &&
+      (botched || !this.#isBroken([...records, ...lost]) || !this.#isBroken([...without, ...lost]));
+    const longest = Math.max(lifetime, this.#options.cacheFloor) * 1000;
+    const how = { excused, unseen: by === "hand", known: by === "us" };
+    return { key, records, lifetime: longest, from: this.now, to: null, ...how };
   }
 
   /** RRsets that caches may hold now; `until`: clients were led here by an alias that caches forgot then. */
@@ -172,7 +195,10 @@ export class Zone {
       this.#lost.delete(record);
     }
     const records = [...this.primary.records.filter((record) => !remove.includes(record)), ...add];
-    this.#change(records, add.length > 0 ? change.ttl : this.primary.ttl, this.primary.botched);
+    const { ttl, botched, by } = this.primary;
+    // What somebody else did a moment ago, and nobody has seen, may pass by under this.
+    const isUnseen = by === "hand" && this.served.every(({ key, unseen }) => unseen || key !== this.primary.key);
+    this.#change(records, { ttl: add.length > 0 ? change.ttl : ttl, botched, by: isUnseen ? "hand" : "us" });
     return true;
   }
 
@@ -183,21 +209,18 @@ export class Zone {
       this.#lost.delete(record);
       if (!this.primary.records.includes(record)) this.byHand.add(record);
     }
-    this.#change([...this.primary.records.filter((record) => !remove.includes(record)), ...add], ttl, true);
+    const records = [...this.primary.records.filter((record) => !remove.includes(record)), ...add];
+    this.#change(records, { ttl, botched: this.#isBroken(records), by: "hand" });
   }
 
-  #change(records: readonly RecordText[], ttl: number, byHand: boolean): void {
-    const lost = [...this.#lost];
-    this.primary = {
-      records: [...new Set(records)].sort(),
-      ttl,
-      serial: this.primary.serial + 1,
-      lost,
-      botched: byHand && this.#isBroken(records),
-    };
+  #change(unsorted: readonly RecordText[], how: Pick<Version, "ttl" | "botched" | "by">): void {
+    const records = [...new Set(unsorted)].sort();
+    const botched = how.botched && this.#isBroken(records);
+    const { hiddenPrimary, lags } = this.#options;
+    this.primary = this.#version({ ...how, botched, records, serial: this.primary.serial + 1, lost: [...this.#lost] });
     for (const server of this.servers) {
-      const index = this.#hiddenPrimary ? server.lagIndex : server.lagIndex - 1;
-      const lag = index < 0 ? 0 : (this.#lags[index % Math.max(1, this.#lags.length)] ?? 0);
+      const index = hiddenPrimary ? server.lagIndex : server.lagIndex - 1;
+      const lag = index < 0 ? 0 : (lags[index % Math.max(1, lags.length)] ?? 0);
       const last = server.arrivals.at(-1)?.at ?? 0;
       server.arrivals.push({ at: Math.max(last, this.now + lag * 1000), version: this.primary });
     }
@@ -209,13 +232,29 @@ export class Zone {
     const server = this.servers[index % this.servers.length];
     if (server === undefined || server.dead) return;
     const lost = this.current(server).records;
-    const records = lost.slice(0, keeps);
-    server.relapse = { version: { records, ttl: this.primary.ttl, serial: 1, lost, botched: false }, looks };
+    const { ttl } = this.primary;
+    const made = { records: lost.slice(0, keeps), ttl, serial: 1, lost, botched: false, by: "nobody" as const };
+    server.relapse = { version: this.#version(made), looks };
     this.note();
   }
 
-  /** A look at the zone was saved. */
+  /** Every server has what the primary has, at once. */
+  catchUp(): void {
+    for (const server of this.servers) {
+      server.arrivals = [{ at: this.now, version: this.primary }];
+      server.relapse = null;
+      server.silentUntil = 0;
+    }
+    this.note();
+  }
+
+  /** A look at the zone was saved: what its answers said is known from now on. */
   looked(): void {
+    for (const set of this.served) {
+      if (set.known || !this.#glimpsed.includes(set.key)) continue;
+      set.unseen = false;
+      set.known = true;
+    }
     for (const server of this.servers) {
       if (server.relapse === null || server.silentUntil > this.now) continue;
       const looks = server.relapse.looks - 1;
@@ -225,17 +264,20 @@ export class Zone {
   }
 
   observe(): readonly ServerObservation[] {
-    return this.servers.map((server): ServerObservation => {
+    const glimpsed: string[] = [];
+    const answers = this.servers.map((server): ServerObservation => {
       const base = { server: server.label, address: server.label, excluded: server.dead };
       if (server.dead || server.silentUntil > this.now) {
         return { ...base, said: { outcome: "failed", fault: fault("DNS_TIMEOUT", `${server.label} is silent`) } };
       }
-      const { records, ttl, serial } = this.current(server);
-      const lifetime = seconds(records.length === 0 ? this.#negativeTtl : ttl);
+      const { records, lifetime, serial, key } = this.current(server);
+      glimpsed.push(key);
       return {
         ...base,
-        said: { outcome: "answer", records, ttl: lifetime, authoritative: true, signed: true, serial },
+        said: { outcome: "answer", records, ttl: seconds(lifetime), authoritative: true, signed: true, serial },
       };
     });
+    this.#glimpsed = glimpsed;
+    return answers;
   }
 }

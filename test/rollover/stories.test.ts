@@ -1,17 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { play } from "./sim/drive.ts";
-import { histories } from "./sim/history.ts";
 import type { History } from "./sim/history.ts";
 import { judge } from "./sim/verdict.ts";
-
-const RUNS = Number(process.env["DANEWARD_MODEL_RUNS"] ?? 250);
-/**
- * The same histories at every run, so that a change is judged by what it changes; `DANEWARD_MODEL_SEED=random` (or a
- * number) hunts elsewhere, best with more runs.
- */
-const SEED = seedFrom(process.env["DANEWARD_MODEL_SEED"] ?? "20261122");
-const TIME_LIMIT = Math.max(60_000, RUNS * 400);
 
 /** A quiet small world, for stories told by hand. */
 const plain: History = {
@@ -25,48 +15,36 @@ const plain: History = {
   publishTtl: 300,
   negativeTtl: 60,
   aliasTtl: 0,
+  cacheFloor: 0,
   parameters: "311",
+  ahead: false,
   before: [],
   tickEvery: 60,
+  pollEvery: 1,
+  slowness: 0,
   lags: [0],
   workers: [0],
   incidents: [],
   crashes: [],
 };
 
-function seedFrom(text: string): { readonly seed?: number } {
-  return text === "random" ? {} : { seed: Number(text) };
-}
-
 function verdictOf(history: History): ReturnType<typeof judge> {
   return judge(history, play(history));
 }
 
-describe("the rollover in a virtual world", () => {
-  test(
-    "never lets a DANE client fail, keeps its promises step by step, and comes to rest",
-    () => {
-      fc.assert(
-        fc.property(histories, (history) => {
-          expect(verdictOf(history)).toEqual({ safety: [], steps: [], liveness: [] });
-        }),
-        { numRuns: RUNS, ...SEED },
-      );
-    },
-    TIME_LIMIT,
-  );
-});
-
 describe("told by hand", () => {
   test("a lagging secondary delays the swap by its lag", () => {
-    const renewed: History = { ...plain, incidents: [{ at: 25, what: "renew", amount: 1 }] };
+    const renew = { at: 25, what: "renew", amount: 1 } as const;
+    const renewed: History = { ...plain, incidents: [renew, { at: 70, what: "mended", amount: 1 }] };
     const quick = play(renewed);
     const slow = play({ ...renewed, lags: [900] });
     expect(quick.phases).toEqual(slow.phases);
-    expect(slow.phases).toEqual(["confirming", "stable", "announcing", "aging", "confirming", "withdrawing", "stable"]);
-    const swappedAt = (run: typeof slow): number => run.swaps.at(-1) ?? 0;
-    // Without lag the next tick, a minute later, sees the new RRset.
-    expect(swappedAt(slow) - swappedAt(quick)).toBe((900 - 60) * 1000);
+    expect(slow.phases.join(" ")).toBe(
+      "deploying confirming stable announcing aging deploying confirming withdrawing stable",
+    );
+    const swappedAt = (run: typeof slow): number => run.world.swaps.at(-1)?.at ?? 0;
+    // Without lag the look that follows at once sees the new RRset.
+    expect(swappedAt(slow) - swappedAt(quick)).toBe(900 * 1000);
   });
 
   /** Each of these histories once ended badly. */
