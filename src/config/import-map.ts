@@ -114,9 +114,13 @@ function sharedFor(name: string, table: Table): Readonly<Record<string, unknown>
 }
 
 function valueFor(name: string, key: string, { value, document }: Item): unknown {
+  if (key === "renew" && Array.isArray(value)) {
+    const words: readonly unknown[] = value;
+    return words.map((word) => (typeof word === "string" ? word.replaceAll("{cert}", () => name) : word));
+  }
   if (typeof value !== "string") return value;
   const named = value.replaceAll("{cert}", () => name);
   if (PATH_KEYS.some((one) => one === key)) return resolve(dirname(document.file), named);
-  // Taken from the source's folder, which is done for each certificate.
-  return key === "next_key" ? named : value;
+  // The first is taken from the source's folder, which is done for each certificate.
+  return key === "next_key" || key === "renew" ? named : value;
 }
