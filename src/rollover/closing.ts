@@ -216,13 +216,17 @@ function withdrawAt(
   owner: OwnerState,
   keep: readonly RecordText[],
 ): { readonly owner: OwnerState; readonly action: Action | null; readonly refusal: Refusal | null } {
-  const remove = removableRecords(scene, owner, keep);
+  const served = removableRecords(scene, owner, keep);
+  // Asked for and seen nowhere: deleted on condition that it is there nowhere, which proves that it will not come.
+  const unseen = unneededRecords(scene, owner, keep).filter((record) => owner.coming.includes(record));
+  const remove = union(served, unseen);
   const answers = (seenOwner(scene, owner)?.servers ?? []).flatMap(({ said, excluded }) =>
     said.outcome === "answer" && !excluded ? [union(said.records)] : [],
   );
-  const still = answers.filter((records) => records.some((record) => remove.includes(record)));
+  const still =
+    served.length === 0 ? answers : answers.filter((records) => records.some((one) => remove.includes(one)));
   const [expected] = still;
-  if (expected === undefined) return { owner, action: null, refusal: null };
+  if (expected === undefined || remove.length === 0) return { owner, action: null, refusal: null };
   // Some servers have it no more: the update was taken, the others follow.
   if (still.length < answers.length) {
     const detail = `${displayName(owner.owner)}: ${String(still.length)} of ${String(answers.length)} servers still serve the old record`;
@@ -242,7 +246,7 @@ function withdrawAt(
       finalOwner,
       zone,
       ttl,
-      remove: remove.filter((record) => expected.includes(record)),
+      remove: remove.filter((record) => expected.includes(record) || unseen.includes(record)),
       expected,
     },
     refusal: null,
@@ -251,7 +255,9 @@ function withdrawAt(
 
 /** What we published beyond `keep` is gone from every server, as far as each was ever heard. */
 function isTidy(scene: Scene, owner: OwnerState, keep: readonly RecordText[]): boolean {
-  return unneededRecords(scene, owner, keep).every((record) => isNowhere(owner, record));
+  return unneededRecords(scene, owner, keep).every(
+    (record) => isNowhere(owner, record) && !owner.coming.includes(record),
+  );
 }
 
 export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
@@ -264,8 +270,7 @@ export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
   if (scene.state.owners.every((owner) => isTidy(scene, owner, keep))) {
     const gone = scene.state.owners.map((owner) => ({
       ...owner,
-      // What was asked for and has not come yet is withdrawn when it comes.
-      ours: without(owner.ours, without(unneededRecords(scene, owner, keep), owner.coming)),
+      ours: without(owner.ours, unneededRecords(scene, owner, keep)),
       reverted: 0,
     }));
     const state = { ...scene.state, owners: gone };

@@ -72,12 +72,6 @@ export function companionRecords(observation: Observation, owner: Name): readonl
   return union(...staying.flatMap(({ chains, standby }) => [...chains.map(({ records }) => records), standby]), []);
 }
 
-/** What companions have published that are to go for good. */
-export function companionsLeaving(observation: Observation, owner: Name): readonly RecordText[] {
-  const leaving = companionsAt(observation, owner).filter(({ leaves }) => leaves);
-  return union(...leaving.flatMap((companion) => ownersAt(companion, owner).map(({ ours }) => ours)), []);
-}
-
 /** What companions have published there. */
 export function companionsPublished(observation: Observation, owner: Name): readonly RecordText[] {
   const owners = companionsAt(observation, owner).flatMap((companion) => ownersAt(companion, owner));
@@ -142,6 +136,7 @@ function mergeEntry(horizon: readonly HorizonEntry[], entry: HorizonEntry): read
   const merged: HorizonEntry = {
     ...known,
     servedUntil: never ? null : instant(Math.max(known.servedUntil, entry.servedUntil)),
+    seen: known.seen || entry.seen,
   };
   return horizon.map((one) => (same(one) ? merged : one));
 }

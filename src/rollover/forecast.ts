@@ -112,7 +112,9 @@ function entriesOf(result: Step, at: Instant): readonly ForecastEntry[] {
         case "publish":
           return [{ at, phase, event: "publish", detail: `${action.add.join(", ")} at ${displayName(action.owner)}` }];
         case "withdraw":
-          return [{ at, phase, event: "withdraw", detail: `${action.remove.join(", ")} at ${displayName(action.owner)}` }];
+          return [
+            { at, phase, event: "withdraw", detail: `${action.remove.join(", ")} at ${displayName(action.owner)}` },
+          ];
         case "deploy":
           return [{ at, phase, event: "deploy", detail: "swap the files, reload, prove every address" }];
         case "store":

@@ -10,7 +10,7 @@ import { conditionOf, countingServers, entryExpires } from "./horizon.ts";
 import { NO_ADDRESS } from "./observation.ts";
 import type { EndpointObservation, Observation, OwnerObservation } from "./observation.ts";
 import type { Policy } from "./policy.ts";
-import { bindsClients, clientAccepts, matchedCombinations, matchesChain, mayServe, union, without } from "./records.ts";
+import { bindsClients, clientAccepts, matchedCombinations, matchesChain, union, without } from "./records.ts";
 import type { Rules } from "./rules.ts";
 import type { OwnerState, Override, Refusal, RolloverState } from "./state.ts";
 
@@ -143,7 +143,7 @@ export function serverGate(scene: Scene, wanted: readonly RecordText[]): readonl
 /** No cache may hold an RRset under which `next` fails, or a combination of it ceases to match (RFC 7671 §8). */
 export function horizonGate(scene: Scene, next: ChainFacts, current: ChainFacts | null): readonly Refusal[] {
   return scene.state.owners.flatMap((owner): readonly Refusal[] => {
-    const unsafe = owner.horizon.filter((entry) => !mayServe(entry.records, next, current));
+    const unsafe = owner.horizon.filter((entry) => !scene.rules.mayServe(entry.records, next, current));
     if (unsafe.length === 0) return [];
     const ends = unsafe.map((entry) => entryExpires(entry, owner, scene.policy, scene.rules));
     const known = ends.filter((end) => end !== null);

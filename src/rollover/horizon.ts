@@ -155,7 +155,7 @@ function servedEntries(
     const same = (entry: HorizonEntry): boolean => entry.ttl === ttl && sameSet(entry.records, records);
     if (entries.some(same)) continue;
     const known = before.find((entry) => entry.servedUntil === null && same(entry));
-    entries.push({ records, ttl, appearedAt: known?.appearedAt ?? now, servedUntil: null });
+    entries.push({ records, ttl, appearedAt: known?.appearedAt ?? now, servedUntil: null, seen: true });
   }
   return entries;
 }
@@ -171,6 +171,8 @@ function servedUntil(
   served: readonly HorizonEntry[],
   now: Instant,
 ): Instant | null {
+  // It holds what was asked for and has come nowhere yet: whatever servers show, its time is still ahead.
+  if (entry.records.some((record) => owner.coming.includes(record))) return null;
   let until = entry.servedUntil ?? now;
   for (const server of owner.servers) {
     if (server.excluded) continue;
@@ -278,7 +280,13 @@ export function expectRrset(owner: OwnerState, records: readonly RecordText[], t
   const isIt = (entry: HorizonEntry): boolean => entry.ttl === ttl && sameSet(entry.records, records);
   const known = owner.horizon.find((entry) => isIt(entry) && entry.servedUntil === null);
   const others = owner.horizon.filter((entry) => !isIt(entry));
-  const entry = { records: union(records), ttl, appearedAt: known?.appearedAt ?? now, servedUntil: null };
+  const entry: HorizonEntry = {
+    records: union(records),
+    ttl,
+    appearedAt: known?.appearedAt ?? now,
+    servedUntil: null,
+    seen: known?.seen ?? false,
+  };
   return { ...owner, horizon: [...others, entry] };
 }
 

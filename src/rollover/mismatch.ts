@@ -8,7 +8,8 @@ import { formatSecond, instant } from "../base/time.ts";
 import { alsoPresents, chainOf, describeChain, livePresented } from "./gates.ts";
 import type { Scene } from "./gates.ts";
 import { entryExpires } from "./horizon.ts";
-import { clientAccepts, without } from "./records.ts";
+import type { RecordText } from "./chain.ts";
+import { bindsClients, clientAccepts, matchedCombinations, without } from "./records.ts";
 import type { Refusal, RolloverState } from "./state.ts";
 
 /** One refusal per address that some client must refuse; `until` when time alone will end it. */
@@ -17,7 +18,9 @@ export function mismatchRefusals(scene: Scene): readonly Refusal[] {
     const { presents } = endpoint;
     const owner = scene.state.owners.find((one) => one.owner === endpoint.owner);
     if (presents.outcome === "failed" || owner === undefined) return [];
-    const refused = owner.horizon.filter((entry) => !clientAccepts(entry.records, presents.certificates));
+    const refused = owner.horizon.filter(
+      (entry) => entry.seen && isHeeded(scene, entry.records) && !clientAccepts(entry.records, presents.certificates),
+    );
     if (refused.length === 0) return [];
     const ends = refused.map((entry) => entryExpires(entry, owner, scene.policy, scene.rules));
     const known = ends.filter((end) => end !== null);
@@ -35,6 +38,14 @@ export function mismatchRefusals(scene: Scene): readonly Refusal[] {
     const detail = `${what}, but caches may hold ${displayName(owner.owner)} with ${held.join(", ")} alone`;
     return [{ gate: "dane", code: "LIVE_MISMATCH", until, detail }];
   });
+}
+
+/** Somebody's litter binds no client, or only such as were refused before anybody came: no news, and nobody's to mend. */
+function isHeeded(scene: Scene, records: readonly RecordText[]): boolean {
+  return (
+    bindsClients(records) ||
+    scene.state.chains.some((chain) => matchedCombinations(records, chain.certificates).size > 0)
+  );
 }
 
 /**

@@ -3,16 +3,19 @@ import { assertNever } from "../base/assert.ts";
 import type { Fault } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import type { ActionOutcome } from "./observation.ts";
+import { without } from "./records.ts";
 import type { RolloverState, Trouble } from "./state.ts";
 
+type WithdrawOutcome = Extract<ActionOutcome, { kind: "publish" | "withdraw" }>;
 type DeployOutcome = Extract<ActionOutcome, { kind: "deploy" }>;
 
 /** Folds outcomes in order. Publishing is only noted: what is published shows in the next observation. */
 export function recordOutcomes(state: RolloverState, outcomes: readonly ActionOutcome[]): RolloverState {
   return outcomes.reduce((folded, outcome): RolloverState => {
     switch (outcome.kind) {
-      case "publish":
       case "withdraw":
+        return withdrawn(withTrouble(folded, `withdraw ${outcome.owner}`, outcome.fault, outcome.at), outcome);
+      case "publish":
         return withTrouble(folded, `${outcome.kind} ${outcome.owner}`, outcome.fault, outcome.at);
       case "store":
         return withTrouble(folded, "store", outcome.fault, outcome.at);
@@ -30,6 +33,15 @@ function withTrouble(state: RolloverState, subject: string, fault: Fault | null,
   const standing = state.troubles.find((trouble) => trouble.subject === subject && trouble.code === fault.code);
   const trouble: Trouble = { subject, ...fault, since: standing?.since ?? at, at };
   return { ...state, troubles: [...others, trouble] };
+}
+
+/** Done on condition that the RRset was as seen: what was on its way and to be deleted can come no more. */
+function withdrawn(state: RolloverState, { owner, fault }: WithdrawOutcome): RolloverState {
+  if (fault !== null) return state;
+  const owners = state.owners.map((one) =>
+    one.owner === owner ? { ...one, coming: without(one.coming, one.leaving) } : one,
+  );
+  return { ...state, owners };
 }
 
 function deployed(state: RolloverState, outcome: DeployOutcome): RolloverState {

@@ -7,7 +7,7 @@ import type { Seconds } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { Action } from "./actions.ts";
 import type { ChainFacts, RecordText } from "./chain.ts";
-import { companionRecords, companionsAt, companionsLeaving, companionsPublished } from "./companions.ts";
+import { companionRecords, companionsAt, companionsPublished } from "./companions.ts";
 import { alsoPresents, chainOf, ownersSharing, seenOwner } from "./gates.ts";
 import type { Scene } from "./gates.ts";
 import { countingServers, expectRrset, isLost, servedRecords } from "./horizon.ts";
@@ -78,7 +78,7 @@ function unaskedKinds(scene: Scene, owner: OwnerState): Refusal | null {
   const unasked = endpointsBehind(scene, owner).find(({ beside }) => beside === undefined);
   if (unasked === undefined) return null;
   const detail = `${unasked.endpoint} at ${unasked.address}: certificates of other kinds are looked at first`;
-  return { gate: "dane", code: "FIRST_SET_WITHOUT_LIVE", until: null, detail };
+  return { gate: "dane", code: "KINDS_UNASKED", until: null, detail };
 }
 
 /**
@@ -194,7 +194,10 @@ function publishAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[
   });
   // What clients need at this moment is published whoever objects.
   const urgent = urgentRecords(scene, answers, missing);
-  const publish = (add: readonly RecordText[], refusal: Refusal | null): PublicationAt => {
+  // What was asked for and has come nowhere is asked for again: it arrives with the rest, or it was lost and now is not.
+  const again = owner.coming.filter((record) => owner.ours.includes(record) && !owner.leaving.includes(record));
+  const publish = (asked: readonly RecordText[], refusal: Refusal | null): PublicationAt => {
+    const add = union(asked, again);
     const ttl = publishingTtl(scene, owner, add);
     const { finalOwner, zone } = owner;
     const journalled = { ...owner, ours: union(owner.ours, add), coming: union(owner.coming, add) };
@@ -248,12 +251,13 @@ export function removableRecords(scene: Scene, owner: OwnerState, keep: readonly
   return unneededRecords(scene, owner, keep).filter((record) => served.includes(record));
 }
 
-/** What we published at this owner, served or not, beyond `keep`, the standby keys' records and what companions want. */
+/** What we or companions published at this owner, served or not, beyond `keep`, the standby keys' and what companions want. */
 export function unneededRecords(scene: Scene, owner: OwnerState, keep: readonly RecordText[]): readonly RecordText[] {
   const { state, observation } = scene;
   const theirs = companionRecords(observation, owner);
-  // Units that share a name and are all to go take each other's records along: one alone would leave the others' to
-  // clients that they do not match.
-  if (state.teardown !== null) return without(union(owner.ours, companionsLeaving(observation, owner)), theirs);
-  return without(owner.ours, union(keep, theirs, ...state.standby.map(({ records }) => records)));
+  // What a companion published and none needs goes along, in one update: each alone would leave the other's record of a
+  // combination to clients that it does not match (RFC 7671 §8), and neither would ever move.
+  const published = union(owner.ours, companionsPublished(observation, owner));
+  if (state.teardown !== null) return without(published, theirs);
+  return without(published, union(keep, theirs, ...state.standby.map(({ records }) => records)));
 }

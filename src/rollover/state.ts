@@ -152,6 +152,8 @@ export interface HorizonEntry {
   readonly appearedAt: Instant;
   /** Upper bound of the last instant at which a server served it; null while one may still do so. */
   readonly servedUntil: Instant | null;
+  /** Some server was seen to serve it; else it may only have been passed through unseen, or be on its way. */
+  readonly seen: boolean;
 }
 
 export interface RecordClock {

@@ -29,7 +29,7 @@ import {
   wantedRecords,
   withoutStandby,
 } from "./publication.ts";
-import { clientAccepts, combinationOf, matchedCombinations, union, without } from "./records.ts";
+import { clientAccepts, combinationOf, matchedCombinations, union } from "./records.ts";
 import type { ActivePhase, OwnerState, Refusal } from "./state.ts";
 import { moveTo, wakeAtPollOr } from "./turn.ts";
 import type { Turn } from "./turn.ts";
@@ -153,7 +153,9 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
   if (next !== null && faults.length === 0) {
     const known = chain !== null && changesNothing(scene, next, chain);
     const detail = `${describeChain(scene, current)} -> ${describeChain(scene, next.id)}`;
-    if (known || bindsNobody(scene)) {
+    const isFree = known || bindsNobody(scene);
+    // With no records to announce, nobody waits for a certificate that may not be deployed yet but this certificate.
+    if (isFree && (scene.state.teardown === null || policyGate(scene, next).length === 0)) {
       const phase = { phase: "deploying", current, next: next.id, flippedAt: null } as const;
       return moveTo(scene, phase, "deploying", `${detail}, no TLSA record has to change first`);
     }
@@ -189,7 +191,7 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
 }
 
 function isAnythingLeft(scene: Scene, owner: OwnerState): boolean {
-  const reachable = union(without(owner.ours, owner.coming), servedRecords(owner));
+  const reachable = union(owner.ours, servedRecords(owner));
   return unneededRecords(scene, owner, []).some((record) => reachable.includes(record));
 }
 
@@ -197,7 +199,7 @@ function isAnythingLeft(scene: Scene, owner: OwnerState): boolean {
 function teardownRefusals(scene: Scene, next: ChainFacts | null, current: ChainFacts | null): readonly Refusal[] {
   const { teardown } = scene.state;
   if (teardown === null) return [];
-  const waits = next === null ? [] : horizonGate(scene, next, current);
+  const waits = next === null ? [] : [...policyGate(scene, next), ...horizonGate(scene, next, current)];
   const ends = scene.state.owners.flatMap((owner) =>
     owner.horizon
       .filter(({ records }) => records.length > 0)
@@ -368,8 +370,9 @@ export function advanceDeploying(scene: Scene, phase: PhaseOf<"deploying">): Tur
     if (gates.length > 0) {
       const back = { phase: "announcing", current: phase.current, next: phase.next } as const;
       const why = gates.map((refusal) => refusal.detail).join("; ");
-      return phase.current === null && bindsNobody(scene)
-        ? moveTo(scene, { phase: "stable", current: null }, "deploy-refused", why)
+      const isQuiet = scene.state.teardown !== null || (phase.current === null && bindsNobody(scene));
+      return isQuiet
+        ? moveTo(scene, { phase: "stable", current: phase.current }, "deploy-refused", why)
         : moveTo(scene, back, "deploy-refused", why);
     }
   }

@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { readFailure, replaceFile, systemCode, writeFailure } from "./atomic-file.ts";
-import { textChecksum } from "./checksum.ts";
+import { twoChecksums } from "./checksum.ts";
 
 const MAGIC = 0x44574455;
 /** Versions 1 and 2 were JSON. */
@@ -81,7 +81,10 @@ export function stampFiles(paths: readonly string[]): string {
 
 function stampFile(path: string): string {
   try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    // A missing file is the usual thing for some of the paths: an exception costs more than the call.
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+    if (found === undefined) return "ENOENT";
+    const { dev, ino, size, mtimeNs, ctimeNs } = found;
     return `${String(dev)}.${String(ino)}.${String(size)}.${String(mtimeNs)}.${String(ctimeNs)}`;
   } catch (cause) {
     return systemCode(cause) ?? "unknown";
@@ -98,7 +101,7 @@ export function readDueIndex(stateDirectory: string): DueIndex | null {
     if (systemCode(cause) === "ENOENT") return null;
     throw readFailure(path, cause);
   }
-  return octets.length < HEADER_SIZE ? null : indexIn(new DataView(octets.buffer, octets.byteOffset, octets.length));
+  return octets.length < HEADER_SIZE || octets.length % 8 !== 0 ? null : indexIn(numbersIn(octets));
 }
 
 /** The earliest wake-up of all certificates; null when none waits. */
@@ -120,13 +123,9 @@ export function createDueIndex(
   known: (position: number) => Uint8Array | null = () => null,
 ): void {
   const octets = new Uint8Array(HEADER_SIZE + count * ENTRY_SIZE);
-  const view = new DataView(octets.buffer);
-  view.setUint32(0, MAGIC);
-  view.setUint32(4, FORMAT);
-  view.setUint32(8, Number.parseInt(id.slice(0, 8), 16));
-  view.setUint32(12, Number.parseInt(id.slice(8), 16));
-  view.setUint32(16, count);
-  view.setUint32(20, sumOf(view, 8, 3));
+  const { words } = numbersIn(octets);
+  words.set([MAGIC, FORMAT, Number.parseInt(id.slice(0, 8), 16), Number.parseInt(id.slice(8), 16), count]);
+  words[5] = sumOf(words, 2, 3);
   for (let position = 0; position < count; position++) {
     const entry = known(position);
     if (entry?.length === ENTRY_SIZE) octets.set(entry, placeOf(position));
@@ -143,10 +142,10 @@ export function updateDueIndex(stateDirectory: string, entries: readonly DueEntr
   writeInPlace(stateDirectory, durable, (write) => {
     for (const { position, wakeAt, stamp } of entries) {
       const octets = new Uint8Array(ENTRY_SIZE);
-      const view = new DataView(octets.buffer);
-      view.setFloat64(0, wakeAt ?? Infinity);
-      for (const [at, hash] of hashesOf(stamp ?? "").entries()) view.setUint32(8 + at * 4, hash);
-      seal(view, position);
+      const { words, times } = numbersIn(octets);
+      times[0] = wakeAt ?? Infinity;
+      words.set(twoChecksums(stamp ?? ""), 2);
+      seal(words, position);
       write(octets, placeOf(position));
     }
   });
@@ -155,9 +154,9 @@ export function updateDueIndex(stateDirectory: string, entries: readonly DueEntr
 /** Notes the time of a tick that has looked at all that was due. Call under the lock. Throws as {@link createDueIndex}. */
 export function noteTime(stateDirectory: string, now: Instant): void {
   const octets = new Uint8Array(8);
-  const view = new DataView(octets.buffer);
-  view.setUint32(0, Math.floor(now / 1000));
-  view.setUint32(4, sumOf(view, 0, 1));
+  const { words } = numbersIn(octets);
+  words[0] = Math.floor(now / 1000);
+  words[1] = sumOf(words, 0, 1);
   writeInPlace(stateDirectory, false, (write) => {
     write(octets, TIME_AT);
   });
@@ -170,10 +169,10 @@ export function noteTime(stateDirectory: string, now: Instant): void {
 export function endTurn(stateDirectory: string, { count, turn }: DueIndex, now: Instant): void {
   if (count <= SOURCES_AT_LEAST) return;
   const octets = new Uint8Array(16);
-  const view = new DataView(octets.buffer);
-  view.setFloat64(0, now);
-  view.setUint32(8, turn(now).at(-1)?.to ?? 0);
-  view.setUint32(12, sumOf(view, 0, 3));
+  const { words, times } = numbersIn(octets);
+  times[0] = now;
+  words[2] = turn(now).at(-1)?.to ?? 0;
+  words[3] = sumOf(words, 0, 3);
   writeInPlace(stateDirectory, false, (write) => {
     write(octets, TURN_AT);
   });
@@ -203,53 +202,80 @@ function placeOf(position: number): number {
   return HEADER_SIZE + position * ENTRY_SIZE;
 }
 
-function indexIn(view: DataView): DueIndex | null {
-  const count = view.getUint32(16);
-  const isWhole =
-    view.getUint32(0) === MAGIC && view.getUint32(4) === FORMAT && view.getUint32(20) === sumOf(view, 8, 3);
-  if (!isWhole || view.byteLength !== placeOf(count)) return null;
-  const isSound = (position: number): boolean => {
-    const place = placeOf(position);
-    return view.getUint32(place + 16) === position && view.getUint32(place + 20) === sumOf(view, place, 5);
-  };
-  const wakeAt = (position: number): number => (isSound(position) ? view.getFloat64(placeOf(position)) : 0);
-  const isTimed = view.getUint32(TIME_AT + 4) === sumOf(view, TIME_AT, 1);
-  const lastTime = isTimed ? view.getUint32(TIME_AT) * 1000 : 0;
+/** The same octets as numbers, in the order of this machine's: the file is made anew where it is of no use. */
+interface Numbers {
+  readonly octets: Uint8Array;
+  readonly words: Uint32Array;
+  readonly times: Float64Array;
+}
+
+function numbersIn(given: Uint8Array): Numbers {
+  const octets = given.byteOffset % 8 === 0 ? given : Uint8Array.from(given);
+  const { buffer, byteOffset, length } = octets;
   return {
-    id: [8, 12].map((at) => view.getUint32(at).toString(16).padStart(8, "0")).join(""),
+    octets,
+    words: new Uint32Array(buffer, byteOffset, length / 4),
+    times: new Float64Array(buffer, byteOffset, length / 8),
+  };
+}
+
+/** The word at a place in the file. */
+function wordAt(words: Uint32Array, place: number): number {
+  return words[place / 4] ?? 0;
+}
+
+function indexIn(numbers: Numbers): DueIndex | null {
+  const { octets, words } = numbers;
+  const count = wordAt(words, 16);
+  const isOurs = words[0] === MAGIC && words[1] === FORMAT && words[5] === sumOf(words, 2, 3);
+  if (!isOurs || octets.length !== placeOf(count)) return null;
+  const isTimed = wordAt(words, TIME_AT + 4) === sumOf(words, TIME_AT / 4, 1);
+  const lastTime = isTimed ? wordAt(words, TIME_AT) * 1000 : 0;
+  return {
+    id: [8, 12].map((place) => wordAt(words, place).toString(16).padStart(8, "0")).join(""),
     count,
     due: (now) => {
       const found: number[] = [];
       const isSetBack = lastTime > now + JITTER_MS;
-      // No number is due either, as it would be if anything had written one.
       for (let position = 0; position < count; position++) {
-        if (isSetBack || !(wakeAt(position) > now)) found.push(position);
+        // No number is due too, as it would be if anything had written one.
+        if (isSetBack || !(wakeAtPlace(numbers, position) > now)) found.push(position);
       }
       return found;
     },
     wakeAt: (position) => {
-      const milliseconds = wakeAt(position);
+      const milliseconds = wakeAtPlace(numbers, position);
       return milliseconds === Infinity ? null : instant(milliseconds);
     },
     isUnchanged: (position, stamp) => {
-      const place = placeOf(position);
-      return hashesOf(stamp).every((hash, at) => view.getUint32(place + 8 + at * 4) === hash);
+      const [first, second] = twoChecksums(stamp);
+      const place = placeOf(position) + 8;
+      return wordAt(words, place) === first && wordAt(words, place + 4) === second;
     },
-    turn: (now) => turnOf(view, count, now),
+    turn: (now) => turnOf(numbers, count, now),
     entry: (position, place) => {
-      if (!isSound(position)) return null;
-      const from = view.byteOffset + placeOf(position);
-      const octets = new Uint8Array(view.buffer.slice(from, from + ENTRY_SIZE));
-      seal(new DataView(octets.buffer), place);
-      return octets;
+      if (!isSound(words, position)) return null;
+      const taken = octets.slice(placeOf(position), placeOf(position + 1));
+      seal(numbersIn(taken).words, place);
+      return taken;
     },
   };
 }
 
-function turnOf(view: DataView, count: number, now: Instant): readonly SourceTurn[] {
-  const known = view.getUint32(TURN_AT + 12) === sumOf(view, TURN_AT, 3);
-  const start = known ? view.getUint32(TURN_AT + 8) % Math.max(1, count) : 0;
-  const passed = known ? Math.max(0, now - view.getFloat64(TURN_AT)) : ROUND_MS;
+function isSound(words: Uint32Array, position: number): boolean {
+  const at = placeOf(position) / 4;
+  return words[at + 4] === position && words[at + 5] === sumOf(words, at, 5);
+}
+
+/** Milliseconds; what is damaged has been due since 1970. */
+function wakeAtPlace({ words, times }: Numbers, position: number): number {
+  return isSound(words, position) ? (times[placeOf(position) / 8] ?? 0) : 0;
+}
+
+function turnOf({ words, times }: Numbers, count: number, now: Instant): readonly SourceTurn[] {
+  const isKnown = wordAt(words, TURN_AT + 12) === sumOf(words, TURN_AT / 4, 3);
+  const start = isKnown ? wordAt(words, TURN_AT + 8) % Math.max(1, count) : 0;
+  const passed = isKnown ? Math.max(0, now - (times[TURN_AT / 8] ?? 0)) : ROUND_MS;
   const size = Math.min(count, Math.max(SOURCES_AT_LEAST, Math.ceil((count * passed) / ROUND_MS)));
   const end = start + size;
   if (end <= count) return [{ from: start, to: end }];
@@ -260,21 +286,16 @@ function turnOf(view: DataView, count: number, now: Instant): readonly SourceTur
 }
 
 /** An entry is good for one place. */
-function seal(entry: DataView, position: number): void {
-  entry.setUint32(16, position);
-  entry.setUint32(20, sumOf(entry, 0, 5));
+function seal(entry: Uint32Array, position: number): void {
+  entry[4] = position;
+  entry[5] = sumOf(entry, 0, 5);
 }
 
-/** Two hashes together: a change that keeps both is as likely as a random number of 64 bits coming twice. */
-function hashesOf(stamp: string): readonly [number, number] {
-  return [textChecksum(stamp), textChecksum(stamp, 0x2a5f13c7)];
-}
-
-/** Checksum of so many words of four octets; never that of zeros. */
-function sumOf(view: DataView, from: number, words: number): number {
+/** Checksum of so many words; never that of zeros. */
+function sumOf(words: Uint32Array, from: number, length: number): number {
   let sum = 0x9e3779b9;
-  for (let at = 0; at < words; at++) {
-    sum = Math.imul(sum ^ view.getUint32(from + at * 4), 0x85ebca6b);
+  for (let at = from; at < from + length; at++) {
+    sum = Math.imul(sum ^ (words[at] ?? 0), 0x85ebca6b);
     sum ^= sum >>> 15;
   }
   return sum >>> 0;

@@ -90,11 +90,12 @@ export function encodeOwner(state: OwnerState): Record<keyof OwnerState, unknown
     ours,
     coming,
     leaving,
-    horizon: state.horizon.map(({ records, ttl, appearedAt, servedUntil }) => ({
+    horizon: state.horizon.map(({ records, ttl, appearedAt, servedUntil, seen }) => ({
       records,
       ttl,
       appearedAt: time(appearedAt),
       servedUntil: timeOrNull(servedUntil),
+      seen,
     })),
     clocks: state.clocks.map(({ record, since, ttl }) => ({ record, since: time(since), ttl })),
     servers: state.servers.map(encodeServer),
@@ -134,12 +135,13 @@ export function decodeOwner(place: JsonPlace): OwnerState {
 }
 
 function decodeHorizon(place: JsonPlace): HorizonEntry {
-  const fields = readObject(place, ["records", "ttl", "appearedAt", "servedUntil"]);
+  const fields = readObject(place, ["records", "ttl", "appearedAt", "servedUntil", "seen"]);
   return {
     records: readList(fields.at("records"), readRecord),
     ttl: readSeconds(fields.at("ttl")),
     appearedAt: readInstant(fields.at("appearedAt")),
     servedUntil: readNullable(fields.at("servedUntil"), readInstant),
+    seen: readFlag(fields.at("seen")),
   };
 }
 

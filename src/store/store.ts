@@ -12,7 +12,7 @@
  * The order that makes a crash harmless: save the state with the intent, journal, act, save the outcome, journal. What is
  * to be journalled is part of the state until it is in the journal, so that neither is ever without the other. A file that
  * cannot be read is an error, never an empty state: starting from nothing would forget which records are ours. No key,
- * TSIG secret or token is ever written here.
+ * TSIG secret or token is ever written into these; next keys have a folder of their own beside them (`driver/vault.ts`).
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -152,7 +152,7 @@ describe("a first RRset at a shared service", () => {
   test("is not published before every kind was looked at", () => {
     const result = look(null, sight({ companions: [companion(-1)], beside: null }), 0);
     expect(result.actions).toEqual([]);
-    expect(codes(result)).toContain("FIRST_SET_WITHOUT_LIVE");
+    expect(codes(result)).toContain("KINDS_UNASKED");
   });
 });
 
@@ -178,7 +178,13 @@ describe("what a companion has learnt", () => {
 
   test("is where a unit begins that was never looked at, but for what is whose", () => {
     const gone: OwnerState["horizon"] = [
-      { records: [recordText(`3 1 1 ${"9".repeat(64)}`)], ttl: TTL, appearedAt: instant(0), servedUntil: instant(NOW) },
+      {
+        records: [recordText(`3 1 1 ${"9".repeat(64)}`)],
+        ttl: TTL,
+        appearedAt: instant(0),
+        servedUntil: instant(NOW),
+        seen: true,
+      },
     ];
     const seen = sight({ records: [THEIR_RECORD], companions: [companion(-1, { horizon: gone, ours: [] })] });
     const owner = ownerOf(look(null, seen, 0));

@@ -10,11 +10,12 @@ import type { Observation } from "../../src/rollover/observation.ts";
 import { abort, adopt, declareEmergency, override, resume, rollBack, tearDown } from "../../src/rollover/operator.ts";
 import { recordOutcomes } from "../../src/rollover/outcomes.ts";
 import type { Policy } from "../../src/rollover/policy.ts";
-import { without, union } from "../../src/rollover/records.ts";
+import { sameSet, without, union } from "../../src/rollover/records.ts";
 import type { RolloverState } from "../../src/rollover/state.ts";
 import { step } from "../../src/rollover/step.ts";
 import type { Step } from "../../src/rollover/step.ts";
 import type { Result } from "../../src/base/result.ts";
+import { fault } from "../../src/base/errors.ts";
 import type { Fault } from "../../src/base/errors.ts";
 
 const START = instant(1_800_000_000_000);
@@ -71,6 +72,8 @@ class Unit {
   source = chain(1);
   deployed: ChainFacts | null = null;
   served: readonly RecordText[] = [];
+  /** At a primary that nobody asks. */
+  hidden: readonly RecordText[] = [];
   standby: readonly number[] | null = null;
   foreign: readonly RecordText[] = [];
   readonly stored: ChainFacts[] = [];
@@ -142,6 +145,9 @@ class Unit {
           this.served = union(this.served, action.add);
           return { kind: "publish", owner: action.owner, at, fault: null } as const;
         case "withdraw":
+          if (!sameSet(action.expected, union(this.served, this.foreign, this.hidden))) {
+            return { kind: "withdraw", owner: action.owner, at, fault: fault("PUBLISH_CONFLICT", "NXRRSET") } as const;
+          }
           this.served = without(this.served, action.remove);
           return { kind: "withdraw", owner: action.owner, at, fault: null } as const;
       }
@@ -454,17 +460,29 @@ describe("adopting records", () => {
   });
 });
 
-test("a record that comes only after all others were withdrawn goes too", () => {
+test("a record on its way behind a hidden primary is withdrawn when it has come", () => {
   const unit = enrolled();
   unit.standby = [4];
   unit.tick();
-  // Taken by a primary that nobody sees, and served an hour later.
+  unit.served = [record(1)];
+  unit.hidden = [record(4)];
+  expect(unit.say((state, now) => tearDown(state, now, ""))).toBeNull();
+  unit.run(seconds(100));
+  expect(unit.served).toEqual([record(1)]);
+  unit.served = [record(1), record(4)];
+  unit.hidden = [];
+  unit.run(seconds(100));
+  expect(unit.served).toEqual([]);
+  expect(unit.state?.phase.phase).toBe("stable");
+});
+
+test("a record that was lost on its way holds up no withdrawal", () => {
+  const unit = enrolled();
+  unit.standby = [4];
+  unit.tick();
   unit.served = [record(1)];
   expect(unit.say((state, now) => tearDown(state, now, ""))).toBeNull();
   unit.run(seconds(100));
   expect(unit.served).toEqual([]);
-  expect(unit.state?.phase.phase).toBe("stable");
-  unit.served = [record(4)];
-  unit.run(seconds(100));
-  expect(unit.served).toEqual([]);
+  expect(unit.state).toMatchObject({ phase: { phase: "stable" }, owners: [{ ours: [], coming: [] }] });
 });

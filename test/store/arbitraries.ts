@@ -116,7 +116,9 @@ const owner: fc.Arbitrary<OwnerState> = fc.record({
   ours: some(record),
   coming: some(record),
   leaving: some(record),
-  horizon: some(fc.record({ records: some(record), ttl: wait, appearedAt: time, servedUntil: nullable(time) })),
+  horizon: some(
+    fc.record({ records: some(record), ttl: wait, appearedAt: time, servedUntil: nullable(time), seen: fc.boolean() }),
+  ),
   clocks: some(fc.record({ record, since: time, ttl: wait })),
   servers: some(server),
   reverted: count,

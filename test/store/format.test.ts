@@ -53,9 +53,16 @@ describe("state file, format 2", () => {
     fc.assert(
       fc.property(savedState, (saved) => {
         const { state } = saved;
-        const old = { ...saved, state: { ...state, standby: [], override: null, emergency: null, teardown: null } };
+        const seen = state.owners.map((owner) => ({
+          ...owner,
+          horizon: owner.horizon.map((entry) => ({ ...entry, seen: true })),
+        }));
+        const added = { standby: [], override: null, emergency: null, teardown: null };
+        const old = { ...saved, state: { ...state, ...added, owners: seen } };
         const written = JSON.parse(encodeState(old)) as { version: number; state: Record<string, unknown> };
         for (const key of ["standby", "override", "emergency", "teardown"]) Reflect.deleteProperty(written.state, key);
+        const owners = written.state["owners"] as { horizon: object[] }[];
+        for (const entry of owners.flatMap(({ horizon }) => horizon)) Reflect.deleteProperty(entry, "seen");
         expect(decodeState(JSON.stringify({ ...written, version: 1 }))).toEqual({ ok: true, value: old });
       }),
     );

@@ -67,6 +67,10 @@ export const ROLLOVER_CODES = {
     title: "the validating resolver does not show the new record yet",
     hint: "its cache will follow; no action is needed",
   },
+  KINDS_UNASKED: {
+    title: "certificates for other kinds of keys are looked at before a record binds their clients",
+    hint: "wait; the next look asks for them, no action is needed",
+  },
   FIRST_SET_WITHOUT_LIVE: {
     title: "a first RRset without the live chain's record is refused",
     hint: "make every address present the deployed chain first",
