@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { formatHex } from "../base/bytes.ts";
 import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
-import { formatInstant } from "../base/time.ts";
+import { formatInstant, formatSecond } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import type { CertificateConfig } from "../config/schema.ts";
 import { displayName } from "../dns/name.ts";
@@ -67,7 +67,10 @@ export function deploymentFaults(files: ChainFiles, certificate: CertificateConf
 
 function dateFaults(leaf: Certificate, now: Instant): readonly Fault[] {
   if (leaf.notBefore > now) {
-    return [fault("CERT_NOT_YET_VALID", `the new certificate is not valid before ${formatInstant(leaf.notBefore)}`)];
+    // A clock that runs behind is the likelier cause than a certificate of tomorrow.
+    const said = `it is ${formatSecond(now)} by the clock of this host`;
+    const message = `the new certificate is not valid before ${formatSecond(leaf.notBefore)}, and ${said}`;
+    return [fault("CERT_NOT_YET_VALID", message, "check the clock of this host (NTP); nothing was changed")];
   }
   if (leaf.notAfter <= now) {
     return [fault("CERT_EXPIRED", `the new certificate expired at ${formatInstant(leaf.notAfter)}`)];

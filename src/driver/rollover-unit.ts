@@ -247,8 +247,10 @@ function journal(setting: TickSetting, entries: readonly JournalEntry[]): void {
  * undone, within seconds and not at the next cron minute. False: leave it to the next tick.
  */
 async function linger(setting: TickSetting, saved: SavedState): Promise<boolean> {
-  const { phase } = saved.state.phase;
-  if (phase !== "deploying" && phase !== "confirming") return false;
+  const { phase } = saved.state;
+  if (phase.phase !== "deploying" && phase.phase !== "confirming") return false;
+  // What could not be shown to the servers (a full disk) leaves them as they were: nobody waits for that.
+  if (phase.phase === "deploying" && phase.flippedAt === null) return false;
   if (saved.wakeAt === null || awaitsServices(saved.state)) return false;
   const wait = saved.wakeAt - setting.clock();
   if (wait > setting.lingerMs) return false;

@@ -2,51 +2,20 @@
  * What goes wrong on real hosts: each fault is called by its name with a hint, gives the right exit code, loses nothing
  * (the state stays readable, DNS and the deployed link stay as they were), and the tick after the repair goes on.
  */
-import {
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, readdirSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { daneward, makeWard } from "./lab/daneward.ts";
 import type { Settings, Ward } from "./lab/daneward.ts";
+import { expectError } from "./lab/expect-error.ts";
 import { until } from "./lab/poll.ts";
-import { must, run } from "./lab/process.ts";
+import { must } from "./lab/process.ts";
 import type { Ended } from "./lab/process.ts";
-import { findProgram, program, serverSuite } from "./lab/programs.ts";
+import { program, serverSuite } from "./lab/programs.ts";
 import { establish, isSettled, servedEverywhere, tickUntil, witness } from "./lab/rollover.ts";
 import { presentedSpki } from "./lab/sampler.ts";
 import { useWorld } from "./lab/suite.ts";
 import { MX, WORLD_PROGRAMS } from "./lab/world.ts";
-
-/** What went wrong, and what to do about it: `hint:` after an error, `do:` in the block of a standing failure. */
-function expectError(ended: Ended, code: number, words: RegExp): void {
-  expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code, stderr: expect.stringMatching(words) as string });
-  expect(ended.stderr).toMatch(/^(hint: | {2}do: +)\S/m);
-  expect(ended.stderr).not.toMatch(/\n {4}at /); // a stack trace is for bugs
-}
-
-/** Why the full-disk test cannot run here, or null. A mount needs a capability that some containers lack. */
-async function mountRefused(): Promise<string | null> {
-  const mount = findProgram("mount");
-  if (mount === null) return "mount is not installed";
-  const folder = mkdtempSync(join(tmpdir(), "daneward-mount-"));
-  try {
-    const tried = await run(mount, ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]);
-    if (tried.code !== 0) return `tmpfs cannot be mounted here: ${tried.stderr.trim()}`;
-    await must(program("umount"), [folder]);
-    return null;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
 
 serverSuite("faults", WORLD_PROGRAMS, () => {
   const lab = useWorld();
@@ -216,64 +185,4 @@ serverSuite("faults", WORLD_PROGRAMS, () => {
     expect([0, 1, 75]).toContain((await first).code);
     await tickUntil(ward, "daneward is at rest", async () => (await ward.status()).phase === "stable");
   }, 60_000);
-
-  test("a primary that hangs: named in status, nothing is changed, and it goes on when it answers again", async () => {
-    const world = lab();
-    await world.lineage.renew();
-    world.primaryDaemon.signal("SIGSTOP");
-    const [link, started] = [readlinkSync(ward.deploy), Date.now()];
-    try {
-      const ended = await ward.tick({ timeoutMs: 120_000 });
-      expect(ended.signal).toBeNull();
-      expect(Date.now() - started).toBeLessThan(120_000);
-      expect(readlinkSync(ward.deploy)).toBe(link);
-      expect((await ward.run(["status"])).stdout).toMatch(/127\.0\.0\.1|ns1\.example\.test/);
-    } finally {
-      world.primaryDaemon.signal("SIGCONT");
-    }
-    await tickUntil(ward, "the rollover is complete", () => isSettled(world), {
-      check: () => undefined, // the resolver may still remember the outage
-      deadlineMs: 120_000,
-    });
-  }, 240_000);
-});
-
-const refused = await mountRefused();
-serverSuite("a full state disk", WORLD_PROGRAMS, () => {
-  const lab = useWorld();
-
-  test.runIf(refused === null || process.env["DANEWARD_TEST_SERVERS"] === "required")(
-    `loses nothing${refused === null ? "" : ` (skipped: ${refused})`}`,
-    async () => {
-      expect(refused).toBeNull();
-      const world = lab();
-      const ward = makeWard(world);
-      mkdirSync(ward.stateDir, { recursive: true, mode: 0o700 });
-      await must(program("mount"), ["-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", ward.stateDir]);
-      try {
-        await establish(world, ward);
-        const state = join(ward.stateDir, "certificates", "lab.json");
-        const filler = join(ward.stateDir, "filler");
-        const [before, link, dns] = [
-          readFileSync(state, "utf8"),
-          readlinkSync(ward.deploy),
-          await servedEverywhere(world),
-        ];
-        await run("dd", ["if=/dev/zero", `of=${filler}`, "bs=4k"]); // ends when the disk is full
-        await world.lineage.renew();
-        for (let time = 0; time < 3; time += 1) {
-          const ended = await ward.run(["tick", "--force"]);
-          expectError(ended, 75, /no space|disk.*full|ENOSPC/i);
-          expect(readFileSync(state, "utf8")).toBe(before);
-          expect(readlinkSync(ward.deploy)).toBe(link);
-          expect(await servedEverywhere(world)).toEqual(dns);
-        }
-        rmSync(filler);
-        await tickUntil(ward, "the rollover is complete", () => isSettled(world));
-      } finally {
-        await must(program("umount"), ["-l", ward.stateDir]);
-      }
-    },
-    150_000,
-  );
 });
