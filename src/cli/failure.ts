@@ -17,6 +17,7 @@ const BY_CODE: Partial<Record<FaultCode, ExitCode>> = {
   CONFIG_UNKNOWN_KEY: EXIT.configuration,
   CONFIG_MISSING: EXIT.configuration,
   CONFIG_UNSUPPORTED: EXIT.configuration,
+  TRUST_ANCHOR_INVALID: EXIT.configuration,
   INTERNAL_BUG: EXIT.bug,
 };
 

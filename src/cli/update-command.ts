@@ -32,6 +32,7 @@ import type { DnsServer } from "../transport/dns-exchange.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { parseOwner, warnOfOwner } from "./owner-name.ts";
+import { recordData } from "./record-line.ts";
 import { parseResolverFlag } from "./resolver-flag.ts";
 
 /** Flags of `publish` and `withdraw` as they are typed. */
@@ -70,7 +71,7 @@ export interface PreparedUpdate {
 
 const DNS_PORT = 53;
 const TIMEOUT_MS = 10_000;
-const DEFAULT_TTL = "1h";
+const DEFAULT_TTL = seconds(3600);
 const NO_SERVER =
   "name the primary that takes updates and the key it knows: --server 127.0.0.1 --key-file FILE, or a configuration with one [publish.NAME]: --config FILE";
 
@@ -89,11 +90,6 @@ function required(value: string | undefined, flag: string, hint: string): string
   throw usage(`${flag} is missing`, hint);
 }
 
-/** `daneward tlsa` prints whole records; what stands before the data (owner, TTL, class, type) may be pasted too. */
-function withoutLead(text: string): string {
-  return text.replace(/^\s*(?:\S+\s+)?(?:\d+\s+)?(?:IN\s+)?TLSA\s+/i, "");
-}
-
 /** Where an update goes and what it is signed with. */
 interface Destination {
   readonly servers: readonly HostPort[];
@@ -105,6 +101,8 @@ interface Destination {
   readonly signQueries: boolean;
   readonly zone: DomainName | null;
   readonly resolver: ResolverServer;
+  /** What the configuration says; null: none was read. */
+  readonly ttl: Seconds | null;
 }
 
 function parseTransport(text: string | undefined): "tcp" | "udp" | null {
@@ -150,6 +148,7 @@ async function whereTo(options: UpdateOptions, io: Io, choose: Choose): Promise<
     signQueries: options.signQueries ?? served?.signQueries ?? false,
     zone: zone ?? publisher?.zone ?? null,
     resolver: options.resolver === undefined && setup !== null ? setup.resolver : parseResolverFlag(options.resolver),
+    ttl: setup?.defaultTtl ?? null,
   };
 }
 
@@ -165,6 +164,7 @@ const theOnlyOne: Choose = ([first, ...others]) => (first === undefined || other
 interface Setup {
   readonly publisher: Rfc2136Config;
   readonly resolver: ResolverServer;
+  readonly defaultTtl: Seconds;
   readonly file: string;
 }
 
@@ -172,10 +172,10 @@ interface Setup {
 async function configured(options: UpdateOptions, io: Io, choose: Choose): Promise<Setup | null> {
   const file = configurationPath(options.config, io);
   try {
-    const { publishers, resolvers } = await loadConfiguration(file);
+    const { publishers, resolvers, defaultTtl } = await loadConfiguration(file);
     const resolver = resolvers[0] ?? parseResolverFlag(undefined);
     const publisher = choose([...publishers.values()].filter((one) => one.type === "rfc2136"));
-    return publisher === null ? null : { publisher, resolver, file };
+    return publisher === null ? null : { publisher, resolver, defaultTtl, file };
   } catch (error) {
     // Nobody needs one for an update by hand; one that was named must be there.
     const isAbsent = error instanceof OperationalError && error.code === "CONFIG_MISSING";
@@ -200,9 +200,10 @@ export async function prepareUpdate(
 ): Promise<PreparedUpdate> {
   const [ownerText = "", recordText = ""] = args;
   const owner = parseOwner(ownerText);
-  const record = orUsage(parseTlsa(withoutLead(recordText)), "the record");
-  const ttl = seconds(orUsage(parseDuration(options.ttl ?? DEFAULT_TTL), "--ttl"));
+  const record = orUsage(parseTlsa(recordData(recordText)), "the record");
+  const given = options.ttl === undefined ? null : orUsage(parseDuration(options.ttl), "--ttl");
   const destination = await whereTo(options, io, choose);
+  const ttl = given ?? destination.ttl ?? DEFAULT_TTL;
   const { servers: written, queryServer, transport } = destination;
   const key = readTsigKeyFile(destination.keyFile, destination.keyName, { algorithm: destination.keyAlgorithm });
   if (options.quiet !== true) printNotes(key.warnings, io);
@@ -327,9 +328,12 @@ export function formatUpdateScript(prepared: PreparedUpdate, change: TlsaChange)
     .join("");
 }
 
-/** Prints what is served after the change, and warns when it is not signed. `nothing`: there was nothing to withdraw. */
+/** How a change came out: `unchanged` when what was to be published was there, `nothing` when what was to go was not. */
+type Ending = "published" | "unchanged" | "withdrawn" | "nothing";
+
+/** Prints what is served after the change, and warns when it is not signed. */
 export function printReadBack(
-  verb: "publish" | "withdraw" | "nothing",
+  ending: Ending,
   prepared: PreparedUpdate,
   done: ReadBack,
   options: UpdateOptions,
@@ -341,8 +345,19 @@ export function printReadBack(
   if (options.json === true) {
     const { ttl, signed } = done;
     const records = done.records.map(formatTlsa);
-    const schema = `daneward/${verb === "publish" ? "publish" : "withdraw"}/1`;
-    const document = { schema, owner, zone, server: address, records, ttl, signed, notes };
+    const isAdded = ending === "published" || ending === "unchanged";
+    const schema = `daneward/${isAdded ? "publish" : "withdraw"}/1`;
+    const document = {
+      schema,
+      changed: ending === "published" || ending === "withdrawn",
+      owner,
+      zone,
+      server: address,
+      records,
+      ttl,
+      signed,
+      notes,
+    };
     io.out(`${JSON.stringify(document)}\n`);
   }
   if (options.quiet === true) return;
@@ -354,10 +369,21 @@ export function printReadBack(
     );
   }
   if (options.json === true) return;
-  if (verb === "nothing") io.out(`nothing to withdraw: ${displayName(owner)} has no TLSA ${formatTlsa(record)}\n`);
-  else io.out(`${verb === "publish" ? "published" : "withdrawn"}  ${owner} TLSA ${formatTlsa(record)}\n`);
+  io.out(`${endingWords(ending, owner, formatTlsa(record))}\n`);
   const now = done.records.map((one) => `           ${owner} ${String(done.ttl ?? 0)} IN TLSA ${formatTlsa(one)}\n`);
   const signed = done.signed ? ", signed" : "";
   const head = `served by  ${address}${signed}${done.records.length === 0 ? ": no TLSA record" : ":"}\n`;
   io.out(head + now.join(""));
+}
+
+function endingWords(ending: Ending, owner: DomainName, record: string): string {
+  switch (ending) {
+    case "published":
+    case "withdrawn":
+      return `${ending}  ${owner} TLSA ${record}`;
+    case "unchanged":
+      return `already there: ${displayName(owner)} has TLSA ${record}`;
+    case "nothing":
+      return `nothing to withdraw: ${displayName(owner)} has no TLSA ${record}`;
+  }
 }

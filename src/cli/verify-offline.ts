@@ -4,6 +4,7 @@ import { parseTlsa } from "../dns/rdata.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
 import { verifyOffline } from "../verifier/offline.ts";
 import type { VerifyReport } from "../verifier/verdict.ts";
+import { recordData } from "./record-line.ts";
 import type { Io } from "./io.ts";
 import { parseAt } from "./time-flags.ts";
 import { parseProfile, readCertificates, refuse, unwrap, usage } from "./verify-options.ts";
@@ -57,7 +58,8 @@ export async function judgeFiles(
 }
 
 /** A record that is unusable is judged, not refused; so three numbers without data are taken as just that. */
-function parseRecord(text: string): TlsaRdata {
+function parseRecord(line: string): TlsaRdata {
+  const text = recordData(line);
   const bare = /^\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})\s*$/.exec(text);
   return unwrap(parseTlsa(bare ? `\\# 3 ${bare.slice(1).map(asOctet).join("")}` : text));
 }

@@ -72,6 +72,7 @@ export function decodeConfiguration(
     ...dnssec,
     nameServerPort: optional(top, "name_server_port", port, 53, problems),
     deployRoot,
+    defaultTtl: surroundings.defaults.timing.ttl,
     notify: decodeNotify(notifyItem(tops, problems), problems),
     prometheusTextfile: optional(top, "prometheus_textfile", promFile, null, problems),
     publishers,

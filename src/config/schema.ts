@@ -6,6 +6,7 @@
  * part of it: it names the files that hold them.
  */
 import type { ServiceProtocol } from "../base/service-protocol.ts";
+import type { Seconds } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { ResolverServer } from "../dns/resolver-server.ts";
 import type { Policy } from "../rollover/policy.ts";
@@ -42,6 +43,8 @@ export interface Configuration {
   readonly notify: NotifyConfig | null;
   /** Where metrics are written for the textfile collector of Prometheus's node_exporter; null: nowhere. */
   readonly prometheusTextfile: string | null;
+  /** What `[defaults]` says of the TTL, for records that belong to no certificate. */
+  readonly defaultTtl: Seconds;
   readonly publishers: ReadonlyMap<string, PublisherConfig>;
   readonly certificates: readonly CertificateConfig[];
 }

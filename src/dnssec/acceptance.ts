@@ -115,11 +115,11 @@ function untimely(rrset: Rrset, rrsig: RrsigRdata, now: Instant): Reason | null 
     return reasonOf("DNSSEC_SIGNATURE_INVALID", signer, `${what()} expires before it begins`, EDE.EXPIRED_BEFORE_VALID);
   }
   if (!isAtOrAfter(expiration, time)) {
-    const since = `expired at ${formatSecond(instantOf(expiration, now))}, and it is ${formatSecond(now)}`;
+    const since = `expired at ${formatSecond(instantOf(expiration, now))}, and is judged at ${formatSecond(now)}`;
     return reasonOf("DNSSEC_SIGNATURE_EXPIRED", signer, `${what()} ${since}`, EDE.SIGNATURE_EXPIRED);
   }
   if (isAtOrAfter(time, inception)) return null;
-  const from = `is valid from ${formatSecond(instantOf(inception, now))} on, and it is ${formatSecond(now)}`;
+  const from = `is valid from ${formatSecond(instantOf(inception, now))} on, and is judged at ${formatSecond(now)}`;
   return reasonOf("DNSSEC_SIGNATURE_NOT_YET_VALID", signer, `${what()} ${from}`, EDE.NOT_YET_VALID);
 }
 

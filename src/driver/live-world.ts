@@ -1,6 +1,8 @@
 /** The world as it is: the configured resolver, the name servers themselves, TLS to live addresses, signed updates. */
 import os from "node:os";
 import { seconds } from "../base/time.ts";
+import { OperationalError } from "../base/errors.ts";
+import type { FaultCode } from "../base/errors.ts";
 import type { Clock, Instant } from "../base/time.ts";
 import type { Configuration } from "../config/schema.ts";
 import { readTrustAnchorFile } from "../config/trust-anchor-file.ts";
@@ -23,10 +25,25 @@ const SERVER_TIMEOUT_MS = 4_000;
 /** One handshake: a slow STARTTLS greeting (postscreen waits 6 s) must still fit. */
 const PROBE_TIMEOUT_MS = 20_000;
 
-/** Anchors of the configured file, or those of the root that are built in. Throws what reading the file throws. */
+/**
+ * Anchors of the configured file, or those of the root that are built in. Throws PERMISSION_DENIED; a file that is
+ * missing or holds none is a fault of the configuration that names it: CONFIG_INVALID, TRUST_ANCHOR_INVALID.
+ */
 function anchorsOf({ trust, trustAnchors }: Configuration, now: Instant): TrustAnchors {
-  return trust === "ad" || trustAnchors === null ? rootAnchors() : readTrustAnchorFile(trustAnchors, now);
+  if (trust === "ad" || trustAnchors === null) return rootAnchors();
+  try {
+    return readTrustAnchorFile(trustAnchors, now);
+  } catch (error) {
+    if (!(error instanceof OperationalError) || !UNREADABLE.has(error.code)) throw error;
+    const options = { hint: "correct trust_anchors in [dnssec], or put the file there", retry: "never" } as const;
+    throw new OperationalError("CONFIG_INVALID", `dnssec.trust_anchors: ${error.message}`, {
+      ...options,
+      cause: error,
+    });
+  }
 }
+
+const UNREADABLE: ReadonlySet<string> = new Set<FaultCode>(["FILE_NOT_FOUND", "FILE_UNREADABLE"]);
 
 /** Opens nothing yet. Throws RESOLVER_NOT_LOOPBACK when the resolver's AD bit may not be believed, TRUST_ANCHOR_INVALID. */
 export function createLiveWorld(configuration: Configuration, clock: Clock, signal: AbortSignal, path?: string): World {

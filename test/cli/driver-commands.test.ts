@@ -1,5 +1,5 @@
 /** The commands around the driver, over a state that a whole tick made. No network: nothing answers at the resolver's port. */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -13,6 +13,7 @@ import { run as runStatus } from "../../src/cli/commands/status.ts";
 import { run as runTick } from "../../src/cli/commands/tick.ts";
 import { run as runTimeline } from "../../src/cli/commands/timeline.ts";
 import { run as runRun } from "../../src/cli/commands/run.ts";
+import { reportFailure } from "../../src/cli/failure.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { instant } from "../../src/base/time.ts";
 import { tick } from "../../src/driver/tick.ts";
@@ -272,6 +273,18 @@ describe("daneward tick", () => {
     expect(exit).toBe(0);
     expect(out).toContain("mx: stable");
     expect(existsSync(world.stateDirectory)).toBe(false);
+  });
+
+  test.each([
+    ["that is not there", "gone.key", "CONFIG_INVALID"],
+    ["that holds none", "daneward.toml", "TRUST_ANCHOR_INVALID"],
+  ])("with a file of trust anchors %s ends with 78, as a fault of the configuration", async (_, file, code) => {
+    writeFileSync(config, `${readFileSync(config, "utf8")}[dnssec]\ntrust_anchors = "${file}"\n`);
+    world.install(await world.issue());
+    const io = recordingIo();
+    const error: unknown = await call(runTick, [], { force: true }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code });
+    expect(reportFailure(error, io, { json: false, plugin: false })).toBe(78);
   });
 
   test("with a configuration that is missing or wrong is refused before anything is written", async () => {

@@ -60,13 +60,27 @@ describe("publish", () => {
     expect(recording.said().err).toBe("");
   });
 
+  test("of a record that is there says so, and that nothing changed", async () => {
+    const server = await primary({ records: [tlsaRecord(OWNER, 300, TEXT)] });
+    const recording = io();
+    expect(await publish([OWNER, TEXT], flags(server), recording)).toBe(0);
+    expect(recording.said().out).toMatch(new RegExp(`^already there: ${OWNER} has TLSA ${TEXT}\n`));
+    const json = io();
+    await publish([OWNER, TEXT], flags(server, { json: true }), json);
+    expect(JSON.parse(json.said().out)).toMatchObject({ schema: "daneward/publish/1", changed: false });
+    // With another TTL it is a change.
+    const other = io();
+    await publish([OWNER, TEXT], flags(server, { ttl: "7m" }), other);
+    expect(other.said().out).toMatch(/^published /);
+  });
+
   test("takes a given zone without looking", async () => {
     const server = await primary();
     const recording = io();
     expect(await publish([OWNER, TEXT], flags(server, { zone: "EXAMPLE.org." }), recording)).toBe(0);
     const asked = server.requests.flatMap((request) => request.message.question).map((question) => question.type);
-    // A look before, the update (whose zone section has type SOA), a look after.
-    expect(asked).toEqual([TYPE.TLSA, TYPE.SOA, TYPE.TLSA]);
+    // A look for the words, one before, the update (whose zone section has type SOA), a look after.
+    expect(asked).toEqual([TYPE.TLSA, TYPE.TLSA, TYPE.SOA, TYPE.TLSA]);
   });
 
   test("asks the resolver for a zone that the update server does not know", async () => {
@@ -100,6 +114,7 @@ describe("publish", () => {
     expect(await publish([OWNER, TEXT], flags(server, { json: true }), recording)).toBe(0);
     expect(JSON.parse(recording.said().out)).toEqual({
       schema: "daneward/publish/1",
+      changed: true,
       owner: `${OWNER}.`,
       zone: "example.org.",
       server: `127.0.0.1:${String(server.port)}`,
@@ -172,6 +187,16 @@ describe("publish", () => {
       expect(await publish([OWNER, TEXT], { config, verbose: true }, recording)).toBe(0);
       expect(server.updates()).toHaveLength(1);
       expect(recording.said().err).toBe(`using [publish.local] of ${config} for what no flag says\n`);
+    });
+
+    test("takes the TTL of [defaults], which --ttl overrules", async () => {
+      const server = await primary();
+      const config = configured(server, '[defaults]\nttl = "300s"\n');
+      const recording = io();
+      expect(await publish([OWNER, TEXT], { config, dryRun: true }, recording)).toBe(0);
+      expect(await publish([OWNER, TEXT], { config, dryRun: true, ttl: "7m" }, recording)).toBe(0);
+      const ttls = [...recording.said().out.matchAll(/^update add \S+ (\d+) /gm)].map(([, ttl]) => ttl);
+      expect(ttls).toEqual(["300", "420"]);
     });
 
     test("asks for the flags when there are several publishers, or no configuration", async () => {

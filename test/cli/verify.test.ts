@@ -199,6 +199,9 @@ describe("offline", () => {
     expect(good.out).toMatch(
       /^mx\.example\.org \(offline\) {2}verified\n {2}chain {2}verified: 3 1 1 matches at depth 0\n/,
     );
+    const line = `_25._tcp.${HOST}. 3600 IN TLSA 3 1 1 ${hex(leaf)}`;
+    const pasted = await daneward("--chain", "chain.pem", "--tlsa", line, "--name", HOST);
+    expect([pasted.exit, pasted.out]).toEqual([good.exit, good.out]);
     const bad = await daneward("--chain", "chain.pem", "--tlsa", `3 1 1 ${hex(issuer)}`, "--name", HOST);
     expect(bad.exit).toBe(2);
     expect(bad.out).toMatch(/stale \(the SHA2-256 digest of an issuer's public key/);

@@ -20,6 +20,7 @@ describe("a good configuration", () => {
       sha1: true,
       allowRemoteAd: false,
       nameServerPort: 53,
+      defaultTtl: 3600,
       deployRoot: "/etc/ssl/daneward",
     });
     expect(configuration?.publishers.get("local")).toEqual({

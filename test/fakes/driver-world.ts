@@ -188,6 +188,7 @@ function configurationOf(root: string, certificate: CertificateConfig): Configur
     sha1: true,
     allowRemoteAd: false,
     nameServerPort: 53,
+    defaultTtl: TTL,
     deployRoot: path.join(root, "deploy"),
     notify: null,
     prometheusTextfile: null,

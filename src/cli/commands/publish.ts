@@ -1,9 +1,11 @@
+import { OperationalError } from "../../base/errors.ts";
+import { formatTlsa } from "../../dns/rdata.ts";
 import type { TlsaChange } from "../../publisher/publisher.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
 import { formatUpdateScript, printReadBack, updateFollowingAliases } from "../update-command.ts";
-import type { UpdateOptions } from "../update-command.ts";
+import type { PreparedUpdate, UpdateOptions } from "../update-command.ts";
 
 /** `daneward publish OWNER RECORD`: adds one TLSA record and reads it back; adding it again is no error. */
 export async function run(args: readonly string[], options: UpdateOptions, io: Io): Promise<ExitCode> {
@@ -14,7 +16,19 @@ export async function run(args: readonly string[], options: UpdateOptions, io: I
       io.out(formatUpdateScript(prepared, change));
       return EXIT.done;
     }
-    printReadBack("publish", prepared, await publisher.apply(change), options, io);
+    const isThere = await isServed(prepared);
+    printReadBack(isThere ? "unchanged" : "published", prepared, await publisher.apply(change), options, io);
     return EXIT.done;
   });
+}
+
+/** For the words alone: a server that does not say what it serves may take the update all the same. */
+async function isServed({ read, record, ttl }: PreparedUpdate): Promise<boolean> {
+  try {
+    const served = await read();
+    return served.ttl === ttl && served.records.some((one) => formatTlsa(one) === formatTlsa(record));
+  } catch (error) {
+    if (error instanceof OperationalError) return false;
+    throw error;
+  }
 }

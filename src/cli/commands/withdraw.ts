@@ -24,7 +24,7 @@ export async function run(args: readonly string[], options: UpdateOptions, io: I
     }
     const isThere = records.some((one) => formatTlsa(one) === formatTlsa(record));
     const done = await publisher.apply(change);
-    printReadBack(isThere ? "withdraw" : "nothing", prepared, done, options, io);
+    printReadBack(isThere ? "withdrawn" : "nothing", prepared, done, options, io);
     return EXIT.done;
   });
 }
