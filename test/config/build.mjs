@@ -37,6 +37,12 @@ async function bundle(input, output) {
   await bundled.close();
 }
 
+// What a tick with nothing to do needs beside the base.
+const IDLE = [
+  /src\/store\/(atomic-file|fresh-name|due-index|catalogue|checksum|spool)/,
+  /src\/driver\/(due|identity|alarms)\./,
+];
+
 // What a validated lookup needs, without the parsers of trust anchors.
 const LOOKUP = [
   /src\/dnssec\/(?!anchor)/,
@@ -55,6 +61,7 @@ await bundle(
     codeSplitting: {
       groups: [
         { name: "base", test: /src\/(base|cli\/(exit|quick|verbs|file-options|location))/ },
+        { name: "idle", test: (file) => IDLE.some((pattern) => pattern.test(file)) },
         { name: "dns", test: /src\/dns\/(?!tsig|update)/ },
         { name: "records", test: /src\/(dns|tlsa|pki)\/(?!peculiar)/ },
         { name: "lookup", test: (file) => LOOKUP.some((pattern) => pattern.test(file)) },
