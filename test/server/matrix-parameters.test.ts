@@ -4,10 +4,19 @@
  * certificates are renewed in the same moment.
  */
 import { expect, test } from "vitest";
-import { establishCells, expectFlawless, mayWaitForOther, sampleCells, useMatrixWorld } from "./lab/matrix.ts";
+import {
+  establishCells,
+  expectFlawless,
+  sampleCells,
+  samplesOf,
+  timesPresented,
+  useMatrixWorld,
+} from "./lab/matrix.ts";
 import { matrixPrograms, newestRecords, settle } from "./lab/matrix-world.ts";
 import type { Cell, CellPlan } from "./lab/matrix-world.ts";
+import { until } from "./lab/poll.ts";
 import { serverSuite } from "./lab/programs.ts";
+import { assertQuiet } from "./lab/rollover.ts";
 
 interface Change extends CellPlan {
   /** The parameters of each step. */
@@ -44,7 +53,7 @@ serverSuite("changes of TLSA parameters side by side", matrixPrograms("bind"), (
         const issuer = world.issuers[step === 0 ? 1 : 0];
         await Promise.all(renewals.map((lineage) => lineage.renew({ issuer })));
         world.configure(tlsa);
-        await settle(world, (cell) => newestRecords(cell, tlsa[cell.name] ?? []), mayWaitForOther);
+        await settle(world, (cell) => newestRecords(cell, tlsa[cell.name] ?? []));
         for (const [cell, seen] of keys) seen.push(...cell.lineages.map((lineage) => lineage.spki()));
       }
       await expectFlawless(sampler, world.cells, keys);
@@ -53,5 +62,36 @@ serverSuite("changes of TLSA parameters side by side", matrixPrograms("bind"), (
     }
     const status = await world.run(["status"]);
     expect(status.stdout).not.toMatch(/warning|error/i);
+  }, 240_000);
+
+  test("a teardown takes the records of one certificate away, renewals then go live at once, and resume brings them back", async () => {
+    const world = lab();
+    const gone = world.cells.find(({ name }) => name === "issuer");
+    const [lineage] = gone?.lineages ?? [];
+    if (gone === undefined || lineage === undefined) throw new Error("there is no such cell");
+    const rest = (cell: Cell): readonly string[] => newestRecords(cell, [KEY]);
+    const sampler = sampleCells(world);
+    try {
+      const said = await world.run(["deinit", gone.name, "--because", "it moves", "--yes"]);
+      expect({ code: said.code, err: said.stderr }).toMatchObject({ code: 0 });
+      await settle(world, (cell) => (cell === gone ? [] : rest(cell)));
+      await lineage.renew();
+      await until("the renewal is live", async () => {
+        assertQuiet(await world.run(["tick"]));
+        return timesPresented(sampler, gone, lineage.spki()) > 5;
+      });
+      expect((await world.run(["resume", gone.name, "--because", "it stays", "--yes"])).code).toBe(0);
+      await settle(world, rest);
+      await until("the last answers are there", () => samplesOf(sampler, gone).at(-1)?.outcome === "match");
+    } finally {
+      await sampler.stop();
+    }
+    for (const cell of world.cells) {
+      const outcomes = new Set(samplesOf(sampler, cell).map(({ outcome }) => outcome));
+      expect({ cell: cell.name, outcomes: [...outcomes].sort() }).toEqual({
+        cell: cell.name,
+        outcomes: cell === gone ? ["absent", "match"] : ["match"],
+      });
+    }
   }, 240_000);
 });

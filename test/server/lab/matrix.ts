@@ -33,9 +33,14 @@ export function sampleCells(world: MatrixWorld): Sampler {
 }
 
 /** What the witness saw of a cell. */
-function samplesOf(sampler: Sampler, { services }: Cell): readonly Sample[] {
+export function samplesOf(sampler: Sampler, { services }: Cell): readonly Sample[] {
   const names = services.map(({ host, port }) => `${host}:${String(port)}`);
   return sampler.samples().filter(({ service }) => names.includes(service));
+}
+
+/** How often the servers of a cell presented a key. */
+export function timesPresented(sampler: Sampler, cell: Cell, spki: string): number {
+  return samplesOf(sampler, cell).filter(({ evidence }) => evidence.slice(evidence.indexOf("]")).includes(spki)).length;
 }
 
 /** Every sample of these cells is good, there are hundreds, and each of the keys was presented while it was its turn. */
@@ -56,10 +61,7 @@ export async function expectFlawless(
       first: [],
       last: [],
     });
-    for (const key of keys.get(cell) ?? []) {
-      const seen = samples.filter(({ evidence }) => evidence.slice(evidence.indexOf("]")).includes(key));
-      expect(seen.length).toBeGreaterThan(5);
-    }
+    for (const key of keys.get(cell) ?? []) expect(timesPresented(sampler, cell, key)).toBeGreaterThan(5);
   }
 }
 
@@ -85,7 +87,7 @@ export function useMatrixWorld(kind: PrimaryKind, plans: readonly CellPlan[]): (
  * A tick is quiet, but for one thing: of two kinds of certificate the first one to come waits for the other before a
  * new combination is published. That is said once, and is a failure until then.
  */
-export function mayWaitForOther(tick: Ended): void {
+function mayWaitForOther(tick: Ended): void {
   if (tick.stderr !== "" && !tick.stderr.includes("FIRST_SET_WITHOUT_LIVE")) assertQuiet(tick);
 }
 
