@@ -71,7 +71,8 @@ export async function runSteering(
   if (options.json === true) io.out(`${JSON.stringify(asJson(input, done, said, dryRun))}\n`);
   else if (options.quiet !== true) io.err(ending(input, done.after, options));
   if (dryRun) return EXIT.done;
-  const isRenewing = certificate.renew !== null && wantsRenewal(verb, done.after);
+  const isFrozen = readFreeze(input.stateDirectory) !== null;
+  const isRenewing = certificate.renew !== null && !isFrozen && wantsRenewal(verb, done.after);
   if (isRenewing) await renew(certificate.renew, options, io);
   return isRenewing || options.now === true ? tickNow([certificate.name], options, io) : EXIT.done;
 }

@@ -134,7 +134,7 @@ function apply(input: SteerInput, state: RolloverState, now: Instant): Result<Ro
     case "deinit":
       return tearDown(state, now, said);
     case "roll":
-      return rollOn(input.certificate, state, now);
+      return rollOn(input, state, now);
   }
 }
 
@@ -151,10 +151,15 @@ function backFrom(input: SteerInput, state: RolloverState, now: Instant): Result
 }
 
 /** Without a command of ours that renews, what was aborted is all there is: it is taken up again. */
-function rollOn({ renew }: CertificateConfig, state: RolloverState, now: Instant): Result<RolloverState, Fault> {
+function rollOn(input: SteerInput, state: RolloverState, now: Instant): Result<RolloverState, Fault> {
+  const { renew } = input.certificate;
   if (state.phase.phase === "held") {
     const hint = "daneward resume CERT first: a new certificate would only wait as well";
     return failure(fault("NOT_APPLICABLE", `it is held: ${state.phase.reason}`, hint));
+  }
+  const freeze = renew === null ? null : readFreeze(input.stateDirectory);
+  if (freeze !== null) {
+    return failure(fault("NOT_APPLICABLE", freezeFault(freeze).message, "daneward thaw first, or renew by hand"));
   }
   return state.rejected === null || renew !== null ? success(state) : resume(state, now);
 }

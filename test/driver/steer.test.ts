@@ -1,7 +1,7 @@
 /** What an operator says in each phase: what comes of it, who is on record, and that the next tick acts on it. */
 import { cpSync, rmSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { considerSteering, steer } from "../../src/driver/steer.ts";
+import { considerSteering, freezeAll, steer } from "../../src/driver/steer.ts";
 import type { SteerInput, SteerVerb, Steering } from "../../src/driver/steer.ts";
 import { tick } from "../../src/driver/tick.ts";
 import { readJournal } from "../../src/store/journal.ts";
@@ -286,6 +286,18 @@ describe("what comes of it", () => {
     await tick(world.input());
     expect(phaseOf(world)).toBe("aging");
   });
+});
+
+test("roll runs nothing while everything is frozen; an emergency is noted all the same", async () => {
+  await leadTo(world, "stable");
+  await freezeAll(inputOf(world, "roll", { because: "test" }));
+  const certificate = { ...world.certificate, renew: ["certbot"] };
+  await expect(say("roll", { certificate })).rejects.toMatchObject({
+    code: "NOT_APPLICABLE",
+    hint: "daneward thaw first, or renew by hand",
+  });
+  await say("emergency", { certificate });
+  expect(stateOf(world).emergency).not.toBeNull();
 });
 
 test("acts at the next tick, whatever was waited for", async () => {
