@@ -18,7 +18,10 @@ function word(text: string): string {
   return /^[A-Za-z0-9._/@%+=:-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-export function renewalCommandOf({ source, services }: CertificateConfig): RenewalCommand {
+export function renewalCommandOf({ name: certificate, source, services }: CertificateConfig): RenewalCommand {
+  if (source.kind === "files" && source.key === null) {
+    return { command: `daneward csr ${certificate} --output ${certificate}.csr`, note: "(and have that signed)" };
+  }
   const folder = source.kind === "directory" ? source.path : dirname(source.cert);
   const file = source.kind === "directory" ? null : basename(source.cert);
   const [first] = services;

@@ -189,11 +189,19 @@ function fileName({ spkiSha256, standing }: VaultKey): string {
 /** The folder and the one that holds all vaults; the state directory around them is the operator's. */
 function requirePrivateFolders(folder: string): void {
   for (const directory of [path.dirname(folder), folder]) {
-    const stat = lstatSync(directory, { throwIfNoEntry: false });
+    const stat = statOf(directory);
     if (stat === undefined) return;
     if (stat.isSymbolicLink()) throw unsafe(directory, "is a link");
     if (!stat.isDirectory()) throw unsafe(directory, "is not a directory");
     requirePrivate(directory, stat);
+  }
+}
+
+function statOf(directory: string): Stats | undefined {
+  try {
+    return lstatSync(directory, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw readFailure(directory, cause);
   }
 }
 

@@ -27,6 +27,7 @@ const CASES: readonly (readonly [source: SourceConfig, command: string])[] = [
     file("/var/lib/lego/certificates/mx.example.org.crt"),
     "lego --path /var/lib/lego --domains mx.example.org … renew --days 9999",
   ],
+  [{ kind: "files", cert: "/srv/signed/mx.pem", key: null, chain: null }, "daneward csr mx --output mx.csr"],
   [directory("/srv/tls/mx"), "have your ACME client issue a certificate with a new key for mx.example.org"],
 ];
 

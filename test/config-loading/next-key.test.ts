@@ -1,6 +1,8 @@
 /** Where the next key comes from: `next`, `next_key`, and sources without a key of their own. */
 import { describe, expect, test } from "vitest";
+import { checkSurroundings } from "../../src/config/surroundings.ts";
 import type { CertificateConfig } from "../../src/config/schema.ts";
+import { rootAnchors } from "../../src/dnssec/root-anchors.ts";
 import { configurationOf, problemsOf, readFiles, withCertificateLine } from "./sample.ts";
 
 async function certificateOf(key: string, lines: string): Promise<CertificateConfig | undefined> {
@@ -55,6 +57,26 @@ describe("the next key", () => {
     expect(warnings).toEqual([
       'daneward.toml:19:1: certificate.mx.next: "3 0 1" is not known before the certificate is: each renewal waits for it all the same',
     ]);
+  });
+
+  test("that is not where it is said to be is told of, and where that is said", async () => {
+    const text = withCertificateLine("next", 'next = "prepublish"\nnext_key = "/nonexistent/next.pem"');
+    const { configuration, locate } = await readFiles({ "daneward.toml": text });
+    if (configuration === null) throw new Error("not read");
+    const problems = checkSurroundings(configuration, {
+      readKey: () => [],
+      readToken: () => undefined,
+      readAnchors: rootAnchors,
+      findGroup: () => undefined,
+      searchPath: "/usr/bin:/bin",
+      serviceManager: { program: "systemctl", runs: true, knows: () => true },
+      locate,
+      findClash: () => null,
+      findMisfit: () => null,
+    });
+    const message = "certificate.mx.next_key: /nonexistent/next.pem is not there yet";
+    const told = problems.find((problem) => problem.message === message);
+    expect(told).toMatchObject({ severity: "warning", place: { line: 20, column: 1 } });
   });
 
   test("has a place of its own for each certificate of a map", async () => {
