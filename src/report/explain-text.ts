@@ -1,5 +1,5 @@
 /** `daneward explain`: everything there is to say of a code, or all codes by area. */
-import { row } from "./words.ts";
+import { fold, row } from "./words.ts";
 
 export interface ExplainedCode {
   readonly code: string;
@@ -35,7 +35,9 @@ export function renderCodeList(codes: readonly ExplainedCode[]): string {
     .map((area) => {
       const lines = codes
         .filter((code) => code.area === area)
-        .map(({ code, title }) => `  ${code.padEnd(width)}  ${title}\n`);
+        .flatMap(({ code, title }) =>
+          fold(title, 76 - width).map((line, index) => `  ${(index === 0 ? code : "").padEnd(width)}  ${line}\n`),
+        );
       return `${area}\n${lines.join("")}`;
     })
     .join("\n");

@@ -119,6 +119,12 @@ function entryLines(entry: ForecastEntry, before: ForecastEntry | undefined, lay
   const same = before !== undefined && formatTime(before.at) === formatTime(entry.at);
   const when = same ? "" : `${time.padEnd(timeWidth)} ${formatDistance(entry.at, at).padStart(DISTANCE_WIDTH)}`;
   const event = entry.event === "blocked" ? paint("red", entry.event) : paint("bold", entry.event);
+  if (entry.event === "blocked") {
+    return [
+      `  ${when.padEnd(textColumn - 2)}${event}`,
+      ...entry.detail.split("; ").map((reason) => row("", shortenDigests(reason))),
+    ];
+  }
   const text = shortenDigests(entry.detail === "" ? event : `${event}  ${entry.detail}`);
   return fold(text, 80 - textColumn).map(
     (line, index) => `  ${(index === 0 ? when : "").padEnd(textColumn - 2)}${line}`,

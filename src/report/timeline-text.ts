@@ -1,5 +1,5 @@
 /** `daneward timeline`: the journal, a line an event, oldest first, with the time between them and what each phase took. */
-import { formatDuration, formatInstant, secondsBetween } from "../base/time.ts";
+import { formatDuration, formatInstant, seconds } from "../base/time.ts";
 import type { Instant, Seconds } from "../base/time.ts";
 import { displayName, parseName } from "../dns/name.ts";
 import { formatTime, onOneLine, painter, shortenDigests } from "./words.ts";
@@ -80,6 +80,11 @@ function phaseBegun({ event, detail }: TimelineEvent): Phase | null {
   return isPhase(to) ? to : (BEGINS[event] ?? null);
 }
 
+/** Rounded down: what follows within one second follows at once. */
+function wholeSeconds(from: Instant, to: Instant): Seconds {
+  return seconds(Math.floor((to - from) / 1000));
+}
+
 interface Timed {
   readonly events: readonly TimedEvent[];
   readonly courses: ReadonlyMap<string | null, Course>;
@@ -98,11 +103,11 @@ function timed(events: readonly TimelineEvent[]): Timed {
     });
     return {
       ...event,
-      gap: before === undefined ? null : secondsBetween(before.last, event.at),
+      gap: before === undefined ? null : wholeSeconds(before.last, event.at),
       // Being at rest is no work that could have taken long.
       ended:
         ends && before.phase !== null && before.phase !== "stable"
-          ? { phase: before.phase, took: secondsBetween(before.since, event.at) }
+          ? { phase: before.phase, took: wholeSeconds(before.since, event.at) }
           : null,
     };
   });
@@ -140,10 +145,10 @@ export function renderTimelineText(timeline: Timeline, options: TimelineTextOpti
 function unfinished(courses: Timed["courses"], at: Instant, width: number): readonly string[] {
   return [...courses].flatMap(([certificate, { last, phase, since }]) => {
     if (certificate === null || phase === null || phase === "stable" || at < last) return [];
-    const gap = `+${formatDuration(secondsBetween(last, at))}`.padStart(GAP_WIDTH);
+    const gap = `+${formatDuration(wholeSeconds(last, at))}`.padStart(GAP_WIDTH);
     const name = width === 0 ? "" : certificate.padEnd(width);
     return [
-      `${formatTime(at)} ${gap}  ${name}${"(now)".padEnd(16)} ${phase} for ${formatDuration(secondsBetween(since, at))}`,
+      `${formatTime(at)} ${gap}  ${name}${"(now)".padEnd(16)} ${phase} for ${formatDuration(wholeSeconds(since, at))}`,
     ];
   });
 }

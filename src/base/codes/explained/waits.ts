@@ -97,6 +97,12 @@ export const WAIT_EXPLANATIONS = {
     meanwhile: "no TLSA record is published, so that nobody is bound and nobody can be turned away",
     type: ["daneward status CERT", "daneward verify HOST:PORT"],
   },
+  KINDS_UNASKED: {
+    why: "at a service that several certificates share, a record binds clients of every kind of key, and a handshake shows the certificate of one kind alone. Each kind is asked for before such a record is published",
+    lifts: "the next look, which asks for all of them",
+    meanwhile: "the new kind of record waits; what is published stays and matches",
+    type: ["daneward status CERT"],
+  },
   COMBINATION_UNMATCHED: {
     why: "a new usage, selector or matching type is a promise for every certificate behind the name: clients may go by it alone (RFC 7671 §8), and a stronger digest hides the weaker ones (RFC 7671 §9). One certificate that is live has no record of that kind",
     lifts:
