@@ -77,6 +77,10 @@ test("a renewal, and a record that somebody removed, are seen and left alone; th
   const shown = readFileSync(holdFile, "utf8");
   await tick(world.input({ force: true }));
   expect(readFileSync(holdFile, "utf8")).toBe(shown);
+  rmSync(holdFile);
+  await tick(world.input({ force: true }));
+  expect(existsSync(holdFile)).toBe(false);
+  writeFileSync(holdFile, shown);
   world.records.clear();
   world.install(await world.issue());
   const before = outside();
