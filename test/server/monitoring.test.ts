@@ -65,7 +65,7 @@ serverSuite("Prometheus", ["promtool", "prometheus"], () => {
     let base = "";
     const ask = async (question: string): Promise<unknown> => {
       const response = await fetch(`${base}/api/v1/${question}`);
-      return (await response.json());
+      return await response.json();
     };
 
     beforeAll(async () => {
