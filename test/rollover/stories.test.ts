@@ -223,6 +223,80 @@ describe("told by hand", () => {
       },
     ],
     [
+      "what is on its way behind a hidden primary when an override withdraws it is withdrawn when it comes",
+      {
+        ...plain,
+        servers: 1,
+        hiddenPrimary: true,
+        peers: 1,
+        ttl: 20,
+        publishTtl: 20,
+        tickEvery: 120,
+        lags: [121],
+        incidents: [
+          { at: 1, what: "renew", amount: 1 },
+          { at: 20, what: "record-deleted", amount: 22 },
+          { at: 23, what: "override", amount: 1 },
+        ],
+      },
+    ],
+    [
+      "a teardown beside records of others leaves no combination without a match",
+      {
+        ...plain,
+        servers: 1,
+        ttl: 20,
+        publishTtl: 20,
+        parameters: "311+211",
+        before: ["live"],
+        incidents: [
+          { at: 3, what: "renew", amount: 1 },
+          { at: 11, what: "tear-down", amount: 1 },
+        ],
+      },
+    ],
+    [
+      "an RRset on its way is not forgotten when a second renewal takes the place of the first before it arrives",
+      {
+        ...plain,
+        servers: 1,
+        hiddenPrimary: true,
+        ttl: 20,
+        before: ["live"],
+        slowness: 1,
+        lags: [346],
+        incidents: [
+          { at: 4, what: "renew", amount: 1 },
+          { at: 5, what: "renew", amount: 1 },
+        ],
+      },
+    ],
+    [
+      "a slow secondary in the middle of a first publication raises no alarm about RRsets that never were",
+      {
+        ...plain,
+        ttl: 20,
+        publishTtl: 20,
+        tickEvery: 15,
+        lags: [309],
+        incidents: [{ at: 8, what: "renew", amount: 1 }],
+      },
+    ],
+    [
+      "after a teardown a renewal that is not valid yet asks no name server for its record",
+      {
+        ...plain,
+        servers: 1,
+        ttl: 20,
+        publishTtl: 20,
+        tickEvery: 15,
+        incidents: [
+          { at: 9, what: "tear-down", amount: 1 },
+          { at: 22, what: "renew-early", amount: 144 },
+        ],
+      },
+    ],
+    [
       "aliases that share one RRset share what is known of it",
       {
         ...plain,

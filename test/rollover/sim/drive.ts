@@ -140,6 +140,8 @@ export class Play {
     const { world } = this;
     const truth = lookAt(world);
     this.#lookedAt = world.now;
+    const mustAlarm = !this.#forgot && this.state !== null && world.isRefused();
+    const mayAlarm = mustAlarm || world.wasEverRefused();
     const seen = this.#tampering.observation?.(truth, this.state) ?? truth;
     this.#linger();
     const now = world.wall();
@@ -147,6 +149,10 @@ export class Play {
     const stepped = step(before, seen, this.policy, now, this.#tampering.rules ?? RULES);
     this.steps++;
     this.#examine(stepped, seen);
+    const alarms = stepped.refusals.some(({ code }) => code === "LIVE_MISMATCH");
+    if (mustAlarm && !alarms) this.broken.push("misses that clients refuse an address");
+    if (alarms && !mayAlarm && !world.overridden)
+      this.broken.push("says that clients refuse an address, and none ever did");
     if (crash === "before-save") return this.#killed(crash);
     const state = this.#tampering.memory?.(stepped.state, before) ?? stepped.state;
     const actions = this.#tampering.actions?.(stepped.actions, truth) ?? stepped.actions;
@@ -201,14 +207,13 @@ export class Play {
     const { world } = this;
     if (this.#forgot || world.overridden || this.broken.length > 0) return;
     for (const { owner, target, blindUntil } of world.owners) {
-      const known = state.owners.find((one) => one.owner === owner);
-      if (known === undefined || blindUntil > world.now) continue;
+      // Aliases of one name share its RRset, and what is known of it.
+      const sharing = state.owners.filter((one) => one.finalOwner === target.name);
+      if (sharing.length === 0 || blindUntil > world.now) continue;
+      const horizon = sharing.flatMap((one) => one.horizon.map(({ records }) => records.join()));
       const lost = target
         .cacheable(Infinity)
-        .find(
-          ({ records, known: isKnown, from }) =>
-            isKnown && from < this.#lookedAt && !known.horizon.some((entry) => entry.records.join() === records.join()),
-        );
+        .find(({ records, known, from }) => known && from < this.#lookedAt && !horizon.includes(records.join()));
       if (lost !== undefined)
         this.broken.push(`forgets that caches may hold ${owner} ${lost.records.join() || "(none)"}`);
     }

@@ -4,6 +4,8 @@
  */
 import { seconds } from "../../../src/base/time.ts";
 import type { Observation, OwnerObservation, ServerObservation } from "../../../src/rollover/observation.ts";
+import { clientAccepts } from "../../../src/rollover/records.ts";
+import { RULES } from "../../../src/rollover/rules.ts";
 import type { OwnerState, RolloverState } from "../../../src/rollover/state.ts";
 import type { Tampering } from "./drive.ts";
 import type { History } from "./history.ts";
@@ -69,6 +71,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "half a TTL instead of two",
     make: () => ({
       rules: {
+        ...RULES,
         agingTime: (ttl) => seconds(Math.floor(ttl * 0.5)),
         cacheLifetime: (ttl) => seconds(Math.floor(ttl * 0.5)),
       },
@@ -76,7 +79,24 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "no wait at all",
-    make: () => ({ rules: { agingTime: () => seconds(0), cacheLifetime: () => seconds(0) } }),
+    make: () => ({ rules: { ...RULES, agingTime: () => seconds(0), cacheLifetime: () => seconds(0) } }),
+  },
+  {
+    name: "any match will do, instead of one in each combination",
+    stage: (history) => ({
+      ...history,
+      parameters: "311+211",
+      peers: 0,
+      incidents: history.incidents.filter(({ what }) => what.startsWith("renew")),
+    }),
+    make: () => ({
+      // Without the margin of the clock, behind which the fault would hide.
+      rules: {
+        ...RULES,
+        agingTime: () => seconds(0),
+        mayServe: (records, next) => clientAccepts(records, next.certificates),
+      },
+    }),
   },
   {
     name: "the clock starts at our own update, when the primary has it",

@@ -209,6 +209,31 @@ export class World {
     this.failures.push(`t=${at}s ${owner.owner} ${host.address} presents ${host.presents.slice(-3)} under ${what}`);
   }
 
+  /** Whether a host is refused right now under an RRset that could be known before this moment. */
+  isRefused(): boolean {
+    return this.owners.some(
+      (owner) =>
+        owner.blindUntil <= this.now &&
+        owner.target
+          .cacheable(Infinity)
+          .some(
+            ({ records, known, from }) =>
+              known &&
+              from < this.now &&
+              this.hosts.some(
+                ({ presents, downUntil }) => downUntil <= this.now && this.clients.refuse(records, presents),
+              ),
+          ),
+    );
+  }
+
+  /** Whether under any RRset that was ever served a client would refuse what some host presents. */
+  wasEverRefused(): boolean {
+    return this.zones.some(({ past }) =>
+      past.some((records) => this.hosts.some(({ presents }) => this.clients.refuse(records, presents))),
+    );
+  }
+
   /** A look at the world was saved. */
   looked(): void {
     for (const zone of this.zones) {

@@ -71,6 +71,8 @@ export class Zone {
   primary: Version;
   servers: Server[] = [];
   served: Served[] = [];
+  /** Every RRset that was ever served. */
+  readonly past: (readonly RecordText[])[] = [];
   /** Exact RDATA that our updates asked to add. */
   readonly published = new Set<RecordText>();
   /** Records that hands added or copied: never ours to delete. */
@@ -159,6 +161,7 @@ export class Zone {
       this.#isBroken(records) &&
       (botched || !this.#isBroken([...records, ...lost]) || !this.#isBroken([...without, ...lost]));
     const longest = Math.max(lifetime, this.#options.cacheFloor) * 1000;
+    this.past.push(records);
     const how = { excused, unseen: by === "hand", known: by === "us" };
     return { key, records, lifetime: longest, from: this.now, to: null, ...how };
   }
