@@ -155,7 +155,7 @@ async function takeStep(
       savedAt: now,
       state: stepped.state,
       wakeAt: wakeAfter(stepped, sight, certificate, now),
-      refusals: sinceWhen(stepped.refusals, before?.refusals ?? [], now),
+      refusals: sinceWhen([...stepped.refusals, ...nextKeyRefusals(stepped, sight)], before?.refusals ?? [], now),
     },
     events,
   );
@@ -174,9 +174,17 @@ async function takeStep(
   return { saved, actions: stepped.actions, outcomes };
 }
 
-/** A source that could not be read may be half renewed: that is looked at again soon, whatever the step waits for. */
-function wakeAfter(stepped: Step, sight: Sight, certificate: CertificateConfig, now: Instant): Instant {
-  if (sight.observation.source.outcome === "chain") return stepped.wakeAt;
+/** No gate of the core: a next key that cannot be had holds nothing up. But somebody relies on it. */
+function nextKeyRefusals({ state }: Step, { observation: { standby } }: Sight): readonly Refusal[] {
+  if (standby?.outcome !== "failed") return [];
+  // A client that was just told to keep a next key makes its first one at the next renewal.
+  if (standby.fault.code === "FILE_NOT_FOUND" && state.standby.length === 0) return [];
+  return [{ gate: "policy", code: "NEXT_KEY_UNUSABLE", until: null, detail: standby.fault.message }];
+}
+
+/** Files that could not be read may be half renewed: that is looked at again soon, whatever the step waits for. */
+function wakeAfter(stepped: Step, { observation }: Sight, certificate: CertificateConfig, now: Instant): Instant {
+  if (observation.source.outcome === "chain" && observation.standby?.outcome !== "failed") return stepped.wakeAt;
   return earliest(stepped.wakeAt, addSeconds(now, certificate.policy.pollInterval)) ?? stepped.wakeAt;
 }
 

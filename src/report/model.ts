@@ -115,6 +115,8 @@ export interface RecordReport {
   readonly text: RecordText;
   readonly state: RecordState;
   readonly ours: boolean;
+  /** Some name server was last seen to serve it. */
+  readonly served: boolean;
   /** Not ours, and of no use to any certificate that is presented or in play. */
   readonly stale: boolean;
   /** The certificate beside this one, of another kind of key, that wants the record or has published it; absent: none. */
@@ -235,6 +237,7 @@ function describeOwner(owner: OwnerState, state: RolloverState, lookups: Lookups
         // Asked for and shown by no server yet: it is on its way in, whatever the horizon makes of that.
         state: owner.coming.includes(text) ? "rumoured" : lookups.stateOf(owner, text),
         ours,
+        served: counting.some(({ records }) => records?.includes(text) === true),
         stale: companion === null && isStale(text, owner, state, lookups),
         ...(companion === null ? {} : { companion }),
       };
@@ -315,6 +318,20 @@ export function awaitsServices({ detail, owners, refusals }: CertificateStatus):
   return !ours && refusals.some(({ code }) => UNREAD.has(code));
 }
 
+/** Records of ours that the live certificate does not need. */
+export function leftovers({ owners, current }: CertificateStatus): readonly RecordText[] {
+  return owners.flatMap(({ records }) =>
+    records.filter(({ ours, text }) => ours && current?.records.includes(text) !== true).map(({ text }) => text),
+  );
+}
+
+/** What stands in the way. Where nothing is to be withdrawn the retire safety keeps nothing waiting. */
+export function standingRefusals(status: CertificateStatus): readonly StandingRefusal[] {
+  const { detail, refusals } = status;
+  const isFirst = detail.phase === "confirming" && detail.obsolete === null && leftovers(status).length === 0;
+  return isFirst ? refusals.filter(({ code }) => code !== "RETIRE_RUNNING") : refusals;
+}
+
 /** Refusals that say that an address does not present the deployed chain. */
 export function isUnread(refusal: Refusal): boolean {
   return UNREAD.has(refusal.code);
@@ -325,6 +342,7 @@ const UNREAD: ReadonlySet<string> = new Set<Refusal["code"]>(["ENDPOINT_UNPROVEN
 /** Refusals that no waiting will lift. */
 const ALARMING: ReadonlySet<string> = new Set<Refusal["code"]>([
   "SOURCE_UNUSABLE",
+  "NEXT_KEY_UNUSABLE",
   "FIRST_SET_WITHOUT_LIVE",
   "SECOND_WRITER",
   "TOO_MANY_RECORDS",

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import type { KeyObject } from "node:crypto";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { FaultCode } from "../../src/base/errors.ts";
 import type { CertificateConfig } from "../../src/config/schema.ts";
 import { isIdle } from "../../src/driver/due.ts";
 import { requestNames, takeRequestKey } from "../../src/driver/request.ts";
@@ -65,10 +66,14 @@ function state(): RolloverState {
   return saved.state;
 }
 
-/** What keeps the source from being used, in words; empty: nothing does. */
-function sourceProblem(): string {
+/** What the last look said against something, in words; empty: nothing. */
+function refusalOf(refused: FaultCode): string {
   const refusals = loadState(world.stateDirectory, "mx")?.refusals ?? [];
-  return refusals.find(({ code }) => code === "SOURCE_UNUSABLE")?.detail ?? "";
+  return refusals.find(({ code }) => code === refused)?.detail ?? "";
+}
+
+function sourceProblem(): string {
+  return refusalOf("SOURCE_UNUSABLE");
 }
 
 function standby(): readonly string[] {
@@ -219,6 +224,7 @@ describe("a key of our own", () => {
     expect(world.records).toContain(recordOf(next));
     expect(standby()).toEqual([spkiDigest(publicKeyOf(next))]);
     expect(readdirSync(`${folder}.real`)).toHaveLength(1);
+    expect(refusalOf("NEXT_KEY_UNUSABLE")).toBe(`${folder} is a link`);
   });
 });
 
@@ -462,9 +468,10 @@ describe("acme.sh's next key", () => {
     await ticks(2, 300);
     expect(world.records).toContain(recordOf(next));
     expect(standby()).toEqual([spkiDigest(publicKeyOf(next))]);
+    expect(refusalOf("NEXT_KEY_UNUSABLE")).toBe(`${at("mx.key.next")}: the file holds no private key`);
     writeFileSync(at("mx.key.next"), pemOf(next));
     await tick(world.input());
-    expect(world.records.size).toBe(2);
+    expect([world.records.size, refusalOf("NEXT_KEY_UNUSABLE")]).toEqual([2, ""]);
   });
 });
 
@@ -478,7 +485,7 @@ describe("a next key that is named and not there", () => {
     await tickUntil("the first deployment", () => isAtRest() && world.records.size === 1);
     await settle();
     expect(existsSync(vault())).toBe(false);
-    expect(world.records.size).toBe(1);
+    expect([world.records.size, refusalOf("NEXT_KEY_UNUSABLE")]).toEqual([1, ""]);
   });
 });
 

@@ -10,6 +10,10 @@ export const VAULT_CODES = {
     title: "a key in the vault is not the one that its name says",
     hint: "nothing was deployed with it; put the file back from a backup, or move it away",
   },
+  NEXT_KEY_UNUSABLE: {
+    title: "the next key cannot be read or kept, so that nothing is known ahead of it",
+    hint: "mend the file or folder that is named; what is published stays meanwhile",
+  },
   KEY_NOT_HELD: {
     title: "nobody has the private key of a certificate",
     hint: "name the client's key in `source` (key = …), or have the request of daneward csr CERT signed",

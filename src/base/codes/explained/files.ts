@@ -140,6 +140,13 @@ export const FILE_EXPLANATIONS = {
     meanwhile: "nothing is deployed with it; its record stays published",
     type: ["daneward status CERT"],
   },
+  NEXT_KEY_UNUSABLE: {
+    why: 'with next = "prepublish" the record of the next key is published before there is a certificate, and the key is in the vault before that. The file that next_key names is gone or damaged, or the vault cannot be used',
+    lifts: "mend what is named; the next tick looks by itself",
+    meanwhile:
+      "the live certificate and all records stay as they are. A renewal with a key that was published is deployed at once, one with another key waits like any other",
+    type: ["daneward check-config", "daneward status CERT"],
+  },
   KEY_NOT_HELD: {
     why: "a certificate is of no use to a server without its private key, and neither the source nor the vault has it",
     lifts: "name the client's key in source, or have the request of daneward csr CERT signed",
