@@ -34,7 +34,7 @@ export const DEPLOY_CODES = {
   },
   DEPLOY_UNSAFE: {
     title: "the deploy directory could lead elsewhere",
-    hint: "the deploy root and .versions below it must be real directories that only their owner may write",
+    hint: "the deploy root and all above it must belong to root or daneward's user, and nobody else may write there",
   },
   DEPLOY_WRITE_FAILED: {
     title: "the new files could not be written",
