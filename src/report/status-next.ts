@@ -2,7 +2,7 @@
 import { CATALOGUE } from "../base/errors.ts";
 import { instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
-import { awaitsServices, isAlarming, isUnread } from "./model.ts";
+import { awaitsServices, isAlarming, isUnread, leftovers, standingRefusals } from "./model.ts";
 import type { CertificateStatus, StandingRefusal } from "./model.ts";
 import { pointServicesAt, safetyOf } from "./words.ts";
 
@@ -36,7 +36,7 @@ export function nextStep(name: string, status: CertificateStatus): NextStep {
 function ownStep(status: CertificateStatus): NextStep {
   const { detail, refusals, standing } = status;
   const does = (what: string, at: Instant | null): NextStep => ({ by: "daneward", what, at });
-  const until = lifts(refusals);
+  const until = lifts(standingRefusals(status));
   switch (detail.phase) {
     case "stable":
       if (status.teardown !== null) return does("nothing: the records are withdrawn for good", null);
@@ -52,14 +52,27 @@ function ownStep(status: CertificateStatus): NextStep {
     case "deploying":
       return does("swap the files and reload the services", status.wakeAt);
     case "confirming":
-      return detail.obsolete === null
-        ? does("see that every address presents the certificate", until)
-        : does("withdraw the old records", until);
+      return does(confirmingWords(status), until);
     case "withdrawing":
       return does("see the old records gone from every name server", null);
     case "held":
       return does("nothing", null);
   }
+}
+
+const SERVER_CODES: ReadonlySet<string> = new Set([
+  "NS_LAGGING",
+  "NS_UNREACHABLE",
+  "NS_UNSIGNED",
+  "NS_NOT_AUTHORITATIVE",
+]);
+
+function confirmingWords(status: CertificateStatus): string {
+  const { obsolete, refusals } = status;
+  if (obsolete !== null) return "withdraw the old records";
+  if (refusals.some(({ code }) => SERVER_CODES.has(code))) return "see the records on every name server";
+  if (leftovers(status).length > 0) return "withdraw the records that no certificate needs";
+  return "see that every address presents the certificate";
 }
 
 /** When the last of them is lifted by time; null when one of them needs something else. */

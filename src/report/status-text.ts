@@ -3,7 +3,7 @@ import { formatDuration, secondsBetween } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { ChainFacts } from "../rollover/chain.ts";
-import { awaitsServices, concernOf } from "./model.ts";
+import { awaitsServices, concernOf, standingRefusals } from "./model.ts";
 import type {
   CertificateReport,
   CertificateStatus,
@@ -88,7 +88,7 @@ function renderCertificate(report: CertificateReport, at: Instant, paint: Paint)
   const next = nextStep(name, status);
   const lines = [
     `${paint("bold", name)}  ${status.phase}, ${paint(style, words)}`,
-    ...chainLines(status, at),
+    ...chainLines(name, status, at),
     row("phase", `${status.phase} since ${formatMoment(status.phaseSince, at)}`),
     ...operatorLines(name, status, at),
     ...reasonLines(status, at),
@@ -112,7 +112,7 @@ function notedLine(noted: Instant, at: Instant): string {
   return `noted ${formatMoment(noted, at)}; the next daneward tick looks at it`;
 }
 
-function chainLines(status: CertificateStatus, at: Instant): readonly string[] {
+function chainLines(name: string, status: CertificateStatus, at: Instant): readonly string[] {
   const { current, next, obsolete, rejected } = status;
   const label = awaitsServices(status) ? "deployed" : "live";
   return [
@@ -121,7 +121,10 @@ function chainLines(status: CertificateStatus, at: Instant): readonly string[] {
     ...(obsolete === null ? [] : [row("old", chainWords(obsolete, at))]),
     ...(rejected === null || rejected.id === current?.id || rejected.id === next?.id
       ? []
-      : [row("aborted", chainWords(rejected, at))]),
+      : [
+          row("aborted", chainWords(rejected, at)),
+          row("", `left alone until a newer certificate comes, or daneward resume ${name}`),
+        ]),
     ...status.standby.map(({ spkiSha256, state }) =>
       row("standby", `key ${shortDigest(spkiSha256)}, ${STANDBY[state]}`),
     ),
@@ -149,7 +152,7 @@ const STANDBY: Readonly<Record<RecordReport["state"], string>> = {
 
 /** What an operator said, and what came of it. */
 function operatorLines(name: string, status: CertificateStatus, at: Instant): readonly string[] {
-  const { override, emergency, teardown, rejected } = status;
+  const { override, emergency, teardown } = status;
   const said = (word: { readonly at: Instant; readonly because: string }): string =>
     `${word.because === "" ? "" : `${word.because}, `}${formatMoment(word.at, at)}`;
   return [
@@ -167,9 +170,6 @@ function operatorLines(name: string, status: CertificateStatus, at: Instant): re
     ...(teardown === null
       ? []
       : [row("teardown", `the records go for good: ${said(teardown)}; daneward resume ${name} takes it back`)]),
-    ...(rejected === null
-      ? []
-      : [row("", `what was aborted is left alone until a newer certificate comes, or daneward resume ${name}`)]),
   ];
 }
 
@@ -212,11 +212,14 @@ function reasonLines(status: CertificateStatus, at: Instant): readonly string[] 
       row("", `${subject.replace(/\.$/, "")}, since ${formatMoment(since, at)}; hint: ${hint}`),
     ];
   });
-  const refusals = status.refusals.filter(
+  const refusals = standingRefusals(status).filter(
     ({ code, detail }) => !isHeldFor(code) && !told.includes(`${code}: ${detail}`),
   );
   return [...held, ...troubles, ...waitLines(refusals, at)];
 }
+
+/** Of many alike, a screen has room for the first; the name servers and services below tell of each. */
+const SHOWN_DETAILS = 3;
 
 /** Refusals that differ in their words alone share the line that says which, since when and until when. */
 function waitLines(refusals: readonly StandingRefusal[], at: Instant): readonly string[] {
@@ -228,11 +231,13 @@ function waitLines(refusals: readonly StandingRefusal[], at: Instant): readonly 
     groups.set(why, group);
     if (!group.details.includes(detail)) group.details.push(detail);
   }
-  return [...groups.values()].flatMap(({ why, details }) =>
-    details.map((detail, index) =>
-      row(index === 0 ? "waits" : "", `${shortenDigests(detail)}${index === details.length - 1 ? ` ${why}` : ""}`),
-    ),
-  );
+  return [...groups.values()].flatMap(({ why, details }) => {
+    const more = details.length - SHOWN_DETAILS;
+    const shown = [...details.slice(0, SHOWN_DETAILS), ...(more > 0 ? [`and ${String(more)} more`] : [])];
+    return shown.map((detail, index) =>
+      row(index === 0 ? "waits" : "", `${shortenDigests(detail)}${index === shown.length - 1 ? ` ${why}` : ""}`),
+    );
+  });
 }
 
 function lookLine(status: CertificateStatus, at: Instant): string {
@@ -295,9 +300,11 @@ const RECORD_WORDS: Readonly<Record<RecordReport["state"], string>> = {
   unretentive: "served no more, still in caches",
 };
 
+const ASKED_FOR = "asked for, not yet served by any name server";
+
 /** Once no name server serves a record it does not matter whose it was: it is on its way out of the caches. */
 function recordWords(record: RecordReport): string {
-  const words = RECORD_WORDS[record.state];
+  const words = record.ours && !record.served && record.state === "rumoured" ? ASKED_FOR : RECORD_WORDS[record.state];
   if (record.ours || record.state === "unretentive") return words;
   if (record.companion !== undefined) return `${words}, looked after by ${record.companion}`;
   return `${words}, not ours${record.stale ? ", of no use" : ""}`;

@@ -72,9 +72,9 @@ const AGING: CertificateStatus = {
       zone: nameOf("example.net"),
       ttl: seconds(3600),
       records: [
-        { text: recordText(`3 1 1 ${"a".repeat(64)}`), state: "omnipresent", ours: true, stale: false },
-        { text: recordText(`3 1 1 ${"b".repeat(64)}`), state: "rumoured", ours: true, stale: false },
-        { text: recordText(`3 1 1 ${"c".repeat(64)}`), state: "omnipresent", ours: false, stale: true },
+        { text: recordText(`3 1 1 ${"a".repeat(64)}`), state: "omnipresent", ours: true, served: true, stale: false },
+        { text: recordText(`3 1 1 ${"b".repeat(64)}`), state: "rumoured", ours: true, served: true, stale: false },
+        { text: recordText(`3 1 1 ${"c".repeat(64)}`), state: "omnipresent", ours: false, served: true, stale: true },
       ],
       servers: [
         {
@@ -272,6 +272,55 @@ describe("status for people", () => {
     expect(text.split("CLOCK_RUNNING")).toHaveLength(2);
   });
 
+  test("of a first publication that no name server shows yet says just that, and waits for nothing else", () => {
+    const [first] = AGING.owners;
+    if (first === undefined) throw new Error("AGING has an owner");
+    const coming = {
+      text: recordText(`3 1 1 ${"a".repeat(64)}`),
+      state: "rumoured",
+      ours: true,
+      served: false,
+      stale: false,
+    } as const;
+    const lag = {
+      gate: "dane",
+      code: "NS_LAGGING",
+      until: null,
+      detail: "ns1 does not serve it",
+      since: NOON,
+    } as const;
+    const retire = {
+      gate: "time",
+      code: "RETIRE_RUNNING",
+      until: after(600),
+      detail: "the old record goes",
+      since: NOON,
+    } as const;
+    const status = {
+      ...UNREAD,
+      detail: { ...UNREAD.detail, confirmedAt: NOON, rounds: 3 } as Phase,
+      owners: [{ ...first, records: [coming] }],
+      refusals: [lag, retire],
+    };
+    const text = told(reportOf(status), { color: false });
+    expect(text).toContain("3 1 1 aaaaaaaaaaaa…  asked for, not yet served by any name server\n");
+    expect(text).toContain("  then     see the records on every name server\n");
+    expect(text).not.toContain("the old record");
+  });
+
+  test("of many refusals alike shows the first", () => {
+    const alike = Array.from({ length: 9 }, (_, at) => ({
+      gate: "dane" as const,
+      code: "NS_LAGGING" as const,
+      until: null,
+      detail: `ns${String(at)} lags`,
+      since: NOON,
+    }));
+    const text = told(reportOf({ ...AGING, refusals: alike }), { color: false });
+    expect(text).toContain("ns2 lags and 6 more [dane: NS_LAGGING");
+    expect(text).not.toContain("ns3 lags");
+  });
+
   test("of names without any RRset says so, and blames no server", () => {
     const owners = AGING.owners.map((each) => ({ ...each, ttl: seconds(0), records: [] }));
     const text = told(reportOf({ ...AGING, owners }), { color: false });
@@ -349,7 +398,7 @@ describe("status of what operators said and prepared", () => {
     [
       "an aborted certificate",
       { rejected: chain("e") },
-      "what was aborted is left alone until a newer certificate comes, or daneward resume mx\n",
+      "left alone until a newer certificate comes, or daneward resume mx\n",
     ],
     [
       "services that read the client's files",

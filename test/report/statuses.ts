@@ -55,8 +55,8 @@ export const AT_REST: CertificateStatus = {
       zone: nameOf("example.org"),
       ttl: seconds(3600),
       records: [
-        { text: recordText(`3 1 1 ${"a".repeat(64)}`), state: "omnipresent", ours: true, stale: false },
-        { text: recordText(`3 1 1 ${"c".repeat(64)}`), state: "omnipresent", ours: false, stale: true },
+        { text: recordText(`3 1 1 ${"a".repeat(64)}`), state: "omnipresent", ours: true, served: true, stale: false },
+        { text: recordText(`3 1 1 ${"c".repeat(64)}`), state: "omnipresent", ours: false, served: true, stale: true },
       ],
       servers: [
         {
