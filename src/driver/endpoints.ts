@@ -206,7 +206,10 @@ function presented(outcome: ProbeOutcome): Seen {
     presents: { outcome: "failed", code, detail },
     kind: null,
   });
-  if (outcome.outcome === "failed") return failed(outcome.fault.code, outcome.fault.message);
+  // Whoever shows it names the address, the port and the host.
+  if (outcome.outcome === "failed") {
+    return failed(outcome.fault.code, outcome.fault.message.replace(/^(?:[\d.]+|\[[\da-f:]+\]):\d+: /, ""));
+  }
   const certificates = [];
   for (const der of outcome.certificates) {
     const read = readCertificate(der);
