@@ -47,8 +47,11 @@ function unproven(scene: Scene, current: ChainFacts): readonly Refusal[] {
   return own.map((endpoint) => endpointRefusal(scene, endpoint, current.id)).filter((refusal) => refusal !== null);
 }
 
-/** Peers behind the same names must do without the records that are about to go. */
-function peerRefusals(scene: Scene, keep: readonly RecordText[]): readonly Refusal[] {
+/**
+ * Peers behind the same names must do without the records that are about to go. For one that has the current chain too
+ * {@link remainderRefusals} speaks.
+ */
+function peerRefusals(scene: Scene, { id, records: keep }: ChainFacts): readonly Refusal[] {
   return (scene.observation.endpoints ?? []).flatMap((endpoint): readonly Refusal[] => {
     const owner = scene.state.owners.find((one) => one.owner === endpoint.owner);
     if (endpoint.own || owner === undefined) return [];
@@ -56,6 +59,7 @@ function peerRefusals(scene: Scene, keep: readonly RecordText[]): readonly Refus
     if (going.length === 0) return [];
     const served = servedRecords(owner);
     const { presents } = endpoint;
+    if (presents.outcome === "chain" && presents.id === id) return [];
     if (presents.outcome === "chain" && mayRemain(served, without(served, going), presents.certificates)) return [];
     const what = presents.outcome === "failed" ? presents.detail : "presents a chain that only the old record matches";
     const detail = `${endpoint.endpoint} at ${endpoint.address} ${what}`;
@@ -166,7 +170,7 @@ export function advanceConfirming(scene: Scene, before: Confirming): Turn {
   if (proven) {
     const closing = [
       ...serverGate(scene, current.records),
-      ...peerRefusals(scene, current.records),
+      ...peerRefusals(scene, current),
       ...remainderRefusals(scene, current),
     ];
     if (until <= scene.now && closing.length === 0 && published.actions.length === 0) {
@@ -303,7 +307,7 @@ export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
 function withdrawGates(scene: Scene, current: ChainFacts): readonly Refusal[] {
   const remainder = remainderRefusals(scene, current);
   if (scene.state.teardown !== null || isOverridden(scene, "withdraw", current.id)) return remainder;
-  return [...unproven(scene, current), ...peerRefusals(scene, current.records), ...remainder];
+  return [...unproven(scene, current), ...peerRefusals(scene, current), ...remainder];
 }
 
 /** Nothing moves but the repair: old files go back, vanished records come back (not when the operator said stop). */

@@ -155,9 +155,20 @@ function servedEntries(
     const same = (entry: HorizonEntry): boolean => entry.ttl === ttl && sameSet(entry.records, records);
     if (entries.some(same)) continue;
     const known = before.find((entry) => entry.servedUntil === null && same(entry));
-    entries.push({ records, ttl, appearedAt: known?.appearedAt ?? now, servedUntil: null, seen: true });
+    const appearedAt =
+      known?.appearedAt ?? (isOutdated(owner, records) ? (before.find(same)?.appearedAt ?? instant(0)) : now);
+    entries.push({ records, ttl, appearedAt, servedUntil: null, seen: true });
   }
   return entries;
+}
+
+/** A server with a later serial shows another RRset: whoever shows this one was restored from an old copy, or lags. */
+function isOutdated({ servers }: OwnerWithoutHorizon, records: readonly RecordText[]): boolean {
+  const known = servers.filter((server) => !server.excluded && server.records !== null);
+  const showing = known.filter((server) => sameSet(server.records ?? [], records));
+  return known.some(({ serial }) =>
+    showing.every((other) => serial !== null && other.serial !== null && isLater(serial, other.serial)),
+  );
 }
 
 /**
@@ -181,8 +192,9 @@ function servedUntil(
     const couldHave = answeredBefore === null || entry.servedUntil === null || entry.servedUntil >= answeredBefore;
     const shown = served.find((other) => other.ttl === server.ttl && sameSet(other.records, server.records ?? []));
     const silent = server.answeredAt !== now;
-    // While all show one RRset it is the newest there is, however late we came to see another.
-    const behind = served.length > 1 && shown !== undefined && shown.appearedAt < entry.appearedAt;
+    // While all show one RRset it is the newest there is, however late we came to see another. What appeared in one look
+    // may have come in either order.
+    const behind = served.length > 1 && shown !== undefined && shown.appearedAt <= entry.appearedAt;
     if (couldHave && (silent || behind)) return null;
     const changed =
       last?.records === undefined || last.records === null || !sameSet(last.records, server.records ?? []);

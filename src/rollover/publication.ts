@@ -182,6 +182,8 @@ function publishAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[
   const seen = seenOwner(scene, owner);
   const answered = seen === null ? [] : countingServers(owner).filter(({ answeredAt }) => answeredAt === scene.now);
   const answers = answered.flatMap(({ records }) => (records === null ? [] : [records]));
+  // What a silent server showed last may be what the update comes upon.
+  const known = countingServers(owner).flatMap(({ records }) => (records === null ? [] : [records]));
   // One that is being withdrawn comes back when it is gone from every server: no server then passes through its absence.
   const missing = wanted.filter((record) => isLost(answered, record) && !owner.leaving.includes(record));
   const nothing: PublicationAt = { owner, action: null, refusal: null };
@@ -202,7 +204,7 @@ function publishAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[
     const { finalOwner, zone } = owner;
     const journalled = { ...owner, ours: union(owner.ours, add), coming: union(owner.coming, add) };
     return {
-      owner: answers.reduce((state, set) => expectRrset(state, union(set, add), ttl, scene.now), journalled),
+      owner: known.reduce((state, set) => expectRrset(state, union(set, add), ttl, scene.now), journalled),
       action: { kind: "publish", owner: owner.owner, finalOwner, zone, ttl, add },
       refusal,
     };
