@@ -18,6 +18,7 @@ function word(text: string): string {
   return /^[A-Za-z0-9._/@%+=:-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
+/** The command for the client that the path of the source betrays; for any other, words. */
 export function renewalCommandOf({ name: certificate, source, services }: CertificateConfig): RenewalCommand {
   if (source.kind === "files" && source.key === null) {
     return { command: `daneward csr ${certificate} --output ${certificate}.csr`, note: "(and have that signed)" };

@@ -15,6 +15,7 @@ import {
 import type { Announcement, Prospect } from "./steer-model.ts";
 import { formatMoment } from "./words.ts";
 
+/** `override`: which clients pay for it, and how long. */
 export function overrideSentences(prospect: Prospect): Announcement {
   const { before, after, now, certificate } = prospect;
   const active = activeOf(after);
@@ -59,6 +60,7 @@ function overriddenWithdrawal(prospect: Prospect): Omit<Announcement, "then"> {
   };
 }
 
+/** `deinit`: which records go, and until when the certificate must not change. */
 export function deinitSentences(prospect: Prospect): Announcement {
   const { before, now, outlook, certificate, deploy } = prospect;
   const { current } = activeOf(before);
@@ -101,6 +103,7 @@ function renewalSentence({ renewal, certificate }: Prospect): {
   };
 }
 
+/** `roll`: how a new certificate is had. */
 export function rollSentences(prospect: Prospect): Announcement {
   const { before, after, outlook, now } = prospect;
   const { will, then } = renewalSentence(prospect);
@@ -122,6 +125,7 @@ export function rollSentences(prospect: Prospect): Announcement {
   };
 }
 
+/** `roll --emergency`: how fast the key goes, and what would be faster. */
 export function emergencySentences(prospect: Prospect): Announcement {
   const { before, after, outlook, now } = prospect;
   const { will, then } = renewalSentence(prospect);

@@ -63,20 +63,24 @@ export interface Announcement {
   readonly then: readonly string[];
 }
 
+/** The phase that a hold interrupted, or the phase itself. */
 export function activeOf({ phase }: RolloverState): ActivePhase {
   return phase.phase === "held" ? phase.resume : phase;
 }
 
+/** The chain of that id; null: not known any more. */
 export function chainOf(state: RolloverState, id: ChainId | null): ChainFacts | null {
   return state.chains.find((chain) => chain.id === id) ?? null;
 }
 
+/** `key 9a590dfa`: enough to tell two apart. */
 export function keyName(state: RolloverState, id: ChainId | null): string {
   if (id === null) return "no certificate of ours";
   const spki = chainOf(state, id)?.certificates[0]?.spkiSha256;
   return spki === undefined ? `certificate ${id.slice(0, 8)}` : `key ${spki.slice(0, 8)}`;
 }
 
+/** The same with the end of its certificate. */
 export function keyWithEnd(state: RolloverState, id: ChainId | null, now: Instant): string {
   const chain = chainOf(state, id);
   if (chain === null) return keyName(state, id);
@@ -93,18 +97,21 @@ export function recordsAt(owners: readonly OwnerState[], pick: (owner: OwnerStat
   return places.join("; ");
 }
 
+/** What a swap of the files does. */
 export function flip({ deploy, reload }: Prospect): string {
   if (reload.length === 0) return `${deploy} is flipped (no reload is configured: the services must be told)`;
   const commands = reload.map((argv) => `"${argv.join(" ")}"`).join(", ");
   return `${deploy} is flipped, then ${commands} ${reload.length === 1 ? "is" : "are"} run`;
 }
 
+/** When the files are swapped if nothing is overridden. */
 export function swapWhen({ outlook: { readyAt, wait }, now }: Prospect): string {
   if (readyAt === null) return `${formatDuration(wait)} after every name server serves its record`;
   if (readyAt <= now) return "as soon as every gate is open (every cache knows its record)";
   return `at ${formatMoment(readyAt, now)}, when every cache knows its record`;
 }
 
+/** Which clients refuse the chain, and until when. */
 export function refusals({ outlook, now }: Prospect): readonly string[] {
   return outlook.refusing.map(({ owner, records, until, lifetime }) => {
     const held = `${displayName(owner)}: a DANE client that cached ${records.map(shortRecord).join(" + ")} refuses`;
@@ -113,15 +120,18 @@ export function refusals({ outlook, now }: Prospect): readonly string[] {
   });
 }
 
+/** What becomes of a chain that was given up. */
 export function notAgain({ certificate, after }: Prospect): string {
   const what = keyName(after, after.rejected);
   return `${what} is not deployed again before the source offers another certificate, or you type daneward resume ${certificate}`;
 }
 
+/** How what was said is acted on at once. */
 export function goesOn({ certificate }: Prospect): string {
   return `daneward tick ${certificate} goes on at once (or --now here)`;
 }
 
+/** What becomes of a chain whose abort is taken back. */
 export function takenUp({ before, now, policy, outlook }: Prospect, rejected: ChainId): string {
   const wait = formatDuration(outlook.wait);
   const rest =

@@ -20,6 +20,7 @@ import {
 import type { Announcement, Outlook, Prospect } from "./steer-model.ts";
 import { formatMoment } from "./words.ts";
 
+/** `hold`: what no longer happens. */
 export function holdSentences(prospect: Prospect): Announcement {
   const { certificate, before, now, outlook } = prospect;
   const active = activeOf(before);
@@ -59,6 +60,7 @@ function stoppedBy(active: ActivePhase, state: RolloverState, { readyAt }: Outlo
   }
 }
 
+/** `resume`: what goes on, or is taken back. */
 export function resumeSentences(prospect: Prospect): Announcement {
   const { before, after, now } = prospect;
   const then = [goesOn(prospect)];

@@ -38,7 +38,7 @@ interface FreezeFile extends Freeze {
 
 const VERSION = 1;
 
-export function freezeFile(stateDirectory: string): string {
+function freezeFile(stateDirectory: string): string {
   return join(stateDirectory, "frozen.json");
 }
 

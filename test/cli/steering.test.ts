@@ -7,6 +7,7 @@ import { run as runAbort } from "../../src/cli/commands/abort.ts";
 import { run as runDeinit } from "../../src/cli/commands/deinit.ts";
 import { run as runFreeze } from "../../src/cli/commands/freeze.ts";
 import { run as runHold } from "../../src/cli/commands/hold.ts";
+import { run as runHook } from "../../src/cli/commands/hook.ts";
 import { run as runOverride } from "../../src/cli/commands/override.ts";
 import { run as runResume } from "../../src/cli/commands/resume.ts";
 import { run as runRoll } from "../../src/cli/commands/roll.ts";
@@ -16,6 +17,7 @@ import { run as runThaw } from "../../src/cli/commands/thaw.ts";
 import { run as runTimeline } from "../../src/cli/commands/timeline.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { readJournal } from "../../src/store/journal.ts";
+import { readSpool } from "../../src/store/spool.ts";
 import { createFakeWorld } from "../fakes/driver-world.ts";
 import type { FakeWorld } from "../fakes/driver-world.ts";
 import { leadTo, phaseOf, stateText, tickUntil } from "../driver/steering-world.ts";
@@ -299,6 +301,14 @@ describe("daneward freeze, thaw", () => {
     const { out } = await call(runTimeline, []);
     expect(out).toMatch(/freeze +.*by=alice because=the signer is broken/);
     expect(out).toMatch(/thaw +.*by=alice because=mended/);
+  });
+
+  test("let hooks go on noting renewals", async () => {
+    await leadTo(world, "stable");
+    await call(runFreeze, []);
+    const env = { RENEWED_LINEAGE: path.join(world.root, "live"), RENEWED_DOMAINS: "mx.example.org" };
+    expect((await call(runHook, ["certbot"], {}, { env })).exit).toBe(0);
+    expect(readSpool(world.stateDirectory).notes).toHaveLength(1);
   });
 
   test("as a dry run, or answered with no, change nothing", async () => {
