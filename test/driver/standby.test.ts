@@ -12,9 +12,10 @@ import type { RequestWish, TakenKey } from "../../src/driver/request.ts";
 import { previewTick, tick } from "../../src/driver/tick.ts";
 import { listVault, openVaultKey, spkiDigest, vaultOf } from "../../src/driver/vault.ts";
 import { publicKeyOf } from "../../src/pki/key.ts";
+import { declareEmergency } from "../../src/rollover/operator.ts";
 import type { RolloverState } from "../../src/rollover/state.ts";
 import { readJournal } from "../../src/store/journal.ts";
-import { loadState } from "../../src/store/store.ts";
+import { loadState, saveState } from "../../src/store/store.ts";
 import { createFakeWorld } from "../fakes/driver-world.ts";
 import type { FakeWorld } from "../fakes/driver-world.ts";
 import { newKey } from "../fakes/forge.ts";
@@ -225,6 +226,29 @@ describe("a key of our own", () => {
     expect(standby()).toEqual([spkiDigest(publicKeyOf(next))]);
     expect(readdirSync(`${folder}.real`)).toHaveLength(1);
     expect(refusalOf("NEXT_KEY_UNUSABLE")).toBe(`${folder} is a link`);
+  });
+});
+
+describe("in an emergency", () => {
+  test("the key ahead takes the place of the compromised one at once, and that one's record goes", async () => {
+    const current = await establish();
+    const next = ahead();
+    const saved = loadState(world.stateDirectory, "mx");
+    const declared = saved === null ? null : declareEmergency(saved.state, world.clock(), "stolen (ann)");
+    if (saved === null || declared?.ok !== true) throw new Error("no emergency");
+    saveState(world.stateDirectory, { ...saved, state: declared.value });
+    const { key } = await request();
+    expect(key.privateKey.equals(next)).toBe(true);
+    const chain = await issueFor(next);
+    await tick(world.input());
+    expect(world.served()).toBe(chain);
+    // Two rounds of proof, five seconds apart, and no safety margin for a way back.
+    world.advance(10);
+    await tick(world.input());
+    world.advance(10);
+    await tick(world.input());
+    expect(world.records).not.toContain(recordOf(current));
+    expect(world.records).toContain(recordOf(next));
   });
 });
 
