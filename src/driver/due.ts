@@ -44,11 +44,13 @@ export function isIdle(stateDirectory: string, mainFile: string, now: Instant): 
 
 /** Positions of the certificates whose source changed since they were looked at, of those whose turn it is. */
 export function changedSources(catalogue: Catalogue, index: DueIndex, now: Instant): readonly number[] {
-  return index.turn(now).flatMap(({ from, to }) =>
-    catalogue.watched(from, to).flatMap((paths, at) => {
+  return index.turn(now).flatMap((turn) => {
+    const { from, to } = turn;
+    index.load(turn);
+    return catalogue.watched(from, to).flatMap((paths, at) => {
       return index.isUnchanged(from + at, stampFiles(paths)) ? [] : [from + at];
-    }),
-  );
+    });
+  });
 }
 
 /** The key under which the catalogue has a certificate of this name. */

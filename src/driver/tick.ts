@@ -15,7 +15,7 @@ import type { CertificateConfig, Configuration } from "../config/schema.ts";
 import { mapLimited } from "../resolver/map-limited.ts";
 import type { Step } from "../rollover/step.ts";
 import { CatalogueDamaged, removeCatalogue } from "../store/catalogue.ts";
-import { endTurn, nextWake, noteTime, stampFiles, updateDueIndex } from "../store/due-index.ts";
+import { endTurn, nextWake, noteEarliest, noteTime, stampFiles, updateDueIndex } from "../store/due-index.ts";
 import type { DueIndex } from "../store/due-index.ts";
 import { journalFreeze } from "../store/freeze.ts";
 import { appendJournal } from "../store/journal.ts";
@@ -113,7 +113,9 @@ async function tickUnderLock(input: TickInput): Promise<TickReport> {
   reportDamagedNotes(input, spool);
   const units = plan.due.flatMap(({ position }) => outcomes.get(position) ?? []);
   const after = indexOf(stateDirectory, register.catalogue);
-  return { units, register, nextWakeAt: after === null ? null : nextWake(after) };
+  const nextWakeAt = after === null ? null : nextWake(after);
+  if (after !== null) noteEarliest(stateDirectory, nextWakeAt);
+  return { units, register, nextWakeAt };
 }
 
 interface Prepared {

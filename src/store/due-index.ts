@@ -1,7 +1,8 @@
 /**
  * The due-index answers "is anything to be done?" for any number of certificates out of one small file: for each, in the
- * order of the catalogue, when it is due and a hash of its source's stamp. An idle tick reads it whole (24 octets a
- * certificate, no parsing) and opens no state file and no configuration.
+ * order of the catalogue, when it is due and a hash of its source's stamp: 24 octets, no parsing. The header says when the
+ * first of them is due. An idle tick reads that and the entries of the sources that it looks at, and opens no state file
+ * and no configuration.
  *
  * A tick changes entries in place, each with a checksum of its own, so that a tick with three certificates due writes
  * three entries. An entry that was torn, zeroed or never written is due: whatever is wrong with the file only means that
@@ -14,7 +15,7 @@
  * Wake-ups are times of the system clock. The file says what time the last tick with work to do had: by a clock that was
  * set back behind that, everything is due, and not an hour later.
  */
-import { closeSync, fdatasyncSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, fstatSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
@@ -24,7 +25,7 @@ import { twoChecksums } from "./checksum.ts";
 const MAGIC = 0x44574455;
 /** Versions 1 and 2 were JSON. */
 const FORMAT = 3;
-const HEADER_SIZE = 48;
+const HEADER_SIZE = 64;
 const ENTRY_SIZE = 24;
 
 /** Sources looked at in every tick, however often it comes; about as long as a twentieth of the start of Node. */
@@ -56,11 +57,15 @@ export interface DueIndex {
   /** Of the catalogue it belongs to. */
   readonly id: string;
   readonly count: number;
+  /** When the first one is due, in milliseconds, Infinity for never; null: not known since the last change. */
+  readonly earliest: number | null;
   /** Positions that are due, in order. */
   readonly due: (now: Instant) => readonly number[];
   /** When a certificate is due; null: it waits for nothing. One with a damaged entry has been due since 1970. */
   readonly wakeAt: (position: number) => Instant | null;
   readonly isUnchanged: (position: number, stamp: string) => boolean;
+  /** Reads the entries of these sources together; without it all are read when one is asked for. */
+  readonly load: (turn: SourceTurn) => void;
   /** The sources to look at now; one or two ranges. */
   readonly turn: (now: Instant) => readonly SourceTurn[];
   /** The entry as it stands, for a place in another index; null: damaged. */
@@ -94,22 +99,43 @@ function stampFile(path: string): string {
 /** The index; null when there is none or it is of no use. Throws PERMISSION_DENIED or FILE_UNREADABLE. */
 export function readDueIndex(stateDirectory: string): DueIndex | null {
   const path = dueIndexFile(stateDirectory);
-  let octets: Uint8Array;
+  const head = readPart(path, 0, HEADER_SIZE);
+  if (head === null || head.size < HEADER_SIZE) return null;
+  return indexIn(numbersIn(head.octets), head.size, (place, length) => {
+    return numbersIn(readPart(path, place, length)?.octets ?? new Uint8Array(length));
+  });
+}
+
+interface FilePart {
+  /** Zeros where the file has ended. */
+  readonly octets: Uint8Array;
+  /** Of the whole file. */
+  readonly size: number;
+}
+
+function readPart(path: string, place: number, length: number): FilePart | null {
   try {
-    octets = readFileSync(path);
+    const file = openSync(path, "r");
+    try {
+      const octets = new Uint8Array(length);
+      for (let at = 0, got = -1; at < length && got !== 0; at += got) {
+        got = readSync(file, octets, at, length - at, place + at);
+      }
+      return { octets, size: fstatSync(file).size };
+    } finally {
+      closeSync(file);
+    }
   } catch (cause) {
     if (systemCode(cause) === "ENOENT") return null;
     throw readFailure(path, cause);
   }
-  return octets.length < HEADER_SIZE || octets.length % 8 !== 0 ? null : indexIn(numbersIn(octets));
 }
 
 /** The earliest wake-up of all certificates; null when none waits. */
-export function nextWake(index: DueIndex): Instant | null {
+export function nextWake({ count, earliest, wakeAt }: DueIndex): Instant | null {
   let soonest = Infinity;
-  for (let position = 0; position < index.count; position++) {
-    soonest = Math.min(soonest, index.wakeAt(position) ?? Infinity);
-  }
+  if (earliest !== null) soonest = earliest;
+  else for (let position = 0; position < count; position++) soonest = Math.min(soonest, wakeAt(position) ?? Infinity);
   return soonest === Infinity ? null : instant(soonest);
 }
 
@@ -140,6 +166,8 @@ export function createDueIndex(
 export function updateDueIndex(stateDirectory: string, entries: readonly DueEntry[], durable: boolean): void {
   if (entries.length === 0) return;
   writeInPlace(stateDirectory, durable, (write) => {
+    // What the header said of all of them is so no longer.
+    write(new Uint8Array(EARLIEST_SIZE), EARLIEST_AT);
     for (const { position, wakeAt, stamp } of entries) {
       const octets = new Uint8Array(ENTRY_SIZE);
       const { words, times } = numbersIn(octets);
@@ -148,6 +176,17 @@ export function updateDueIndex(stateDirectory: string, entries: readonly DueEntr
       seal(words, position);
       write(octets, placeOf(position));
     }
+  });
+}
+
+/** Notes when the first one is due, as {@link nextWake} found it. Call under the lock. Throws as {@link createDueIndex}. */
+export function noteEarliest(stateDirectory: string, wakeAt: Instant | null): void {
+  const octets = new Uint8Array(EARLIEST_SIZE);
+  const { words, times } = numbersIn(octets);
+  times[0] = wakeAt ?? Infinity;
+  words[2] = sumOf(words, 0, 2);
+  writeInPlace(stateDirectory, false, (write) => {
+    write(octets, EARLIEST_AT);
   });
 }
 
@@ -197,6 +236,8 @@ function writeInPlace(stateDirectory: string, durable: boolean, work: (write: Wr
 
 const TURN_AT = 24;
 const TIME_AT = 40;
+const EARLIEST_AT = 48;
+const EARLIEST_SIZE = 16;
 
 function placeOf(position: number): number {
   return HEADER_SIZE + position * ENTRY_SIZE;
@@ -224,52 +265,77 @@ function wordAt(words: Uint32Array, place: number): number {
   return words[place / 4] ?? 0;
 }
 
-function indexIn(numbers: Numbers): DueIndex | null {
-  const { octets, words } = numbers;
+/** Entries from one position up to, not including, another. */
+interface Entries extends Numbers {
+  readonly from: number;
+  readonly to: number;
+}
+
+function indexIn(header: Numbers, size: number, read: (place: number, length: number) => Numbers): DueIndex | null {
+  const { words, times } = header;
   const count = wordAt(words, 16);
   const isOurs = words[0] === MAGIC && words[1] === FORMAT && words[5] === sumOf(words, 2, 3);
-  if (!isOurs || octets.length !== placeOf(count)) return null;
+  if (!isOurs || size !== placeOf(count)) return null;
   const isTimed = wordAt(words, TIME_AT + 4) === sumOf(words, TIME_AT / 4, 1);
   const lastTime = isTimed ? wordAt(words, TIME_AT) * 1000 : 0;
+  const isFirstKnown = wordAt(words, EARLIEST_AT + 8) === sumOf(words, EARLIEST_AT / 4, 2);
+  const earliest = isFirstKnown ? (times[EARLIEST_AT / 8] ?? 0) : null;
+  let known: Entries | null = null;
+  const load = ({ from, to }: SourceTurn): Entries => {
+    return (known = { from, to, ...read(placeOf(from), (to - from) * ENTRY_SIZE) });
+  };
+  const entriesWith = (position: number): Entries =>
+    known !== null && position >= known.from && position < known.to ? known : load({ from: 0, to: count });
   return {
     id: [8, 12].map((place) => wordAt(words, place).toString(16).padStart(8, "0")).join(""),
     count,
+    earliest,
     due: (now) => {
-      const found: number[] = [];
       const isSetBack = lastTime > now + JITTER_MS;
+      if (earliest !== null && earliest > now && !isSetBack) return [];
+      const found: number[] = [];
+      const all = load({ from: 0, to: count });
       for (let position = 0; position < count; position++) {
         // No number is due too, as it would be if anything had written one.
-        if (isSetBack || !(wakeAtPlace(numbers, position) > now)) found.push(position);
+        if (isSetBack || !(wakeAtIn(all, position) > now)) found.push(position);
       }
       return found;
     },
     wakeAt: (position) => {
-      const milliseconds = wakeAtPlace(numbers, position);
+      const milliseconds = wakeAtIn(entriesWith(position), position);
       return milliseconds === Infinity ? null : instant(milliseconds);
     },
     isUnchanged: (position, stamp) => {
       const [first, second] = twoChecksums(stamp);
-      const place = placeOf(position) + 8;
-      return wordAt(words, place) === first && wordAt(words, place + 4) === second;
+      const entries = entriesWith(position);
+      const place = placeIn(entries, position) + 8;
+      return wordAt(entries.words, place) === first && wordAt(entries.words, place + 4) === second;
     },
-    turn: (now) => turnOf(numbers, count, now),
+    load,
+    turn: (now) => turnOf(header, count, now),
     entry: (position, place) => {
-      if (!isSound(words, position)) return null;
-      const taken = octets.slice(placeOf(position), placeOf(position + 1));
+      const entries = entriesWith(position);
+      if (!isSound(entries, position)) return null;
+      const taken = entries.octets.slice(placeIn(entries, position), placeIn(entries, position + 1));
       seal(numbersIn(taken).words, place);
       return taken;
     },
   };
 }
 
-function isSound(words: Uint32Array, position: number): boolean {
-  const at = placeOf(position) / 4;
+function placeIn({ from }: Entries, position: number): number {
+  return (position - from) * ENTRY_SIZE;
+}
+
+function isSound(entries: Entries, position: number): boolean {
+  const { words } = entries;
+  const at = placeIn(entries, position) / 4;
   return words[at + 4] === position && words[at + 5] === sumOf(words, at, 5);
 }
 
 /** Milliseconds; what is damaged has been due since 1970. */
-function wakeAtPlace({ words, times }: Numbers, position: number): number {
-  return isSound(words, position) ? (times[placeOf(position) / 8] ?? 0) : 0;
+function wakeAtIn(entries: Entries, position: number): number {
+  return isSound(entries, position) ? (entries.times[placeIn(entries, position) / 8] ?? 0) : 0;
 }
 
 function turnOf({ words, times }: Numbers, count: number, now: Instant): readonly SourceTurn[] {

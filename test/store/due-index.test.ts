@@ -9,6 +9,7 @@ import {
   dueIndexFile,
   endTurn,
   nextWake,
+  noteEarliest,
   noteTime,
   readDueIndex,
   stampFiles,
@@ -109,6 +110,28 @@ describe("due-index", () => {
   });
 });
 
+describe("when the first one is due", () => {
+  test("is known without the entries once it was noted, and not after a change", () => {
+    const folder = temporaryFolder();
+    const index = indexWith(folder, later, now, null);
+    expect([index.earliest, nextWake(index)]).toEqual([null, now]);
+    noteEarliest(folder, nextWake(index));
+    expect([readBack(folder).earliest, nextWake(readBack(folder))]).toEqual([now, now]);
+    expect(readBack(folder).due(now)).toEqual([1]);
+    expect(readBack(folder).due(instant(now - 1))).toEqual([]);
+    updateDueIndex(folder, [{ position: 0, wakeAt: instant(0), stamp: null }], true);
+    expect(readBack(folder).earliest).toBeNull();
+    expect(readBack(folder).due(instant(now - 1))).toEqual([0]);
+  });
+
+  test("may be never", () => {
+    const folder = temporaryFolder();
+    noteEarliest(folder, nextWake(indexWith(folder, null)));
+    expect(readBack(folder).due(later)).toEqual([]);
+    expect(nextWake(readBack(folder))).toBeNull();
+  });
+});
+
 describe("turns of the sources", () => {
   const MINUTE = 60_000;
   const large = (folder: string, count: number): DueIndex => {
@@ -187,7 +210,7 @@ describe("a due-index that is not as it was written", () => {
         damaged.writeUInt8(damaged.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
         writeFileSync(dueIndexFile(folder), damaged);
         const index = readDueIndex(folder);
-        const entry = Math.floor(((bit >> 3) - 48) / 24);
+        const entry = Math.floor(((bit >> 3) - 64) / 24);
         if (index !== null && entry >= 0) expect(index.due(instant(0))).toEqual([entry]);
         if (index !== null && entry < 0) expect(index.turn(now).length).toBeGreaterThan(0);
       }),
@@ -197,7 +220,7 @@ describe("a due-index that is not as it was written", () => {
   test("lets nothing sleep whose entry is zeros, whatever the clock says", () => {
     const folder = temporaryFolder();
     indexWith(folder, null, null, null);
-    const zeroed = readFileSync(dueIndexFile(folder)).fill(0, 48 + 24);
+    const zeroed = readFileSync(dueIndexFile(folder)).fill(0, 64 + 24);
     writeFileSync(dueIndexFile(folder), zeroed);
     expect(readBack(folder).due(instant(0))).toEqual([1, 2]);
   });
