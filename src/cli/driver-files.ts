@@ -6,7 +6,7 @@ import { loadConfiguration } from "../config/load.ts";
 import type { CertificateConfig, Configuration } from "../config/schema.ts";
 import { findCertificate, notesAbout } from "../driver/due.ts";
 import { indexSharers } from "../driver/sharers.ts";
-import { describeState } from "../report/model.ts";
+import { describeState, footingOf } from "../report/model.ts";
 import type { CertificateReport, CertificateStatus, Lookups, StatusReport } from "../report/model.ts";
 import { standing, USUAL_TICK_INTERVAL } from "../rollover/deadlines.ts";
 import type { Standing } from "../rollover/deadlines.ts";
@@ -116,7 +116,8 @@ export function standingOf(certificate: CertificateConfig, saved: SavedState, at
   const ready = state.standby.some(({ records }) =>
     state.owners.every((owner) => records.every((record) => recordState(owner, record) === "omnipresent")),
   );
-  const isAhead = certificate.next === "prepublish" && ready;
+  // Nothing binds anybody yet, or the next key is known everywhere already.
+  const isAhead = !footingOf(state).published || (certificate.next === "prepublish" && ready);
   const ttlSeen = seconds(Math.max(0, ...seen.map(({ ttl }) => ttl)));
   return standing(
     { policy: certificate.policy, ttlSeen, tickInterval: USUAL_TICK_INTERVAL, isAhead },

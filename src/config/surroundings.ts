@@ -1,6 +1,7 @@
 /**
  * Whether the host fits the configuration: what `check-config` looks at beyond the files themselves. Only key files and
- * groups that cannot be used are faults; the rest may well come later (a certificate that is still to be issued, a
+ * groups that cannot be used, certificates that cannot share a service, and waits that are longer than certificates live
+ * are faults; the rest may well come later (a certificate that is still to be issued, a
  * folder that root will make), and is a warning.
  */
 import { accessSync, constants } from "node:fs";
