@@ -31,6 +31,7 @@ const CHANGES: readonly Change[] = [
   { name: "leaf-to-key", tlsa: ["3 0 1"], steps: [[KEY], [KEY]] },
   { name: "digest", tlsa: [KEY], steps: [[KEY_512], [KEY]] },
   { name: "digest-renewed", tlsa: [KEY], steps: [[KEY_512], [KEY]], renewed: true },
+  { name: "digest-kinds", tlsa: [KEY], steps: [[KEY_512], [KEY]], kinds: ["rsa", "ecdsa"] },
   { name: "issuer", tlsa: [KEY], steps: [[ISSUER], [KEY]] },
   { name: "issuer-renewed", tlsa: [KEY], steps: [[ISSUER], [KEY]], renewed: true },
   { name: "added", tlsa: [KEY], steps: [[KEY, "2 1 1"], [KEY]] },
