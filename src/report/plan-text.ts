@@ -126,9 +126,9 @@ function entryLines(entry: ForecastEntry, before: ForecastEntry | undefined, lay
     ];
   }
   const text = shortenDigests(entry.detail === "" ? event : `${event}  ${entry.detail}`);
-  return fold(text, 80 - textColumn).map(
-    (line, index) => `  ${(index === 0 ? when : "").padEnd(textColumn - 2)}${line}`,
-  );
+  return fold(text, 78 - textColumn).map((line, index) => {
+    return `  ${(index === 0 ? when : "").padEnd(textColumn - 2)}${index === 0 ? "" : "  "}${line}`;
+  });
 }
 
 /** `2026-11-22 14:10:00+01:00`; with an offset of 0 the same as `formatTime`. */
