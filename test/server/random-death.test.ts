@@ -42,7 +42,7 @@ serverSuite(`SIGKILL of the tick at ${String(KILLS)} random moments (seed ${Stri
       // The shortest one: on a busy machine the others say little.
       const typical = Math.min(await look(), await look(), await look(), 400);
       const strike = async (): Promise<Ended> => {
-        if (draw() < 0.1) return await ward.tick();
+        if (kills.length >= KILLS || draw() < 0.1) return await ward.tick();
         // Forced, so that it looks whatever the time is. One that deploys goes on for longer than others.
         const killAfterMs = Math.round(draw() * typical * (draw() < 0.15 ? 2 : 0.8));
         const tick = await ward.run(["tick", "--force"], { killAfterMs });
