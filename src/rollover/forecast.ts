@@ -6,13 +6,13 @@ import { addSeconds, earliest, instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { Action } from "./actions.ts";
-import type { ChainFacts, RecordText } from "./chain.ts";
+import type { CertificateDigests, ChainFacts, RecordText } from "./chain.ts";
 import { chainId, recordText } from "./chain.ts";
 import { isAlarm } from "./mismatch.ts";
 import type { ActionOutcome, EndpointObservation, Observation, OwnerObservation } from "./observation.ts";
 import { recordOutcomes } from "./outcomes.ts";
 import type { Policy } from "./policy.ts";
-import { sameSet, union, without } from "./records.ts";
+import { combinationOf, sameSet, union, without } from "./records.ts";
 import type { Phase, RolloverState } from "./state.ts";
 import { step } from "./step.ts";
 import type { Step } from "./step.ts";
@@ -199,8 +199,8 @@ function presenting(endpoint: EndpointObservation, chain: ChainFacts): EndpointO
 }
 
 /**
- * The timetable of a renewal under a new key that comes at `at`, when there is nothing to renew yet. What it says of the
- * invented key is `the renewed key`.
+ * The timetable of a renewal that comes at `at`, when there is nothing to renew yet: under the key that is published
+ * ahead, or a new one. What it says of an invented key is `the renewed key`.
  */
 export function forecastRenewal(
   state: RolloverState | null,
@@ -218,23 +218,30 @@ export function forecastRenewal(
 const PLACEHOLDER = /(?:key )?(?<![0-9a-f])f{8,128}(?![0-9a-f])/g;
 
 /**
- * The same observation with a renewal under a new key at `now`, for a timetable before there is anything to renew:
- * digests of the invented leaf are all `f`, its life is as long as the current one's.
+ * The same observation with a renewal at `now`, for a timetable before there is anything to renew: its key is the one
+ * that is published ahead, other digests of the invented leaf are all `f`, its life is as long as the current one's.
  */
 function withImaginedRenewal(observation: Observation, now: Instant): Observation {
   const base = observation.deployed ?? (observation.source.outcome === "chain" ? observation.source.chain : null);
   if (base === null) return observation;
+  const [ahead] = observation.standby?.outcome === "keys" ? observation.standby.keys : [];
+  const known = (head: string): RecordText | undefined => ahead?.records.find((one) => one.startsWith(`${head} `));
+  const long = ahead?.records.find((one) => / 1 2 /.test(one))?.slice("3 1 2 ".length);
   const invented = "f".repeat(64);
+  const leaf: CertificateDigests = {
+    certSha256: invented,
+    certSha512: invented.repeat(2),
+    spkiSha256: ahead?.spkiSha256 ?? invented,
+    spkiSha512: long ?? invented.repeat(2),
+  };
   const chain: ChainFacts = {
     ...base,
     id: chainId(invented),
-    certificates: base.certificates.map((certificate, depth) =>
-      depth === 0
-        ? { certSha256: invented, certSha512: invented.repeat(2), spkiSha256: invented, spkiSha512: invented.repeat(2) }
-        : certificate,
-    ),
-    records: base.records.map((record) =>
-      recordText(record.replace(/^([13] \d \d) .*/, (_, head: string) => inventedRecord(head))),
+    certificates: base.certificates.map((certificate, depth) => (depth === 0 ? leaf : certificate)),
+    records: base.records.map(
+      (record) =>
+        known(combinationOf(record)) ??
+        recordText(record.replace(/^([13] \d \d) .*/, (_, head: string) => inventedRecord(head))),
     ),
     notBefore: now,
     notAfter: instant(now + (base.notAfter - base.notBefore)),

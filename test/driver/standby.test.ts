@@ -7,11 +7,15 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FaultCode } from "../../src/base/errors.ts";
 import type { CertificateConfig } from "../../src/config/schema.ts";
 import { isIdle } from "../../src/driver/due.ts";
+import { observe } from "../../src/driver/observe.ts";
 import { requestNames, takeRequestKey } from "../../src/driver/request.ts";
 import type { RequestWish, TakenKey } from "../../src/driver/request.ts";
+import { subjectOf } from "../../src/driver/rollover-unit.ts";
 import { previewTick, tick } from "../../src/driver/tick.ts";
 import { listVault, openVaultKey, spkiDigest, vaultOf } from "../../src/driver/vault.ts";
 import { publicKeyOf } from "../../src/pki/key.ts";
+import { forecastRenewal } from "../../src/rollover/forecast.ts";
+import type { Observation } from "../../src/rollover/observation.ts";
 import { declareEmergency } from "../../src/rollover/operator.ts";
 import type { RolloverState } from "../../src/rollover/state.ts";
 import { readJournal } from "../../src/store/journal.ts";
@@ -226,6 +230,28 @@ describe("a key of our own", () => {
     expect(standby()).toEqual([spkiDigest(publicKeyOf(next))]);
     expect(readdirSync(`${folder}.real`)).toHaveLength(1);
     expect(refusalOf("NEXT_KEY_UNUSABLE")).toBe(`${folder} is a link`);
+  });
+});
+
+describe("the timetable of the next renewal", () => {
+  test("has no wait for a key that is published ahead, and one without", async () => {
+    await establish();
+    const { certificate, clock, configuration } = world;
+    const seen = world.input().makeWorld(configuration, clock, new AbortController().signal);
+    const subject = subjectOf({ ...world.input(), world: seen, sharers: () => [] }, certificate);
+    const { observation } = await observe(subject);
+    const swapAfter = (standby: Partial<Observation>): number => {
+      const at = clock();
+      const entries = forecastRenewal(
+        { ...state(), standby: [] },
+        { ...observation, ...standby },
+        certificate.policy,
+        at,
+      );
+      return ((entries.find(({ event }) => event === "deploy")?.at ?? Infinity) - at) / 1000;
+    };
+    expect(swapAfter({})).toBe(0);
+    expect(swapAfter({ standby: { outcome: "keys", keys: [] } })).toBeGreaterThanOrEqual(120);
   });
 });
 
