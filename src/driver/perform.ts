@@ -15,6 +15,7 @@ import type { RecordText } from "../rollover/chain.ts";
 import type { ActionOutcome } from "../rollover/observation.ts";
 import type { ChainFiles } from "./chain-files.ts";
 import { deployChain, faultOf, storeChain } from "./deploy.ts";
+import type { InTurn } from "./in-turn.ts";
 import { chainIdOf } from "./facts.ts";
 import { fault } from "../base/errors.ts";
 import type { ReloadOptions } from "./reload.ts";
@@ -31,6 +32,8 @@ export interface Tools {
   readonly world: World;
   readonly clock: Clock;
   readonly reload: ReloadOptions;
+  /** One deployment of a tick at a time: a reload must never find the link of another certificate half way. */
+  readonly inTurn: InTurn;
   /** The source's files as they were observed; null when they could not be read. */
   readonly source: ChainFiles | null;
 }
@@ -87,7 +90,8 @@ function tryStore(action: ActionOf<"store">, tools: Tools): Fault | null {
 
 async function deploy(action: ActionOf<"deploy">, tools: Tools): Promise<ActionOutcome> {
   const reload = { commands: tools.certificate.reload, options: tools.reload };
-  const ending = await deployChain(tools.target, action.chain, reload);
+  // A server that reads the files of several certificates would see an old chain with a new key, and refuse to reload.
+  const ending = await tools.inTurn(() => deployChain(tools.target, action.chain, reload));
   return { kind: "deploy", chain: action.chain, ...ending, at: tools.clock() };
 }
 

@@ -26,6 +26,7 @@ import type { RereadOptions } from "./chain-files.ts";
 import { faultOf, pruneStore } from "./deploy.ts";
 import { groupIdOf } from "./group.ts";
 import { updateHoldFile } from "./hold-file.ts";
+import type { InTurn } from "./in-turn.ts";
 import { observe } from "./observe.ts";
 import type { Sight, Subject } from "./observe.ts";
 import { isAborted, pause } from "./pause.ts";
@@ -45,6 +46,8 @@ export interface TickSetting {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly reload: ReloadOptions;
+  /** For deployments. */
+  readonly inTurn: InTurn;
   readonly reread: RereadOptions;
   /** Milliseconds that a tick will wait for the next look while servers are being swapped; 0: leave that to the next tick. */
   readonly lingerMs: number;
@@ -158,13 +161,16 @@ async function takeStep(
       refusals: sinceWhen([...stepped.refusals, ...nextKeyRefusals(stepped, sight)], before?.refusals ?? [], now),
     },
     events,
+    stepped.actions.map((action) => cutShort(certificate.name, action, now)),
   );
   if (stepped.actions.length === 0) return { saved: intent, actions: [], outcomes: [] };
   // Frozen since the look: what was intended is left undone, as by a tick that was killed here.
-  if (readFreeze(setting.stateDirectory) !== null) return { saved: intent, actions: stepped.actions, outcomes: [] };
-  const { world, clock, reload } = setting;
+  if (readFreeze(setting.stateDirectory) !== null) {
+    return { saved: save(setting, intent, []), actions: stepped.actions, outcomes: [] };
+  }
+  const { world, clock, reload, inTurn } = setting;
   const { publishers } = setting.configuration;
-  const tools = { certificate, publisher, publishers, target, world, clock, reload, source: sight.source };
+  const tools = { certificate, publisher, publishers, target, world, clock, reload, inTurn, source: sight.source };
   const outcomes = await perform(stepped.actions, tools);
   const saved = save(
     setting,
@@ -221,6 +227,12 @@ function outcomeEntry(
   return [{ at: outcome.at, certificate, event: outcome.kind, detail }];
 }
 
+/** What the next tick says of an action when this one is killed before it can say how it went. */
+function cutShort(certificate: string, action: Action, at: Instant): JournalEntry {
+  const detail = `${action.kind} was begun, and this program ended before it knew how that went; what came of it is seen`;
+  return { at, certificate, event: "cut-short", detail: { action: action.kind, ...detailOf(action), detail } };
+}
+
 function detailOf(action: Action | undefined): Readonly<Record<string, JsonValue>> {
   switch (action?.kind) {
     case "publish":
@@ -239,8 +251,9 @@ function save(
   setting: TickSetting,
   state: Omit<SavedState, "unjournalled">,
   entries: readonly JournalEntry[],
+  otherwise: readonly JournalEntry[] = [],
 ): SavedState {
-  const saved = saveWithJournal(setting.stateDirectory, state, entries);
+  const saved = saveWithJournal(setting.stateDirectory, state, entries, otherwise);
   for (const entry of entries) setting.onEvent(entry);
   return saved;
 }

@@ -29,6 +29,7 @@ import { watchedFiles } from "./chain-files.ts";
 import type { RereadOptions } from "./chain-files.ts";
 import { groupSharing } from "./companions.ts";
 import { indexOf } from "./due.ts";
+import { createInTurn } from "./in-turn.ts";
 import { makePlan, markDue, settleIndex } from "./plan.ts";
 import type { Demand, Plan } from "./plan.ts";
 import { loadRegister, registerFor } from "./register.ts";
@@ -180,7 +181,9 @@ function settingOf(input: TickInput, register: Register, plan: Plan): TickSettin
   const world = input.makeWorld(configuration, clock, signal, reload.path);
   const sharing = new Map(plan.due.map(({ certificate, sharers }) => [certificate, sharers]));
   const sharers: SharerIndex = (certificate) => sharing.get(certificate) ?? [];
-  return { configuration, stateDirectory, world, sharers, clock, signal, reload, reread, lingerMs, onEvent, onLinger };
+  const inTurn = createInTurn();
+  const shared = { configuration, stateDirectory, world, sharers, clock, signal };
+  return { ...shared, reload, inTurn, reread, lingerMs, onEvent, onLinger };
 }
 
 /** Notes how a certificate came out. */

@@ -4,6 +4,7 @@ import { fault, OperationalError } from "../../src/base/errors.ts";
 import { failure, success } from "../../src/base/result.ts";
 import { seconds } from "../../src/base/time.ts";
 import type { PublisherConfig } from "../../src/config/schema.ts";
+import { createInTurn } from "../../src/driver/in-turn.ts";
 import { perform } from "../../src/driver/perform.ts";
 import type { Tools } from "../../src/driver/perform.ts";
 import { displayName } from "../../src/dns/name.ts";
@@ -85,6 +86,7 @@ function toolsWith(
       publisher: (config) => Promise.resolve(open(config)),
     },
     clock: world.clock,
+    inTurn: createInTurn(),
     reload: base.reload,
     source: null,
   };
