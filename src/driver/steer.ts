@@ -15,7 +15,7 @@ import type { RolloverState } from "../rollover/state.ts";
 import { ensureDirectory } from "../store/atomic-file.ts";
 import { freezeFault, journalFreeze, readFreeze, removeFreeze, writeFreeze } from "../store/freeze.ts";
 import type { Freeze } from "../store/freeze.ts";
-import { appendJournal, readJournal } from "../store/journal.ts";
+import { appendJournal } from "../store/journal.ts";
 import type { JsonValue } from "../store/journal.ts";
 import { withLock } from "../store/lock.ts";
 import { completeJournal, loadState, prepareStateDirectory, saveWithJournal } from "../store/store.ts";
@@ -126,7 +126,7 @@ function apply(input: SteerInput, state: RolloverState, now: Instant): Result<Ro
     case "abort":
       return abort(state, now);
     case "rollback":
-      return backFrom(input, state, now);
+      return rollBack(state, storedChains(input.certificate), now);
     case "override":
       return override(state, now, said);
     case "emergency":
@@ -136,18 +136,6 @@ function apply(input: SteerInput, state: RolloverState, now: Instant): Result<Ro
     case "roll":
       return rollOn(input, state, now);
   }
-}
-
-/** An emergency is over one day; what was compromised stays so. */
-function backFrom(input: SteerInput, state: RolloverState, now: Instant): Result<RolloverState, Fault> {
-  const { entries } = readJournal(input.stateDirectory, input.certificate.name);
-  const compromised = new Set(entries.flatMap(({ event, detail }) => (event === "emergency" ? [detail["key"]] : [])));
-  const stored = storedChains(input.certificate);
-  const usable = stored.filter(({ certificates }) => !compromised.has(certificates[0]?.spkiSha256));
-  const result = rollBack(state, usable, now);
-  if (result.ok || usable.length === stored.length) return result;
-  const why = "the key of the earlier certificate was declared compromised";
-  return failure(fault("NOT_APPLICABLE", why, "renew the certificate instead"));
 }
 
 /** Without a command of ours that renews, what was aborted is all there is: it is taken up again. */

@@ -191,6 +191,9 @@ export function whomExpiryHurts(usages: readonly number[], ports: readonly numbe
 /**
  * D4: name servers whose signature over the RRset ends before `until`, the end of the wait. RFC 4035 §5.3.3: caches drop
  * the records with their signatures, and from then on the answer is bogus, which stops mail whatever the records say.
+ *
+ * Signers make new signatures well before the old ones end, some only a day before (those that sign as they answer): it
+ * is an alarm when less is left than caches may keep the records.
  */
 export function endingSignatures(
   owners: readonly OwnerObservation[],
@@ -202,9 +205,8 @@ export function endingSignatures(
     const ending = owner.servers.flatMap(({ server, address, excluded, said }) => {
       if (excluded || said.outcome === "failed") return [];
       const { signedUntil = null } = said;
-      return signedUntil !== null && signedUntil > now && signedUntil <= until
-        ? [{ server, address, signedUntil }]
-        : [];
+      const last = Math.min(until, addSeconds(now, said.ttl));
+      return signedUntil !== null && signedUntil > now && signedUntil <= last ? [{ server, address, signedUntil }] : [];
     });
     const [first] = ending;
     if (first === undefined) return [];

@@ -73,8 +73,8 @@ export function isOverridden({ state }: Scene, act: Override["act"], chain: Chai
 }
 
 /** Its key counts as compromised. */
-export function isCompromised(state: Pick<RolloverState, "emergency">, chain: ChainFacts): boolean {
-  return state.emergency !== null && chain.certificates[0]?.spkiSha256 === state.emergency.spkiSha256;
+export function isCompromised({ compromised }: Pick<RolloverState, "compromised">, chain: ChainFacts): boolean {
+  return compromised.some((key) => chain.certificates[0]?.spkiSha256 === key);
 }
 
 /** Sound, in date, and the operator wants it. */

@@ -86,10 +86,13 @@ export function rollBack(
   const usable = stored.filter((chain) => chain.id !== current && !isCompromised(state, chain));
   const target = usable.find((chain) => chain.notAfter > now);
   if (current === null || target === undefined) {
+    const isLeft = stored.some((chain) => chain.id !== current);
     const why =
-      usable[0] === undefined
-        ? "of no earlier certificate files are kept"
-        : `the earlier certificate expired ${formatSecond(usable[0].notAfter)}`;
+      usable[0] !== undefined
+        ? `the earlier certificate expired ${formatSecond(usable[0].notAfter)}`
+        : isLeft
+          ? "the key of the earlier certificate was declared compromised"
+          : "of no earlier certificate files are kept";
     return failure(fault("NOT_APPLICABLE", why, "renew the certificate instead"));
   }
   const chains = [...state.chains.filter(({ id }) => id !== target.id), target];
@@ -134,7 +137,11 @@ export function declareEmergency(state: RolloverState, now: Instant, because: st
   if (spkiSha256 === undefined) {
     return failure(fault("NOT_APPLICABLE", "no certificate has been deployed yet", "daneward tick CERT enrols it"));
   }
-  const urgent: RolloverState = { ...state, emergency: { spkiSha256, at: now, because } };
+  const urgent: RolloverState = {
+    ...state,
+    emergency: { spkiSha256, at: now, because },
+    compromised: [...state.compromised.filter((key) => key !== spkiSha256), spkiSha256],
+  };
   const staged = active.phase === "announcing" || active.phase === "aging" ? active.next : null;
   const next = state.chains.find(({ id }) => id === staged);
   const isSame = next !== undefined && isCompromised(urgent, next);

@@ -39,6 +39,8 @@ export interface RolloverState {
   readonly override: Override | null;
   /** A key that must go at once. */
   readonly emergency: Emergency | null;
+  /** Lower-case hex SHA-256 of the SPKI of each key that was compromised: no chain with one is ever deployed again. */
+  readonly compromised: readonly string[];
   /** The records are to go for good; null: they are to stay. */
   readonly teardown: OperatorWord | null;
   /** Since when services are known to present renewals before they are deployed; null: they read the deployed files. */
@@ -73,7 +75,7 @@ export interface Override extends OperatorWord {
 }
 
 export interface Emergency extends OperatorWord {
-  /** Lower-case hex SHA-256 of the SPKI of the compromised key: no chain with it is deployed any more. */
+  /** Lower-case hex SHA-256 of the SPKI of the compromised key. */
   readonly spkiSha256: string;
 }
 

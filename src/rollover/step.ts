@@ -110,6 +110,7 @@ export function initialState(now: Instant): RolloverState {
     standby: [],
     override: null,
     emergency: null,
+    compromised: [],
     teardown: null,
     bypassedAt: null,
     troubles: [],

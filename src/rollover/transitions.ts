@@ -3,6 +3,7 @@ import { addSeconds, formatSecond, instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import type { Action } from "./actions.ts";
 import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
+import { endingSignatures } from "./deadlines.ts";
 import {
   agedAt,
   bindsNobody,
@@ -355,7 +356,8 @@ export function advanceAging(scene: Scene, phase: PhaseOf<"aging">): Turn {
     return moveTo(scene, deploying, "deploying", `all gates are open for ${describeChain(scene, phase.next)}`);
   }
   const until = instant(Math.max(0, ...ends.map((end) => end ?? 0)));
-  const refusals = [...gates, ...published.refusals, ...deadlineRefusals(current, until)];
+  const endings = endingSignatures(scene.observation.owners, until, scene.now);
+  const refusals = [...gates, ...published.refusals, ...deadlineRefusals(current, until), ...endings];
   return { kind: "stay", state: published.state, actions, refusals, events: [], wakeAt: wakeAtPollOr(scene, refusals) };
 }
 

@@ -7,7 +7,7 @@
 export function migrateV1(value: unknown): unknown {
   if (!isObject(value)) return value;
   const { state } = value;
-  const added = { standby: [], override: null, emergency: null, teardown: null };
+  const added = { standby: [], override: null, emergency: null, compromised: [], teardown: null };
   return {
     ...value,
     version: 2,

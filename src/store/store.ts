@@ -3,14 +3,16 @@
  *
  * ```
  * certificates/NAME.json   the rollover state of one certificate: a closed, versioned format, replaced atomically
- * due.json                 which certificate is due when; can always be made again from the files above
+ * due.index                which certificate is due when; can always be made again from the files above
+ * configuration.cache      the decoded configuration, to be read certificate by certificate; made anew when that changes
  * events.jsonl             the journal: what was decided, tried and seen, one line each
  * spool/                   notes left by hooks: "there may be a new certificate"
  * lock                     held by the one process that may write all this (but for the spool)
  * ```
  *
  * The order that makes a crash harmless: save the state with the intent, journal, act, save the outcome, journal. What is
- * to be journalled is part of the state until it is in the journal, so that neither is ever without the other. A file that
+ * to be journalled is part of the state until it is in the journal, so that neither is ever without the other; while an
+ * action is under way that is a line that says it was cut short, for nobody else could say it. A file that
  * cannot be read is an error, never an empty state: starting from nothing would forget which records are ours. No key,
  * TSIG secret or token is ever written into these; next keys have a folder of their own beside them (`driver/vault.ts`).
  */
@@ -107,21 +109,22 @@ export function saveState(stateDirectory: string, saved: SavedState): void {
 }
 
 /**
- * Saves a state and journals what led to it, both or, cut short anywhere, both after {@link completeJournal}. Call under
- * the lock. Throws as {@link saveState}.
+ * Saves a state and journals what led to it, both or, cut short anywhere, both after {@link completeJournal}. `otherwise`
+ * stands in the file for what is to be said if nothing is saved after this: it is journalled only then. Call under the
+ * lock. Throws as {@link saveState}.
  */
 export function saveWithJournal(
   stateDirectory: string,
   state: Omit<SavedState, "unjournalled">,
   entries: readonly JournalEntry[],
+  otherwise: readonly JournalEntry[] = [],
 ): SavedState {
   if (entries.length > 0) {
-    saveState(stateDirectory, { ...state, unjournalled: entries });
+    saveState(stateDirectory, { ...state, unjournalled: [...entries, ...otherwise] });
     appendJournal(stateDirectory, entries);
   }
-  const saved = { ...state, unjournalled: [] };
-  saveState(stateDirectory, saved);
-  return saved;
+  saveState(stateDirectory, { ...state, unjournalled: otherwise });
+  return { ...state, unjournalled: [] };
 }
 
 /**

@@ -163,7 +163,7 @@ describe("signatures that end before the wait does", () => {
         said: {
           outcome: "answer",
           records: [],
-          ttl: seconds(HOUR),
+          ttl: seconds(2 * HOUR),
           authoritative: true,
           signed: true,
           serial: 1,
@@ -184,6 +184,7 @@ describe("signatures that end before the wait does", () => {
   });
 
   test("are none when they end later, are not known, are over already, or do not count", () => {
+    expect(endingSignatures([seen([at(30)])], at(48), now)).toEqual([]);
     expect(endingSignatures([seen([at(3), null, undefined, at(-1)])], at(2), now)).toEqual([]);
     expect(endingSignatures([seen([at(1)], true)], at(2), now)).toEqual([]);
   });

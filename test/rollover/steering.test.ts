@@ -377,7 +377,10 @@ describe("an emergency", () => {
     other.source = chain(3);
     other.run(seconds(700));
     expect(other.state?.phase.phase).toBe("stable");
-    expect(other.say((state, now) => rollBack(state, [chain(2)], now))).toBeNull();
+    expect(other.state?.emergency).toBeNull();
+    // An emergency is over one day; what was compromised stays so.
+    expect(other.say((state, now) => rollBack(state, [chain(2)], now))?.message).toContain("compromised");
+    expect(other.say((state, now) => rollBack(state, [chain(1)], now))).toBeNull();
   });
 
   test("refuses to go back to the compromised key while it lasts", () => {

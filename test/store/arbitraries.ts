@@ -157,6 +157,7 @@ const state: fc.Arbitrary<RolloverState> = fc.record({
     fc.record({ act: fc.constantFrom("swap" as const, "withdraw" as const), chain: chainId, at: time, because: text }),
   ),
   emergency: nullable(fc.record({ spkiSha256: hex(32), at: time, because: text })),
+  compromised: some(hex(32)),
   teardown: nullable(fc.record({ at: time, because: text })),
   bypassedAt: nullable(time),
   lastUptime: nullable(wait),

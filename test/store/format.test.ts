@@ -57,10 +57,10 @@ describe("state file, format 2", () => {
           ...owner,
           horizon: owner.horizon.map((entry) => ({ ...entry, seen: true })),
         }));
-        const added = { standby: [], override: null, emergency: null, teardown: null };
+        const added = { standby: [], override: null, emergency: null, compromised: [], teardown: null };
         const old = { ...saved, state: { ...state, ...added, owners: seen } };
         const written = JSON.parse(encodeState(old)) as { version: number; state: Record<string, unknown> };
-        for (const key of ["standby", "override", "emergency", "teardown"]) Reflect.deleteProperty(written.state, key);
+        for (const key of Object.keys(added)) Reflect.deleteProperty(written.state, key);
         const owners = written.state["owners"] as { horizon: object[] }[];
         for (const entry of owners.flatMap(({ horizon }) => horizon)) Reflect.deleteProperty(entry, "seen");
         expect(decodeState(JSON.stringify({ ...written, version: 1 }))).toEqual({ ok: true, value: old });

@@ -20,13 +20,15 @@ function read(text: string): SavedState {
   return decoded.ok ? decoded.value : expect.fail(decoded.fault.message);
 }
 
+const digestsOf = ({ certificates }: ChainFacts): readonly string[] =>
+  certificates.flatMap(({ certSha256, certSha512, spkiSha256, spkiSha512 }) => {
+    return [certSha256, certSha512, spkiSha256, spkiSha512];
+  });
+
 /** The file with the digests of other certificates in the places of those that are long gone. */
 function withChains(text: string, chains: readonly ChainFacts[]): string {
-  return read(text).state.chains.reduce((changed, old, at) => {
-    const now = chains[at] ?? expect.fail("a chain too few");
-    const [before, after] = [old, now].map(({ certificates }) => Object.values(certificates[0] ?? {}));
-    return (before ?? []).reduce<string>((one, digest, place) => one.replaceAll(digest, after?.[place] ?? ""), changed);
-  }, text);
+  const [before, after] = [read(text).state.chains, chains].map((list) => list.flatMap(digestsOf));
+  return (before ?? []).reduce((changed, digest, at) => changed.replaceAll(digest, after?.[at] ?? ""), text);
 }
 
 let world: FakeWorld;
@@ -59,11 +61,12 @@ describe("a state file of format 1", () => {
     const { certificate, state, refusals } = read(V1);
     expect([certificate, state.phase.phase, state.chains.length]).toEqual(["mx", "aging", 2]);
     expect(refusals.map(({ code }) => code)).toEqual(["HORIZON_UNSAFE", "CLOCK_RUNNING"]);
-    const { standby, override, emergency, teardown } = state;
-    expect({ standby, override, emergency, teardown }).toEqual({
+    const { standby, override, emergency, compromised, teardown } = state;
+    expect({ standby, override, emergency, compromised, teardown }).toEqual({
       standby: [],
       override: null,
       emergency: null,
+      compromised: [],
       teardown: null,
     });
     expect(read(encodeState(read(V1)))).toEqual(read(V1));
