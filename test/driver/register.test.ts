@@ -69,11 +69,36 @@ describe("the register", () => {
   });
 
   test.each([
-    { name: "the main file changed", change: () => void appendFileSync(file, "# changed\n") },
-    { name: "the main file was touched", change: () => void utimesSync(file, 1, 1) },
-    { name: "a folder conf.d appeared", change: () => void writeFileSync(path.join(world.root, "conf.d"), "") },
-    { name: "it is gone", change: () => void rmSync(catalogueFile(world.stateDirectory)) },
-    { name: "it is no such file", change: () => void writeFileSync(catalogueFile(world.stateDirectory), "{}") },
+    {
+      name: "the main file changed",
+      change: () => {
+        appendFileSync(file, "# changed\n");
+      },
+    },
+    {
+      name: "the main file was touched",
+      change: () => {
+        utimesSync(file, 1, 1);
+      },
+    },
+    {
+      name: "a folder conf.d appeared",
+      change: () => {
+        writeFileSync(path.join(world.root, "conf.d"), "");
+      },
+    },
+    {
+      name: "it is gone",
+      change: () => {
+        rmSync(catalogueFile(world.stateDirectory));
+      },
+    },
+    {
+      name: "it is no such file",
+      change: () => {
+        writeFileSync(catalogueFile(world.stateDirectory), "{}");
+      },
+    },
   ])("is not used when $name, and made anew", async ({ change }) => {
     configure(THREE);
     await tickOnce();
@@ -97,7 +122,8 @@ describe("the register", () => {
     await tickOnce();
     const cache = catalogueFile(world.stateDirectory);
     const text = readFileSync(cache);
-    text[text.indexOf("b.example.org:25")] ^= 1;
+    const at = text.indexOf("b.example.org:25");
+    text.writeUInt8(text.readUInt8(at) ^ 1, at);
     writeFileSync(cache, text);
     world.advance(10);
     expect(await tickOnce(["b"])).toEqual(["b"]);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OperationalError } from "../../src/base/errors.ts";
@@ -238,6 +238,32 @@ describe("what a tick looks at", () => {
     expect(isIdle(world.stateDirectory, file, world.clock())).toBe(false);
   });
 
+  test("is on record as cut short when the tick is killed between an action and what it says of it", async () => {
+    await firstDeployment();
+    world.install(await world.issue());
+    world.advance(1);
+    const makeWorld = (): World => {
+      const real = world.input().makeWorld(world.configuration, world.clock, new AbortController().signal);
+      const publisher: World["publisher"] = async (config) => {
+        const opened = await real.publisher(config);
+        return { ...opened, apply: (change) => opened.apply(change).then(() => Promise.reject(new Error("killed"))) };
+      };
+      return { ...real, publisher };
+    };
+    await expect(tick(world.input({ makeWorld }))).rejects.toThrow("killed");
+    expect(world.records.size).toBe(2);
+    const events = (): readonly string[] => readJournal(world.stateDirectory, "mx").entries.map(({ event }) => event);
+    expect(events()).not.toContain("cut-short");
+    await tick(world.input());
+    await tick(world.input({ force: true }));
+    const told = readJournal(world.stateDirectory, "mx").entries.filter(({ event }) => event === "cut-short");
+    expect(told.map(({ detail }) => detail["action"])).toContain("publish");
+    expect(phase()).toBe("aging");
+    expect(events().filter((event) => event === "cut-short").length, "said once").toBe(told.length);
+    await tickUntil(() => phase() === "stable");
+    expect(events().filter((event) => event === "cut-short").length).toBe(told.length);
+  });
+
   test("is refused for a certificate that is not configured", async () => {
     await expect(tick(world.input({ named: ["mz"] }))).rejects.toMatchObject({ code: "CERTIFICATE_UNKNOWN" });
   });
@@ -268,6 +294,33 @@ describe("a tick in trouble", () => {
     expect(unit?.outcome === "failed" ? unit.error.code : unit?.outcome).toBe("STATE_DAMAGED");
     expect(readFileSync(stateFile(world.stateDirectory, "mx"), "utf8")).toBe("{");
     expect(readSpool(world.stateDirectory).notes.length).toBe(1);
+  });
+
+  test("starts anew from DNS, servers and deployed files once the damaged file is moved aside, as its hint says", async () => {
+    await firstDeployment();
+    const [records, served] = [[...world.records], world.served()];
+    const file = stateFile(world.stateDirectory, "mx");
+    writeFileSync(file, "{");
+    const [unit] = (await tick(world.input({ named: ["mx"] }))).units;
+    expect(unit?.outcome === "failed" ? unit.error.hint : "").toContain(`mv '${file}' '${file}.damaged'`);
+    renameSync(file, `${file}.damaged`);
+    world.advance(60);
+    await tick(world.input({ named: ["mx"] }));
+    await tickUntil(() => phase() === "stable");
+    expect([[...world.records], world.served()]).toEqual([records, served]);
+    world.install(await world.issue());
+    await tickUntil(() => world.served() !== served && phase() === "stable");
+    expect(world.records.size, "the old record is taken for ours again, or left").toBeGreaterThan(0);
+  });
+
+  test("leaves the state of a newer program alone, and says what to do", async () => {
+    await firstDeployment();
+    const file = stateFile(world.stateDirectory, "mx");
+    writeFileSync(file, '{"version":99}');
+    const [unit] = (await tick(world.input({ force: true }))).units;
+    const error = unit?.outcome === "failed" ? unit.error : null;
+    expect([error?.code, error?.hint]).toEqual(["STATE_NEWER", expect.stringContaining("upgrade daneward")]);
+    expect(readFileSync(file, "utf8")).toBe('{"version":99}');
   });
 
   test("does not keep other certificates from going on", async () => {
