@@ -19,7 +19,7 @@ import { decodeState, encodeState } from "../../../src/store/format.ts";
 import { chain } from "./chains.ts";
 import { happen, mend, peersFollow, renewal, tidyByHand, wakes } from "./happenings.ts";
 import { isStrict, isVerb, SLOTS } from "./history.ts";
-import type { Crash, History, Incident, Verb } from "./history.ts";
+import type { Crash, Event, History, Incident, Verb } from "./history.ts";
 import { checkLift } from "./lift.ts";
 import { lookAt } from "./look.ts";
 import { say } from "./operator.ts";
@@ -29,6 +29,8 @@ const START = 1_800_000_000_000;
 const FIRST_ISSUER = 900;
 /** So many starts of the program after the last time, peers take over what our hosts present. */
 const PEERS_FOLLOW = 9;
+/** What was served before the first look cannot be known to anybody, when it is gone by then. */
+const UNKNOWABLE_AT_FIRST: readonly Event[] = ["server-relapses", "alias-moves", "record-deleted", "ttl-edited"];
 /** The driver takes no more steps than this in one go. */
 const PASSES = 6;
 
@@ -59,11 +61,11 @@ function policyOf(history: History, world: World): Policy {
     propagationDelay: seconds(0),
     publishSafety: seconds(0),
     retireSafety: seconds(120),
-    confirmRounds: 3,
+    confirmRounds: 2,
     confirmInterval: seconds(10),
     confirmPatience: seconds(300),
     pollInterval: seconds(tickEvery * pollEvery),
-    observeInterval: seconds(tickEvery * pollEvery * 4),
+    observeInterval: seconds(tickEvery * pollEvery * 6),
     cacheFloor: seconds(history.cacheFloor),
     maxRecords: 12,
     owners: world.owners.map(({ owner }) => owner),
@@ -248,8 +250,7 @@ export class Play {
   incident(incident: Incident): void {
     const { world, state } = this;
     const { what, amount } = incident;
-    // What was served before the first look cannot be known to anybody.
-    if (state === null && ["server-relapses", "alias-moves"].includes(what)) return;
+    if (state === null && UNKNOWABLE_AT_FIRST.includes(what)) return;
     if (isVerb(what)) {
       this.say(what);
     } else if (what === "state-lost") {

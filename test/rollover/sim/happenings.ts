@@ -207,9 +207,7 @@ export function tidyByHand(world: World): void {
 export function reloadByHand(world: World): void {
   const { deployed } = world;
   if (deployed === null) return;
-  const isSafe = world.zones.every((zone) =>
-    zone.cacheable(Infinity).every(({ records }) => !world.clients.refuse(records, deployed)),
-  );
+  const isSafe = world.zones.every((zone) => zone.ahead().every((records) => !world.clients.refuse(records, deployed)));
   if (!isSafe) return;
   for (const host of world.hosts) if (host.own) host.presents = deployed;
   world.check();

@@ -87,7 +87,7 @@ export interface History {
 }
 
 /** How many ticks of cron a history lasts before everything is mended. */
-export const SLOTS = 30;
+export const SLOTS = 26;
 
 const ttls = fc.constantFrom(20, 60, 120, 300);
 const parameters = fc.constantFrom<Parameters>("311", "311", "311", "311+211", "211", "312", "301", "201");
@@ -120,7 +120,7 @@ const crash = fc.oneof(
 export const histories: fc.Arbitrary<History> = fc.record({
   owners: fc.constantFrom(1, 1, 2),
   shared: fc.boolean(),
-  servers: fc.constantFrom(1, 2, 2, 3, 4),
+  servers: fc.constantFrom(1, 2, 2, 3),
   hiddenPrimary: fc.boolean(),
   hosts: fc.integer({ min: 1, max: 2 }),
   peers: fc.constantFrom(0, 0, 1),

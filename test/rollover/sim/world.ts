@@ -209,7 +209,7 @@ export class World {
     this.failures.push(`t=${at}s ${owner.owner} ${host.address} presents ${host.presents.slice(-3)} under ${what}`);
   }
 
-  /** Whether a host is refused right now under an RRset that could be known before this moment. */
+  /** Whether a host is refused right now under an RRset that a look came upon before. */
   isRefused(): boolean {
     return this.owners.some(
       (owner) =>
@@ -217,9 +217,8 @@ export class World {
         owner.target
           .cacheable(Infinity)
           .some(
-            ({ records, known, from }) =>
-              known &&
-              from < this.now &&
+            ({ records, glimpsed }) =>
+              glimpsed &&
               this.hosts.some(
                 ({ presents, downUntil }) => downUntil <= this.now && this.clients.refuse(records, presents),
               ),

@@ -51,6 +51,8 @@ export interface Served {
   unseen: boolean;
   /** We asked for it, or a look that was saved has come upon it. */
   known: boolean;
+  /** A look that was saved has come upon it. */
+  glimpsed: boolean;
 }
 
 export interface ZoneOptions {
@@ -162,7 +164,7 @@ export class Zone {
       (botched || !this.#isBroken([...records, ...lost]) || !this.#isBroken([...without, ...lost]));
     const longest = Math.max(lifetime, this.#options.cacheFloor) * 1000;
     this.past.push(records);
-    const how = { excused, unseen: by === "hand", known: by === "us" };
+    const how = { excused, unseen: by === "hand", known: by === "us", glimpsed: false };
     return { key, records, lifetime: longest, from: this.now, to: null, ...how };
   }
 
@@ -172,6 +174,12 @@ export class Zone {
       const to = Math.min(set.to ?? Infinity, until);
       return set.from <= until && this.now < to + set.lifetime;
     });
+  }
+
+  /** RRsets that a cache holds, or will hold when what is on its way arrives. */
+  ahead(): readonly (readonly RecordText[])[] {
+    const arriving = this.servers.flatMap(({ arrivals }) => arrivals.map(({ version }) => version.records));
+    return [...this.cacheable(Infinity).map(({ records }) => records), ...arriving];
   }
 
   calm(): boolean {
@@ -201,7 +209,9 @@ export class Zone {
     const { ttl, botched, by } = this.primary;
     // What somebody else did a moment ago, and nobody has seen, may pass by under this.
     const isUnseen = by === "hand" && this.served.every(({ key, unseen }) => unseen || key !== this.primary.key);
-    this.#change(records, { ttl: add.length > 0 ? change.ttl : ttl, botched, by: isUnseen ? "hand" : "us" });
+    // What a withdrawal leaves is only looked for: the larger set before it is waited for just as long.
+    const ours = add.length > 0 ? "us" : "nobody";
+    this.#change(records, { ttl: add.length > 0 ? change.ttl : ttl, botched, by: isUnseen ? "hand" : ours });
     return true;
   }
 
@@ -234,6 +244,8 @@ export class Zone {
   relapse(index: number, keeps: number, looks: number): void {
     const server = this.servers[index % this.servers.length];
     if (server === undefined || server.dead) return;
+    // When all of them show no record, and it comes back as if from nowhere, nobody can have known.
+    if (!this.servers.some((other) => other !== server && !other.dead && other.relapse === null)) return;
     const lost = this.current(server).records;
     const { ttl } = this.primary;
     const made = { records: lost.slice(0, keeps), ttl, serial: 1, lost, botched: false, by: "nobody" as const };
@@ -254,9 +266,10 @@ export class Zone {
   /** A look at the zone was saved: what its answers said is known from now on. */
   looked(): void {
     for (const set of this.served) {
-      if (set.known || !this.#glimpsed.includes(set.key)) continue;
+      if (set.glimpsed || !this.#glimpsed.includes(set.key)) continue;
       set.unseen = false;
       set.known = true;
+      set.glimpsed = true;
     }
     for (const server of this.servers) {
       if (server.relapse === null || server.silentUntil > this.now) continue;

@@ -1,0 +1,3 @@
+import { playShard } from "./sim/shard.ts";
+
+playShard(2);
