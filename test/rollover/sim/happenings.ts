@@ -1,5 +1,6 @@
 /** What each event of a history does to the virtual world. */
 import { instant } from "../../../src/base/time.ts";
+import type { RecordText } from "../../../src/rollover/chain.ts";
 import { chain, PARAMETERS, recordsOf } from "./chains.ts";
 import type { Parameters } from "./chains.ts";
 import type { Incident, WorldEvent } from "./history.ts";
@@ -207,7 +208,10 @@ export function tidyByHand(world: World): void {
 export function reloadByHand(world: World): void {
   const { deployed } = world;
   if (deployed === null) return;
-  const isSafe = world.zones.every((zone) => zone.ahead().every((records) => !world.clients.refuse(records, deployed)));
+  const { clients, strict } = world;
+  const minds = (records: readonly RecordText[]): boolean =>
+    clients.refuse(records, deployed) || (strict && clients.refuseSomewhere(records, deployed));
+  const isSafe = world.zones.every((zone) => !zone.ahead().some(minds));
   if (!isSafe) return;
   for (const host of world.hosts) if (host.own) host.presents = deployed;
   world.check();

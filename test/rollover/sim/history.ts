@@ -132,7 +132,7 @@ export const histories: fc.Arbitrary<History> = fc.record({
   parameters,
   ahead: fc.constantFrom(false, false, true),
   before: fc.subarray(["garbage" as const, "live" as const]),
-  tickEvery: fc.constantFrom(15, 40, 60, 120),
+  tickEvery: fc.constantFrom(20, 40, 60, 120),
   pollEvery: fc.constantFrom(1, 1, 2, 4),
   slowness: fc.constantFrom(0, 0, 1, 4),
   lags: fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 3 }),

@@ -226,10 +226,10 @@ export class World {
     );
   }
 
-  /** Whether under any RRset that was ever served a client would refuse what some host presents. */
-  wasEverRefused(): boolean {
+  /** Whether under any RRset that was ever served a client would refuse one of these chains. */
+  wasEverRefused(presented: readonly ChainId[]): boolean {
     return this.zones.some(({ past }) =>
-      past.some((records) => this.hosts.some(({ presents }) => this.clients.refuse(records, presents))),
+      past.some((records) => presented.some((chain) => this.clients.refuse(records, chain))),
     );
   }
 
