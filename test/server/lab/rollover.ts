@@ -56,7 +56,7 @@ export function assertQuiet(tick: Ended): void {
 
 /** Runs `daneward tick` again and again until `condition` holds; every tick has to end well. */
 export async function tickUntil(
-  ward: Ward,
+  ward: Pick<Ward, "run" | "tick">,
   what: string,
   condition: () => Promise<boolean> | boolean,
   options: { readonly deadlineMs?: number; readonly check?: (tick: Ended) => void } = {},

@@ -46,6 +46,8 @@ export interface ZoneContent {
   readonly records: (address: Network["address"]) => readonly string[];
   /** Where the key may write TLSA records, in place of {@link ALLOWED}. */
   readonly owners: readonly string[];
+  /** Whole further grants, for BIND alone. */
+  readonly grants?: readonly string[];
 }
 
 const USUAL: ZoneContent = {
@@ -79,7 +81,7 @@ async function startZone(
   folder: string,
   tsigKey: string,
   { parents, primary, secondary }: Places,
-  { records, owners }: { readonly records: readonly string[]; readonly owners: readonly string[] },
+  { records, owners, grants: others = [] }: Omit<ZoneContent, "records"> & { readonly records: readonly string[] },
 ): Promise<{ readonly tree: Awaited<ReturnType<typeof makeTree>>; readonly daemons: readonly Daemon[] }> {
   const delegation: Delegation = {
     nameServers: [primary, ...(secondary === null ? [] : [secondary])].map(({ address }) => address),
@@ -87,7 +89,7 @@ async function startZone(
   };
   if (kind === "bind") {
     const tree = await makeTree(folder, delegation);
-    const grants = owners.map((owner) => `grant daneward name ${owner}. TLSA`);
+    const grants = [...owners.map((owner) => `grant daneward name ${owner}. TLSA`), ...others];
     const notify = secondary === null ? [] : [secondary];
     return { tree, daemons: [await startBindPrimary({ tree, at: primary, keyFiles: [tsigKey], grants, notify })] };
   }
@@ -128,8 +130,8 @@ export async function startUpdateWorld(
     const hasSecondary = makeup === "with-secondary";
     const places = { parents, primary, secondary: hasSecondary ? secondary : null };
     const { tree, daemons } = await startZone(kind, folder, tsigKey, places, {
+      ...content,
       records: content.records(network.address),
-      owners: content.owners,
     });
     const anchorFile = join(folder, "root.anchor");
     writeFileSync(anchorFile, `${tree.anchor}\n`);
