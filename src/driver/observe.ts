@@ -168,7 +168,8 @@ function sourceObservation(
   };
 }
 
-async function observeOwner(subject: Subject, owner: DomainName): Promise<OwnerObservation> {
+/** One owner name at every name server, and one validated answer. Its failure is the answer. */
+export async function observeOwner(subject: Subject, owner: DomainName): Promise<OwnerObservation> {
   const [seen, answer] = await Promise.all([
     lookAt(subject, owner).catch((error: unknown) => faultOf(error)),
     subject.world.resolve(owner, TYPE.TLSA),
