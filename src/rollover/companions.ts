@@ -10,7 +10,7 @@
  *
  * The driver lets companions look one after the other, and each sees the others as they were last saved.
  */
-import { instant } from "../base/time.ts";
+import { instant, seconds } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { ChainFacts, RecordText } from "./chain.ts";
@@ -97,24 +97,73 @@ export function settleOwnership(
   };
 }
 
-/** The state with what companions have learnt of the owner names since this unit last looked. */
+/**
+ * The state with what companions have learnt of the owner names since this unit last looked.
+ *
+ * Each look begins with the account of whoever looked last before, and adds what it sees: so that account is the whole
+ * story of all of them, also of what has been forgotten since by right.
+ */
 export function withNews(before: RolloverState, observation: Observation, isNew: boolean): RolloverState {
-  const news = (observation.companions ?? []).filter(
-    ({ lastStepAt }) => lastStepAt !== null && (isNew || lastStepAt >= before.lastStepAt),
+  const since = isNew ? -Infinity : before.lastStepAt;
+  const news = (observation.companions ?? []).flatMap((companion): readonly News[] =>
+    companion.lastStepAt !== null && companion.lastStepAt >= since ? [{ companion, at: companion.lastStepAt }] : [],
   );
   if (news.length === 0) return before;
-  const known = before.owners.map((owner) =>
-    news.flatMap((companion) => ownersAt(companion, owner)).reduce(mergeOwner, owner),
-  );
+  const known = before.owners.map((owner) => {
+    const accounts = latest(
+      news.flatMap(({ companion, at }) =>
+        ownersAt(companion, owner)
+          .filter(({ finalOwner }) => finalOwner === owner.finalOwner)
+          .map((account) => ({ account, at })),
+      ),
+    );
+    const [first] = accounts;
+    const isLater = first !== undefined && first.at > since;
+    return accounts.map(({ account }) => account).reduce(mergeOwner, isLater ? takeOver(owner, first.account) : owner);
+  });
   const names = new Set<DomainName>(known.map(({ owner }) => owner));
   const added = observation.owners
     .filter(({ owner }) => !names.has(owner))
     .flatMap(({ owner }): readonly OwnerState[] => {
-      const [first, ...more] = news.flatMap(({ owners }) => owners.filter((one) => one.owner === owner));
+      const accounts = latest(
+        news.flatMap(({ companion, at }) =>
+          companion.owners.filter((one) => one.owner === owner).map((account) => ({ account, at })),
+        ),
+      );
+      const [first, ...more] = accounts.map(({ account }) => account);
       // Nothing there is ours, and every wait begins anew; what caches may hold and what is on its way stays.
       return first === undefined ? [] : [more.reduce(mergeOwner, { ...first, ours: [], clocks: [], reverted: 0 })];
     });
   return { ...before, owners: [...known, ...added] };
+}
+
+interface Account {
+  readonly account: OwnerState;
+  readonly at: Instant;
+}
+
+/** Those of the last look; several where looks were at the same instant. */
+function latest(accounts: readonly Account[]): readonly Account[] {
+  const last = Math.max(...accounts.map(({ at }) => at));
+  return accounts.filter(({ at }) => at === last);
+}
+
+interface News {
+  readonly companion: Companion;
+  readonly at: Instant;
+}
+
+/** The account of the last who looked, in the place of an older one; waits run from the later of both beginnings. */
+function takeOver(owner: OwnerState, account: OwnerState): OwnerState {
+  const { coming, leaving, horizon, servers } = account;
+  const clocks = owner.clocks.flatMap((clock) => {
+    const theirs = account.clocks.find(({ record }) => record === clock.record);
+    // Its clock stands still when a server regressed meanwhile: then so does this one.
+    if (theirs === undefined) return [];
+    const ttl = seconds(Math.max(clock.ttl, theirs.ttl));
+    return [{ ...clock, since: instant(Math.max(clock.since, theirs.since)), ttl }];
+  });
+  return { ...owner, coming, leaving, horizon, servers, clocks };
 }
 
 function mergeOwner(owner: OwnerState, other: OwnerState): OwnerState {

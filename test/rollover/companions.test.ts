@@ -219,3 +219,14 @@ test("two keys of one kind stop everything but the alarms", () => {
   expect(result.actions).toEqual([]);
   expect(codes(result)).toEqual(["SAME_KIND_SHARED"]);
 });
+
+test("what a companion saw leave every cache is not held against anybody again", () => {
+  // This unit looked long ago, when only its own record was there; the companion has rolled over since.
+  const [own, theirs] = [OWN_RECORD, THEIR_RECORD];
+  if (own === undefined || theirs === undefined) throw new Error("two records");
+  const longAgo = look(null, sight({ records: [own], companions: [UNSEEN] }), -90_000).state;
+  const lately = ownerOf(look(null, sight({ records: [own, theirs], companions: [UNSEEN] }), -10));
+  const news = { ...companion(-10), owners: [lately] };
+  const seen = ownerOf(look(longAgo, sight({ records: [own, theirs], companions: [news] }), 0));
+  expect(seen.horizon.map(({ records }) => records)).toEqual([[own, theirs].sort()]);
+});
