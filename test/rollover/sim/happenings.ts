@@ -84,6 +84,7 @@ const HAPPENINGS: Readonly<Record<Exclude<WorldEvent, "state-lost">, (moment: Mo
   },
   "server-added": ({ zone }) => {
     zone.addServer();
+    zone.note();
   },
   "server-relapses": ({ zone, amount }) => {
     zone.relapse(amount, amount % 3, 1 + (amount % 4));

@@ -40,14 +40,6 @@ function servicesFollow({ world }: Play): boolean {
   return world.hosts.every((host) => host.presents === world.deployed);
 }
 
-function isRefusedSomewhere({ world }: Play): boolean {
-  return world.zones.some((zone) =>
-    zone
-      .cacheable(Infinity)
-      .some(({ records }) => world.hosts.some(({ presents }) => world.clients.refuse(records, presents))),
-  );
-}
-
 function resumes(game: Play): boolean {
   game.world.reloadFails = false;
   return game.say("resume");
@@ -86,8 +78,6 @@ const LIFTS: Partial<Readonly<Record<FaultCode, Lift>>> = {
   ENDPOINT_UNPROVEN: servicesFollow,
   PEER_DEPENDS: servicesFollow,
   FIRST_SET_WITHOUT_LIVE: servicesFollow,
-  // The alarm is about what caches may hold at most.
-  LIVE_MISMATCH: (game) => isRefusedSomewhere(game) && servicesFollow(game) && !isRefusedSomewhere(game),
 };
 
 /** These lift by themselves: nothing has to be done but to look again when they said they would. */
@@ -117,7 +107,11 @@ export function checkLift(game: Play): void {
   if (refusal === undefined) return;
   const { phase } = state.phase;
   if (refusal.until !== null && WAITS.includes(refusal.code)) {
-    if (world.calm()) waitFor(game, refusal, refusal.until - world.wall());
+    if (!world.calm()) return;
+    // What other people did since the last look may have moved the end.
+    game.pass("no");
+    const { until } = stillThere(game, refusal) ?? { until: null };
+    if (until !== null && world.calm()) waitFor(game, refusal, until - world.wall());
     return;
   }
   const isWithheld = last.refusals.some(({ code }) => WITHHELD.includes(code));

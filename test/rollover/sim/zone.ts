@@ -208,7 +208,8 @@ export class Zone {
     const records = [...this.primary.records.filter((record) => !remove.includes(record)), ...add];
     const { ttl, botched, by } = this.primary;
     // What somebody else did a moment ago, and nobody has seen, may pass by under this.
-    const isUnseen = by === "hand" && this.served.every(({ key, unseen }) => unseen || key !== this.primary.key);
+    const isSeen = this.served.some((set) => set.to === null && set.key === this.primary.key && !set.unseen);
+    const isUnseen = by === "hand" && !isSeen;
     // What a withdrawal leaves is only looked for: the larger set before it is waited for just as long.
     const ours = add.length > 0 ? "us" : "nobody";
     this.#change(records, { ttl: add.length > 0 ? change.ttl : ttl, botched, by: isUnseen ? "hand" : ours });
