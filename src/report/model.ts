@@ -354,6 +354,7 @@ const ALARMING: ReadonlySet<string> = new Set<Refusal["code"]>([
   "SAME_KIND_SHARED",
   "DEPLOY_BYPASSED",
   "SIGNATURE_ENDS_EARLY",
+  "ZONE_BOGUS",
   "DEADLINE_MISSED",
   "KEY_COMPROMISED",
   "FREEZE_DAMAGED",

@@ -31,14 +31,14 @@ export interface NameServers {
   readonly unknown: readonly UnknownNameServer[];
 }
 
-/** The answer, or `ZONE_UNKNOWN` with what the resolver said. */
+/** The answer, or `ZONE_UNKNOWN` (`ZONE_BOGUS`) with what the resolver said. */
 export async function requireUsable(resolve: Resolve, name: DomainName, type: number): Promise<UsableAnswer> {
   const answer = await resolve(name, type);
   if (!("reasons" in answer)) return answer;
   const [reason] = answer.reasons;
   const why = reason === undefined ? answer.status : reason.message;
   throw new OperationalError(
-    "ZONE_UNKNOWN",
+    answer.status === "bogus" ? "ZONE_BOGUS" : "ZONE_UNKNOWN",
     `the ${typeName(type)} of ${displayName(name)} cannot be looked up: ${why}`,
     {
       ...(reason === undefined ? {} : { hint: reason.hint }),

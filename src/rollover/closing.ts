@@ -18,7 +18,7 @@ import {
   serverGate,
 } from "./gates.ts";
 import type { Scene } from "./gates.ts";
-import { isNowhere, servedRecords } from "./horizon.ts";
+import { expectRrset, isNowhere, servedRecords } from "./horizon.ts";
 import type { EndpointObservation } from "./observation.ts";
 import { nothingPublished, publication, removableRecords, unneededRecords, wantedRecords } from "./publication.ts";
 import { mayRemain, sameSet, union, without } from "./records.ts";
@@ -38,11 +38,13 @@ function ownEndpoints(scene: Scene): readonly EndpointObservation[] {
   return (scene.observation.endpoints ?? []).filter((endpoint) => endpoint.own);
 }
 
+const NOT_PROBED = "no address of this host was probed: is any of those in `verify` an address of its names in DNS?";
+
 /** One refusal for each address of this host that does not present `current` in this observation. */
 function unproven(scene: Scene, current: ChainFacts): readonly Refusal[] {
   const own = ownEndpoints(scene);
   if (own.length === 0) {
-    return [{ gate: "dane", code: "ENDPOINT_UNPROVEN", until: null, detail: "no address of this host was probed" }];
+    return [{ gate: "dane", code: "ENDPOINT_UNPROVEN", until: null, detail: NOT_PROBED }];
   }
   return own.map((endpoint) => endpointRefusal(scene, endpoint, current.id)).filter((refusal) => refusal !== null);
 }
@@ -243,7 +245,7 @@ function withdrawAt(
   const { finalOwner, zone } = owner;
   const ttl = seconds(Math.max(...owner.servers.filter((server) => !server.excluded).map((server) => server.ttl)));
   return {
-    owner: { ...owner, leaving: union(owner.leaving, remove) },
+    owner: expectRrset({ ...owner, leaving: union(owner.leaving, remove) }, without(expected, remove), ttl, scene.now),
     action: {
       kind: "withdraw",
       owner: owner.owner,

@@ -88,15 +88,27 @@ export function policyGate(scene: Scene, next: ChainFacts): readonly Refusal[] {
   const refusals: Refusal[] = [];
   const { source, stored } = scene.observation;
   if (source.outcome === "chain" && source.chain.id === next.id) {
-    refusals.push(...source.faults.map((fault) => refuse(fault.message)));
+    refusals.push(...sourceFaults(scene, next));
   } else if (!stored.includes(next.id)) {
     refusals.push(refuse("the source offers it no more and no copy of it was kept"));
   }
+  // Else said already, with the words of who looked at the file.
+  if (refusals.length > 0) return refusals;
   if (next.notBefore > scene.now) {
     refusals.push(refuse(`not valid before ${formatSecond(next.notBefore)}`, next.notBefore));
   }
   if (next.notAfter <= scene.now) refusals.push(refuse(`expired on ${formatSecond(next.notAfter)}`));
   return refusals;
+}
+
+/** What is wrong with what the source offers; that it is not valid yet mends itself. */
+export function sourceFaults({ observation, now }: Scene, next: ChainFacts): readonly Refusal[] {
+  const { source } = observation;
+  if (source.outcome === "failed" || source.chain.id !== next.id) return [];
+  return source.faults.map(({ code, message }) => {
+    const until = code === "CERT_NOT_YET_VALID" && next.notBefore > now ? next.notBefore : null;
+    return { gate: "policy", code: "SOURCE_UNUSABLE", until, detail: message };
+  });
 }
 
 const SERVER_CODES = {
@@ -115,7 +127,8 @@ export function serverGate(scene: Scene, wanted: readonly RecordText[]): readonl
         seen?.outcome === "failed"
           ? `${displayName(name)}: ${seen.fault.message}`
           : `${displayName(name)} was not looked at`;
-      return [{ gate: "dane", code: "ZONE_UNKNOWN", until: null, detail }];
+      const isBogus = seen?.outcome === "failed" && seen.fault.code === "ZONE_BOGUS";
+      return [{ gate: "dane", code: isBogus ? "ZONE_BOGUS" : "ZONE_UNKNOWN", until: null, detail }];
     }
     const counting = seen.servers.filter((server) => !server.excluded);
     if (counting.length === 0) {
@@ -260,7 +273,7 @@ export function endpointRefusal(scene: Scene, seen: EndpointObservation, expecte
     gate: "dane",
     code: "ENDPOINT_UNPROVEN",
     until: null,
-    detail: `${seen.endpoint} at ${seen.address} ${what}`,
+    detail: `${seen.endpoint} at ${seen.address}${seen.presents.outcome === "failed" ? ":" : ""} ${what}`,
   };
 }
 

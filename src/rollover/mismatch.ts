@@ -34,7 +34,9 @@ export function mismatchRefusals(scene: Scene): readonly Refusal[] {
       const detail = `${where} ${also} that no record of ${displayName(owner.owner)} matches`;
       return [{ gate: "dane", code: "SECOND_CERTIFICATE", until: null, detail }];
     }
-    const what = `${where} presents ${describeChain(scene, presents.id)}`;
+    // Of another host behind the name: its first record must be known everywhere before its address is in DNS.
+    const whose = endpoint.own ? "" : " (another host)";
+    const what = `${where}${whose} presents ${describeChain(scene, presents.id)}`;
     const detail = `${what}, but caches may hold ${displayName(owner.owner)} with ${held.join(", ")} alone`;
     return [{ gate: "dane", code: "LIVE_MISMATCH", until, detail }];
   });

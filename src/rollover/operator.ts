@@ -159,6 +159,10 @@ export function tearDown(state: RolloverState, now: Instant, because: string): R
     const hint = "daneward abort CERT gives the rollover up, or let it finish";
     return failure(fault("NOT_APPLICABLE", `it is ${state.phase.phase}, not at rest`, hint));
   }
+  if (state.phase.current === null) {
+    const hint = "take it out of the configuration; nothing was published for it";
+    return failure(fault("NOT_APPLICABLE", "nothing was deployed for it yet", hint));
+  }
   return success({ ...state, teardown: { at: now, because } });
 }
 

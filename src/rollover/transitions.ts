@@ -17,6 +17,7 @@ import {
   leavingGate,
   policyGate,
   serverGate,
+  sourceFaults,
   timeGate,
   validatedGate,
 } from "./gates.ts";
@@ -88,6 +89,13 @@ function storeAction(scene: Scene, next: ChainId): readonly Action[] {
   return offered && !stored.includes(next) ? [{ kind: "store", chain: next }] : [];
 }
 
+/** Nothing is begun that ends at a copy which could not be kept: a full disk, a folder that is not ours. */
+function storedGate({ observation, state }: Scene, next: ChainId): readonly Refusal[] {
+  const failed = state.troubles.some(({ subject }) => subject === "store");
+  if (observation.stored.includes(next) || !failed) return [];
+  return [{ gate: "policy", code: "SOURCE_UNUSABLE", until: null, detail: "no copy of it could be kept yet" }];
+}
+
 /** A wait that ends after the current certificate does is worth an alarm, never an early swap. */
 function deadlineRefusals(current: ChainFacts | null, until: Instant): readonly Refusal[] {
   if (current === null || until < current.notAfter) return [];
@@ -130,7 +138,7 @@ function enrol(scene: Scene): Turn {
 }
 
 function unseenOwners(scene: Scene): readonly Refusal[] {
-  return serverGate(scene, []).filter((refusal) => refusal.code === "ZONE_UNKNOWN");
+  return serverGate(scene, []).filter(({ code }) => code === "ZONE_UNKNOWN" || code === "ZONE_BOGUS");
 }
 
 export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Turn {
@@ -172,12 +180,7 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
   }
   const refusals: readonly Refusal[] = [
     ...sourceRefusals(scene),
-    ...faults.map((fault): Refusal => ({
-      gate: "policy",
-      code: "SOURCE_UNUSABLE",
-      until: null,
-      detail: fault.message,
-    })),
+    ...(next === null ? [] : sourceFaults(scene, next)),
     ...published.refusals,
     ...serverGate(scene, wantedRecords(scene)),
     ...teardownRefusals(scene, next, chain),
@@ -207,7 +210,9 @@ function teardownRefusals(scene: Scene, next: ChainFacts | null, current: ChainF
       .map((entry) => entryExpires(entry, owner, scene.policy, scene.rules)),
   );
   const known = ends.filter((end) => end !== null);
-  const until = known.length > 0 && known.length === ends.length ? instant(Math.max(...known)) : null;
+  const last = known.length > 0 && known.length === ends.length ? instant(Math.max(...known)) : null;
+  // Past only while the zone cannot be looked at.
+  const until = last !== null && last > scene.now ? last : null;
   const caches = ends.length > 0 ? "caches may still hold them: keep the certificate" : "no cache holds them any more";
   const detail = `our TLSA records are gone since ${formatSecond(teardown.at)} (${teardown.because}); ${caches}`;
   return [...waits, { gate: "policy", code: "TORN_DOWN", until, detail }];
@@ -349,7 +354,7 @@ export function advanceAging(scene: Scene, phase: PhaseOf<"aging">): Turn {
     return moveTo(scene, again, "regressed", why.join("; ") || "a name server stopped serving the new record");
   }
   const published = publication(scene, wantedRecords(scene));
-  const gates = deployGates(scene, next, current);
+  const gates = [...deployGates(scene, next, current), ...storedGate(scene, next.id)];
   const actions = [...storeAction(scene, phase.next), ...published.actions];
   if (gates.length === 0 && withoutStandby(scene, published).actions.length === 0) {
     const deploying = { phase: "deploying", current: phase.current, next: phase.next, flippedAt: null } as const;

@@ -20,7 +20,7 @@ export const ROLLOVER_CODES = {
   },
   CONFIRM_FAILED: {
     title: "the servers did not present the new chain in time; the old files are back",
-    hint: "find out why the service kept the old certificate, then daneward resume CERT",
+    hint: "find out why the service does not present the new certificate there, then daneward resume CERT",
   },
   DEPLOY_FAILED: {
     title: "the new files could not be deployed",
@@ -53,6 +53,10 @@ export const ROLLOVER_CODES = {
   ZONE_UNKNOWN: {
     title: "the zone of an owner name or its name servers cannot be found",
     hint: "check the resolver and the delegation",
+  },
+  ZONE_BOGUS: {
+    title: "the zone fails DNSSEC validation: validating clients get no answer from it",
+    hint: "daneward resolve OWNER shows the broken link; check the signer, its signatures and the DS at the parent",
   },
   CLOCK_RUNNING: { title: "caches may still hold an RRset without the new record", hint: "wait; no action is needed" },
   HORIZON_UNSAFE: {
