@@ -76,7 +76,7 @@ describe("a damaged state file", () => {
       expect(stateOf(world).owners.flatMap(({ ours }) => ours)).toEqual(expect.arrayContaining(records));
       const kept = readdirSync(path.join(world.stateDirectory, "certificates"));
       expect(kept.filter((name) => name.startsWith("mx.json.damaged-2026"))).toHaveLength(1);
-      world.freeze("ns2.example.org.", false);
+      for (const server of ["ns1.example.org.", "ns2.example.org."]) world.freeze(server, false);
       for (let turn = 0; turn < 200; turn++) {
         await tick(world.input());
         expect(world.records, `turn ${String(turn)}`).toContain(served());
