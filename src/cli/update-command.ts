@@ -58,7 +58,8 @@ export interface UpdateOptions {
 /** Everything an update by hand needs, looked up and checked. */
 export interface PreparedUpdate {
   readonly owner: DomainName;
-  readonly record: TlsaRdata;
+  /** At least one. */
+  readonly records: readonly TlsaRdata[];
   readonly ttl: Seconds;
   readonly zone: DomainName;
   /** The preferred one. */
@@ -198,9 +199,9 @@ export async function prepareUpdate(
   io: Io,
   choose: Choose = theOnlyOne,
 ): Promise<PreparedUpdate> {
-  const [ownerText = "", recordText = ""] = args;
+  const [ownerText = "", ...recordTexts] = args;
   const owner = parseOwner(ownerText);
-  const record = orUsage(parseTlsa(recordData(recordText)), "the record");
+  const records = recordTexts.map((text) => orUsage(parseTlsa(recordData(text)), "the record"));
   const given = options.ttl === undefined ? null : orUsage(parseDuration(options.ttl), "--ttl");
   const destination = await whereTo(options, io, choose);
   const ttl = given ?? destination.ttl ?? DEFAULT_TTL;
@@ -227,7 +228,7 @@ export async function prepareUpdate(
     atFirstReachable(readers, async (address) => readOwner(owner, at(address)));
   const [server] = written;
   assert(server !== undefined, "a destination has a server");
-  return { owner, record, ttl, zone, server, key, publisher, read };
+  return { owner, records, ttl, zone, server, key, publisher, read };
 }
 
 /** More aliases in a row are taken for a loop. */
@@ -265,7 +266,7 @@ export async function updateFollowingAliases(
 /** The zone of the alias does not hold its target, so neither `--zone` nor a publisher's own zone may be taken for it. */
 async function prepareAtTarget(
   target: DomainName,
-  [, record = ""]: readonly string[],
+  [, ...records]: readonly string[],
   given: UpdateOptions,
   io: Io,
 ): Promise<PreparedUpdate> {
@@ -283,13 +284,13 @@ async function prepareAtTarget(
       keyName: undefined,
       keyAlgorithm: undefined,
     };
-    return prepareUpdate([target, record], { ...options, ...own }, io, holding);
+    return prepareUpdate([target, ...records], { ...options, ...own }, io, holding);
   }
   const anyZone: Choose = (publishers) => {
     const only = theOnlyOne(publishers);
     return only === null ? null : { ...only, zone: null };
   };
-  return prepareUpdate([target, record], options, io, anyZone);
+  return prepareUpdate([target, ...records], options, io, anyZone);
 }
 
 async function zoneFromResolver(owner: DomainName, resolve: Resolve): Promise<DomainName> {
@@ -339,7 +340,7 @@ export function printReadBack(
   options: UpdateOptions,
   io: Io,
 ): void {
-  const { owner, zone, server, record } = prepared;
+  const { owner, zone, server, records: asked } = prepared;
   const notes = done.notes ?? [];
   const address = formatServer({ address: server.host, port: server.port });
   if (options.json === true) {
@@ -369,7 +370,7 @@ export function printReadBack(
     );
   }
   if (options.json === true) return;
-  io.out(`${endingWords(ending, owner, formatTlsa(record))}\n`);
+  io.out(`${endingWords(ending, owner, asked.map(formatTlsa).join(", "))}\n`);
   const now = done.records.map((one) => `           ${owner} ${String(done.ttl ?? 0)} IN TLSA ${formatTlsa(one)}\n`);
   const signed = done.signed ? ", signed" : "";
   const head = `served by  ${address}${signed}${done.records.length === 0 ? ": no TLSA record" : ":"}\n`;

@@ -207,7 +207,8 @@ Exit codes (monitoring plugins):
     usage: "plan [certificate]",
     group: "look",
     summary: "the timetable of the next rollover",
-    examples: ["daneward plan mx"],
+    examples: ["daneward plan mx", "daneward plan --ics > daneward.ics"],
+    flags: [["--ics", "as a calendar (iCalendar)"]],
     load: () => import("./commands/plan.ts"),
   },
   {
@@ -216,6 +217,17 @@ Exit codes (monitoring plugins):
     summary: "what has happened, from the journal",
     examples: ["daneward timeline mx"],
     load: () => import("./commands/timeline.ts"),
+  },
+  {
+    usage: "report",
+    group: "look",
+    summary: "a page for browsers and a calendar: what is, what was, what comes",
+    examples: ["daneward report --html /var/www/daneward"],
+    flags: [
+      ["--html <dir>", "folder that index.html and daneward.ics are written into; made by you"],
+      ["--offline", "out of saved state alone: asks nobody, so without timetables and chains of trust"],
+    ],
+    load: () => import("./commands/report.ts"),
   },
   {
     usage: "explain [code]",
@@ -240,9 +252,9 @@ Exit codes (monitoring plugins):
     load: () => import("./commands/tlsa.ts"),
   },
   {
-    usage: "publish <owner> <record>",
+    usage: "publish <owner> <records...>",
     group: "records",
-    summary: "add one TLSA record by signed dynamic update, and read it back",
+    summary: "add TLSA records by one signed dynamic update, and read them back",
     examples: [
       'daneward publish _25._tcp.mx.example.org "3 1 1 9a59…" --ttl 1h --server 127.0.0.1 --key-file /etc/daneward/tsig.key',
     ],

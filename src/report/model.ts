@@ -344,6 +344,7 @@ const ALARMING: ReadonlySet<string> = new Set<Refusal["code"]>([
   "SOURCE_UNUSABLE",
   "NEXT_KEY_UNUSABLE",
   "FIRST_SET_WITHOUT_LIVE",
+  "FIRST_SET_WITHOUT_PEER",
   "SECOND_WRITER",
   "TOO_MANY_RECORDS",
   "DEADLINE_NEAR",

@@ -19,6 +19,7 @@ import {
   matchesChain,
   matchesEach,
   newCombinations,
+  recordIn,
   union,
   without,
 } from "./records.ts";
@@ -108,17 +109,27 @@ function firstSetRefusal(scene: Scene, owner: OwnerState, records: readonly Reco
     ({ presents }) => presents.outcome === "failed" || !matchesEach(combinations, records, presents.certificates),
   );
   if (behind.length > 0 && wrong.length === 0) return null;
-  const which = wrong.map(({ endpoint, address, presents }) => {
-    const what =
-      presents.outcome === "failed"
-        ? presents.detail
-        : presents.second === undefined
-          ? `presents another certificate (${presents.id.slice(0, 8)})`
-          : alsoPresents(presents.second, presents.certificates);
-    return `${endpoint} at ${address} ${what}`;
-  });
+  const isPeers = wrong.length > 0 && wrong.every(({ own, presents }) => !own && presents.outcome === "chain");
+  const which = wrong.map((endpoint) => wrongPresented(endpoint, combinations));
   const detail = `${displayName(owner.owner)}: ${which.join("; ") || "no address of the service could be probed"}`;
-  return { gate: "dane", code: "FIRST_SET_WITHOUT_LIVE", until: null, detail };
+  return { gate: "dane", code: isPeers ? "FIRST_SET_WITHOUT_PEER" : "FIRST_SET_WITHOUT_LIVE", until: null, detail };
+}
+
+/**
+ * What stands in the way of a first RRset at one address. Another host's key is named with its records: they must be
+ * published with ours, and not by us alone, since nothing proves here that it is that host which answered.
+ */
+function wrongPresented(
+  { endpoint, address, own, presents }: EndpointObservation,
+  combinations: readonly string[],
+): string {
+  const where = `${endpoint} at ${address}`;
+  if (presents.outcome === "failed") return `${where}: ${presents.detail}`;
+  if (presents.second !== undefined) return `${where} ${alsoPresents(presents.second, presents.certificates)}`;
+  const records = combinations.flatMap((combination) => recordIn(combination, presents.certificates) ?? []);
+  const key = presents.certificates[0]?.spkiSha256.slice(0, 8) ?? "?";
+  const whose = own ? "" : ` (another host, to which "${records.join('", "')}" would belong)`;
+  return `${where}${whose} presents another key, ${key}`;
 }
 
 /**
@@ -194,6 +205,13 @@ function publishAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[
     until: null,
     detail: `${displayName(owner.owner)}: ${detail}`,
   });
+  // A record that is wanted again while it is on its way out may be gone at the primary already, whatever servers show:
+  // what were added now might stand there alone.
+  const leaving = owner.leaving.filter((record) => wanted.includes(record));
+  if (leaving.length > 0) {
+    const detail = `${displayName(owner.owner)}: nothing is added before ${leaving.join(", ")} is gone everywhere and comes back`;
+    return { ...nothing, refusal: { gate: "dane", code: "HORIZON_UNSAFE", until: null, detail } };
+  }
   // What clients need at this moment is published whoever objects.
   const urgent = urgentRecords(scene, answers, missing);
   // What was asked for and has come nowhere is asked for again: it arrives with the rest, or it was lost and now is not.

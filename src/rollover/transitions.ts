@@ -182,7 +182,7 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
     ...sourceRefusals(scene),
     ...(next === null ? [] : sourceFaults(scene, next)),
     ...published.refusals,
-    ...serverGate(scene, wantedRecords(scene)),
+    ...serverRefusals(scene, published.refusals),
     ...teardownRefusals(scene, next, chain),
   ];
   const copies = storeAction(scene, current);
@@ -197,6 +197,13 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
 function isAnythingLeft(scene: Scene, owner: OwnerState): boolean {
   const reachable = union(owner.ours, servedRecords(owner));
   return unneededRecords(scene, owner, []).some((record) => reachable.includes(record));
+}
+
+/** While records are not asked for, no server lags because it has none. */
+function serverRefusals(scene: Scene, unpublished: readonly Refusal[]): readonly Refusal[] {
+  return serverGate(scene, wantedRecords(scene)).filter(
+    ({ code }) => code !== "NS_LAGGING" || unpublished.length === 0,
+  );
 }
 
 /** What is left to wait for when our records are gone: a renewal, and whoever wants to change the servers by hand. */

@@ -5,6 +5,7 @@ import { fault } from "../../src/base/errors.ts";
 import type { CertificateConfig } from "../../src/config/schema.ts";
 import { parseIpv4 } from "../../src/dns/address.ts";
 import { CLASS, TYPE } from "../../src/dns/iana.ts";
+import { displayName } from "../../src/dns/name.ts";
 import { tick } from "../../src/driver/tick.ts";
 import type { World } from "../../src/driver/world.ts";
 import type { Phase } from "../../src/rollover/state.ts";
@@ -60,8 +61,9 @@ function withTwoAddresses(addresses: readonly string[]): World {
       };
     },
     probe: (service, address, signal, look) => {
-      asked.add(`${service.label} ${address}`);
-      if (!silent.has(`${service.label} ${address}`)) return real.probe(service, address, signal, look);
+      const place = `${displayName(service.host)}:${String(service.port)} ${address}`;
+      asked.add(place);
+      if (!silent.has(place)) return real.probe(service, address, signal, look);
       return Promise.resolve([{ outcome: "failed", fault: fault("CONNECT_TIMEOUT", "no answer") }]);
     },
   };

@@ -64,8 +64,8 @@ function ownerState(more: Partial<OwnerState> = {}): OwnerState {
     coming: [],
     leaving: [],
     horizon: [
-      { ...entry, records, servedUntil: null },
-      { ...entry, records: A.records, servedUntil: addSeconds(NOW, seconds(-1800)) },
+      { ...entry, records, servedUntil: null, seen: true },
+      { ...entry, records: A.records, servedUntil: addSeconds(NOW, seconds(-1800)), seen: true },
     ],
     clocks: [
       { record: A.records[0] ?? expect.fail(), since: addSeconds(NOW, seconds(-90_000)), ttl: seconds(3600) },
@@ -127,7 +127,9 @@ describe("the figures", () => {
 
   test("of a set that is still served say so", () => {
     const [first, second] = ownerState().horizon;
-    const horizon = [first, { ...(second ?? expect.fail()), servedUntil: null }].filter((entry) => entry !== undefined);
+    const horizon = [first, { ...(second ?? expect.fail()), servedUntil: null, seen: true }].filter(
+      (entry) => entry !== undefined,
+    );
     const text = said("override", state({ owners: [ownerState({ horizon })] }));
     expect(text).toContain("refuses for as long as a name server serves that, and up to 1h after");
   });
@@ -183,7 +185,9 @@ describe("an override of the withdrawal", () => {
 
 describe("an emergency", () => {
   test("with a standby key that every cache knows has no wait and no choice", () => {
-    const horizon = [{ records: [...A.records, ...B.records], ttl: seconds(3600), appearedAt: NOW, servedUntil: null }];
+    const horizon = [
+      { records: [...A.records, ...B.records], ttl: seconds(3600), appearedAt: NOW, servedUntil: null, seen: true },
+    ];
     const standby = [{ spkiSha256: "b".repeat(64), records: B.records }];
     const text = said("emergency", state({ phase: STABLE, standby, owners: [ownerState({ horizon })] }));
     expect(text).toContain("swap without a wait to a certificate for key bbbbbbbb, which every cache knows");

@@ -365,7 +365,9 @@ describe("a record of a new kind", () => {
   test("is a first one beside records that mail clients ignore", () => {
     const litter = recordText(`1 1 1 ${"9".repeat(64)}`);
     const result = hourly([seenWith([strong, peer], [litter])]);
-    expect(result.refusals.map(({ code }) => code)).toContain("FIRST_SET_WITHOUT_LIVE");
+    const refusal = result.refusals.find(({ code }) => code === "FIRST_SET_WITHOUT_PEER");
+    // Whoever publishes for both must know the record of the other host.
+    expect(refusal?.detail).toMatch(/another host, to which "3 1 \d [0-9a-f]{64,}" would belong/);
     expect(result.actions).toEqual([]);
   });
 });

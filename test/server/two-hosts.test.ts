@@ -93,13 +93,13 @@ serverSuite("two hosts behind one name, each with a daneward of its own", WORLD_
       const other = both().find((one) => one !== host);
       expect({ code: tick.code, said: tick.stderr }).toEqual({
         code: 1,
-        said: expect.stringContaining("[FIRST_SET_WITHOUT_LIVE]") as string,
+        said: expect.stringContaining("[FIRST_SET_WITHOUT_PEER]") as string,
       });
       const { text, json, codes } = await host.ward.told();
       for (const said of [tick.stderr, text]) expect(said).toContain(`${LABEL} at ${other?.address ?? "?"}`);
       expect(text).toContain("needs you");
       expect(json.concern).toBe("attention");
-      expect(codes).toContain("FIRST_SET_WITHOUT_LIVE");
+      expect(codes).toContain("FIRST_SET_WITHOUT_PEER");
     }
     await sampler.stop();
     expect(await isServed([])).toBe(true);

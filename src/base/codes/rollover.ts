@@ -75,6 +75,10 @@ export const ROLLOVER_CODES = {
     title: "certificates for other kinds of keys are looked at before a record binds their clients",
     hint: "wait; the next look asks for them, no action is needed",
   },
+  FIRST_SET_WITHOUT_PEER: {
+    title: "a first RRset would turn clients away from another host behind the same name",
+    hint: "publish the first records of all hosts in one update: daneward publish OWNER RECORD RECORD…, each record as daneward tlsa prints it on its host, then daneward adopt CERT on each; or take the other address out of DNS until this host is done",
+  },
   FIRST_SET_WITHOUT_LIVE: {
     title: "a first RRset without the live chain's record is refused",
     hint: "make every address present the deployed chain first",

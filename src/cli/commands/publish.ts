@@ -7,11 +7,11 @@ import type { Io } from "../io.ts";
 import { formatUpdateScript, printReadBack, updateFollowingAliases } from "../update-command.ts";
 import type { PreparedUpdate, UpdateOptions } from "../update-command.ts";
 
-/** `daneward publish OWNER RECORD`: adds one TLSA record and reads it back; adding it again is no error. */
+/** `daneward publish OWNER RECORD…`: adds TLSA records in one update and reads them back; adding them again is no error. */
 export async function run(args: readonly string[], options: UpdateOptions, io: Io): Promise<ExitCode> {
   return updateFollowingAliases(args, options, io, async (prepared) => {
-    const { owner, zone, ttl, record, publisher } = prepared;
-    const change: TlsaChange = { owner, zone, ttl, add: [record], remove: [], expected: null };
+    const { owner, zone, ttl, records, publisher } = prepared;
+    const change: TlsaChange = { owner, zone, ttl, add: records, remove: [], expected: null };
     if (options.dryRun === true) {
       io.out(formatUpdateScript(prepared, change));
       return EXIT.done;
@@ -23,10 +23,11 @@ export async function run(args: readonly string[], options: UpdateOptions, io: I
 }
 
 /** For the words alone: a server that does not say what it serves may take the update all the same. */
-async function isServed({ read, record, ttl }: PreparedUpdate): Promise<boolean> {
+async function isServed({ read, records, ttl }: PreparedUpdate): Promise<boolean> {
   try {
     const served = await read();
-    return served.ttl === ttl && served.records.some((one) => formatTlsa(one) === formatTlsa(record));
+    const there = served.records.map(formatTlsa);
+    return served.ttl === ttl && records.every((one) => there.includes(formatTlsa(one)));
   } catch (error) {
     if (error instanceof OperationalError) return false;
     throw error;

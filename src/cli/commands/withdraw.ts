@@ -14,15 +14,15 @@ import type { UpdateOptions } from "../update-command.ts";
  */
 export async function run(args: readonly string[], options: UpdateOptions, io: Io): Promise<ExitCode> {
   return updateFollowingAliases(args, options, io, async (prepared) => {
-    const { owner, zone, ttl, record, publisher } = prepared;
+    const { owner, zone, ttl, records: asked, publisher } = prepared;
     const { records, alias } = await prepared.read();
     if (alias !== null) throw OperationalError.of(aliasFault(owner, alias));
-    const change: TlsaChange = { owner, zone, ttl, add: [], remove: [record], expected: records };
+    const change: TlsaChange = { owner, zone, ttl, add: [], remove: asked, expected: records };
     if (options.dryRun === true) {
       io.out(formatUpdateScript(prepared, change));
       return EXIT.done;
     }
-    const isThere = records.some((one) => formatTlsa(one) === formatTlsa(record));
+    const isThere = records.some((one) => asked.some((gone) => formatTlsa(one) === formatTlsa(gone)));
     const done = await publisher.apply(change);
     printReadBack(isThere ? "withdrawn" : "nothing", prepared, done, options, io);
     return EXIT.done;
