@@ -161,10 +161,12 @@ export function advanceConfirming(scene: Scene, before: Confirming): Turn {
     const detail = `every address presents ${describeChain(scene, current.id)}`;
     return moveTo(withPhase, { phase: "stable", current: current.id }, "confirmed", detail);
   }
-  // The time to go back free of cost: not with a key that must go.
+  // The time to go back free of cost: not with a key that must go. Workers that are late still count.
   const compromised = chainOf(scene, phase.obsolete);
   const isUrgent = compromised !== null && isCompromised(scene.state, compromised);
-  const until = addSeconds(phase.confirmedAt ?? scene.now, isUrgent ? seconds(0) : scene.policy.retireSafety);
+  const { retireSafety, confirmPatience } = scene.policy;
+  const safety = isUrgent ? seconds(Math.min(retireSafety, confirmPatience)) : retireSafety;
+  const until = addSeconds(phase.confirmedAt ?? scene.now, safety);
   if (isOverridden(scene, "withdraw", current.id) && remainderRefusals(withPhase, current).length === 0) {
     const next = { phase: "withdrawing", obsolete: phase.obsolete, current: phase.current } as const;
     return moveTo(withPhase, next, "overridden", "the operator overrides the gates");

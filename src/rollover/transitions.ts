@@ -271,6 +271,9 @@ function superseded(scene: Scene, phase: PhaseOf<"announcing" | "aging" | "deplo
     return moveTo(scene, { phase: "stable", current: id }, "given-up", detail);
   }
   const detail = `${describeChain(scene, phase.next)} -> ${describeChain(scene, id)} before it was deployed`;
+  // Without records there is nothing to announce.
+  if (scene.state.teardown !== null)
+    return moveTo(scene, { phase: "stable", current: phase.current }, "superseded", detail);
   return moveTo(scene, { phase: "announcing", current: phase.current, next: id }, "superseded", detail);
 }
 
@@ -311,7 +314,8 @@ export function advanceAnnouncing(scene: Scene, phase: PhaseOf<"announcing">): T
       `every name server serves the records of ${describeChain(scene, phase.next)} since ${formatSecond(seenEverywhereAt)}`,
     );
   }
-  const refusals = [...policyGate(scene, next), ...published.refusals, ...missing];
+  const shown = missing.filter(({ code }) => code !== "NS_LAGGING" || published.refusals.length === 0);
+  const refusals = [...policyGate(scene, next), ...published.refusals, ...shown];
   return {
     kind: "stay",
     state: published.state,
