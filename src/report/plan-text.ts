@@ -1,7 +1,7 @@
 /** `daneward plan`: the timetable of a rollover, and whether it fits into the life of the certificate. */
 import { addSeconds, formatDuration, formatInstant, seconds, secondsBetween } from "../base/time.ts";
 import type { Instant, Seconds } from "../base/time.ts";
-import type { ChainFacts } from "../rollover/chain.ts";
+import type { ChainFacts, ChainId } from "../rollover/chain.ts";
 import type { Standing } from "../rollover/deadlines.ts";
 import type { ForecastEntry } from "../rollover/forecast.ts";
 import { renderStanding } from "./status-json.ts";
@@ -25,6 +25,8 @@ export interface Plan {
   /** When the client will probably renew what is live; null: nothing is live. */
   readonly expectedRenewal: Instant | null;
   readonly current: ChainFacts | null;
+  /** The chain that the rollover replaces, or the one to come will; null or absent: none. */
+  readonly replaced?: ChainId | null;
   /** What is to be deployed; null: nothing is there yet. */
   readonly next: ChainFacts | null;
   readonly ttl: {

@@ -19,7 +19,8 @@ const STYLES: Readonly<Record<Concern, "green" | "yellow" | "red">> = {
 };
 const RANK: Readonly<Record<Concern, number>> = { attention: 0, waiting: 1, well: 2 };
 const MARKS: Readonly<Record<Concern, string>> = { attention: "!", waiting: "~", well: " " };
-const COUNTED: Readonly<Record<Concern, (count: number) => string>> = {
+/** How many are how. */
+export const COUNTED: Readonly<Record<Concern, (count: number) => string>> = {
   attention: (count) => `${String(count)} need${count === 1 ? "s" : ""} you`,
   waiting: (count) => `${String(count)} under way`,
   well: (count) => `${String(count)} well`,
@@ -34,12 +35,8 @@ interface Row {
 
 /** The table, ending with a newline. */
 export function renderTable(reports: readonly CertificateReport[], at: Instant, paint: Paint): string {
-  const rows = reports.map((report): Row => {
-    return { report, concern: concernOfReport(report), urgency: urgencyOf(report, at) };
-  });
-  const sorted = rows
-    .toSorted((left, right) => RANK[left.concern] - RANK[right.concern] || left.urgency - right.urgency)
-    .filter(({ concern }, index) => concern === "attention" || index < ROWS);
+  const rows = worstFirst(reports, at);
+  const sorted = rows.filter(({ concern }, index) => concern === "attention" || index < ROWS);
   const counts = (["attention", "waiting", "well"] as const).flatMap((concern) => {
     const count = rows.filter((one) => one.concern === concern).length;
     return count === 0 ? [] : [paint(STYLES[concern], COUNTED[concern](count))];
@@ -63,6 +60,13 @@ export function renderTable(reports: readonly CertificateReport[], at: Instant, 
   ]
     .map((line) => `${line}\n`)
     .join("");
+}
+
+/** Every certificate with how it is: the worst first, and among equals whoever is next in time. */
+export function worstFirst(reports: readonly CertificateReport[], at: Instant): readonly Row[] {
+  return reports
+    .map((report): Row => ({ report, concern: concernOfReport(report), urgency: urgencyOf(report, at) }))
+    .sort((left, right) => RANK[left.concern] - RANK[right.concern] || left.urgency - right.urgency);
 }
 
 function concernOfReport(report: CertificateReport): Concern {

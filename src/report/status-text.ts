@@ -62,7 +62,10 @@ function freezeLines({ at: since, by, because, damage }: FreezeReport, at: Insta
     .join("");
 }
 
-const HEADLINES: Readonly<Record<Concern, { readonly style: "green" | "yellow" | "red"; readonly words: string }>> = {
+/** How a certificate is, in a word or two. */
+export const HEADLINES: Readonly<
+  Record<Concern, { readonly style: "green" | "yellow" | "red"; readonly words: string }>
+> = {
   well: { style: "green", words: "all is well" },
   waiting: { style: "yellow", words: "safe to leave alone" },
   attention: { style: "red", words: "needs you" },
@@ -131,8 +134,8 @@ function chainLines(name: string, status: CertificateStatus, at: Instant): reado
   ];
 }
 
-/** Under usages 0 and 2 the record names the issuer, and the key stands beside it. */
-function chainWords(chain: ChainFacts, at: Instant): string {
+/** A chain in one line. Under usages 0 and 2 the record names the issuer, and the key stands beside it. */
+export function chainWords(chain: ChainFacts, at: Instant): string {
   const key = chain.certificates[0]?.spkiSha256 ?? "";
   const isShown = chain.records.some((record) => record.endsWith(` ${key}`));
   const issuer = chain.records.find((record) => /^[02] /.test(record))?.split(" ")[3];
@@ -143,7 +146,8 @@ function chainWords(chain: ChainFacts, at: Instant): string {
   ].join(", ");
 }
 
-const STANDBY: Readonly<Record<RecordReport["state"], string>> = {
+/** What the state of its records says about a key that is published ahead. */
+export const STANDBY: Readonly<Record<RecordReport["state"], string>> = {
   hidden: "not published yet",
   rumoured: "published, not yet known everywhere",
   omnipresent: "known everywhere: a certificate with it can be deployed at once",
@@ -281,16 +285,26 @@ const VERDICTS: Readonly<Record<EndpointReport["verdict"], string>> = {
 };
 
 function endpointLine(endpoint: EndpointReport, status: CertificateStatus, paint: Paint): string {
-  const isOther = !endpoint.own && endpoint.verdict === "foreign";
-  const style = endpoint.verdict === "in-order" ? "green" : endpoint.verdict === "upcoming" ? "yellow" : "red";
+  const { style, words } = endpointWords(endpoint, status);
   const peer = endpoint.own ? "" : " (peer)";
   const detail = endpoint.detail === "" ? "" : `: ${endpoint.detail}`;
   const seen = `, ${formatTime(endpoint.at)}`;
-  const isUnaware = endpoint.verdict === "foreign" && awaitsServices(status);
-  const words = isUnaware ? "does not present the deployed certificate yet" : VERDICTS[endpoint.verdict];
-  // Another host may well have a certificate of its own: whether records match it is asked where that matters.
-  const painted = isOther ? "presents a certificate of its own" : paint(style, words);
+  const painted = style === null ? words : paint(style, words);
   return row("service", `${endpoint.endpoint} ${endpoint.address}${peer}  ${painted}${detail}${seen}`);
+}
+
+/** What an address presents, and how good that is; null: neither good nor bad. */
+export function endpointWords(
+  endpoint: EndpointReport,
+  status: CertificateStatus,
+): { readonly style: "green" | "yellow" | "red" | null; readonly words: string } {
+  // Another host may well have a certificate of its own: whether records match it is asked where that matters.
+  if (!endpoint.own && endpoint.verdict === "foreign") {
+    return { style: null, words: "presents a certificate of its own" };
+  }
+  const style = endpoint.verdict === "in-order" ? "green" : endpoint.verdict === "upcoming" ? "yellow" : "red";
+  const isUnaware = endpoint.verdict === "foreign" && awaitsServices(status);
+  return { style, words: isUnaware ? "does not present the deployed certificate yet" : VERDICTS[endpoint.verdict] };
 }
 
 const RECORD_WORDS: Readonly<Record<RecordReport["state"], string>> = {
@@ -302,8 +316,8 @@ const RECORD_WORDS: Readonly<Record<RecordReport["state"], string>> = {
 
 const ASKED_FOR = "asked for, not yet served by any name server";
 
-/** Once no name server serves a record it does not matter whose it was: it is on its way out of the caches. */
-function recordWords(record: RecordReport): string {
+/** How far a record is known. Once no name server serves it, it does not matter whose it was: it is on its way out of the caches. */
+export function recordWords(record: RecordReport): string {
   const words = record.ours && !record.served && record.state === "rumoured" ? ASKED_FOR : RECORD_WORDS[record.state];
   if (record.ours || record.state === "unretentive") return words;
   if (record.companion !== undefined) return `${words}, looked after by ${record.companion}`;

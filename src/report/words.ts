@@ -1,7 +1,7 @@
 /** Words and shapes that the text renderers share. */
 import { formatDuration, formatInstant, secondsBetween } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
-import type { ChainFacts, RecordText } from "../rollover/chain.ts";
+import type { ChainFacts } from "../rollover/chain.ts";
 import type { Phase } from "../rollover/state.ts";
 import type { Footing } from "./model.ts";
 
@@ -78,7 +78,7 @@ export function formatDistance(at: Instant, now: Instant): string {
 }
 
 /** `3 1 1 9a590dfa…`: enough of the data to tell two keys apart. */
-export function shortRecord(record: RecordText): string {
+export function shortRecord(record: string): string {
   return record.replace(/([0-9a-f]{12})[0-9a-f]+$/, "$1…");
 }
 
