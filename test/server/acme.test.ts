@@ -22,8 +22,8 @@ const USUAL: readonly Name[] = ["certbot", "dehydrated", "lego"];
 
 const record = (key: string): string => `3 1 1 ${key}`;
 
-function ended(name: Name, { code, stdout, stderr }: Ended): void {
-  if (code !== 0) throw new Error(`${name} ended with ${String(code)}\n${stdout}${stderr}`);
+function assertDone({ code, stdout, stderr }: Ended): void {
+  if (code !== 0) throw new Error(`ended with ${String(code)}\n${stdout}${stderr}`);
 }
 
 /** The keys of the newest certificates that the clients have. */
@@ -73,20 +73,25 @@ serverSuite("ACME clients that share BIND and the TSIG key with daneward", ACME_
   });
 
   /** All side by side, as timers of several hosts would. */
-  async function renewAll(hooks: Readonly<Partial<Record<Name, HookState>>>): Promise<ReadonlyMap<Name, Ended>> {
-    const names = NAMES.filter((name) => name in hooks);
-    const all = await Promise.all(
+  async function renew(names: readonly Name[], hook: HookState): Promise<readonly Ended[]> {
+    return Promise.all(
       names.map(async (name) => {
         const client = world.clients[name];
-        client.hook(hooks[name] ?? "absent");
+        client.hook(hook);
         const before = client.spki();
         const renewed = await client.renew();
         expect(client.spki(), `${name} has a new key\n${renewed.stdout}${renewed.stderr}`).not.toBe(before);
         used[name].push(client.spki());
-        return [name, renewed] as const;
+        return renewed;
       }),
     );
-    return new Map(all);
+  }
+
+  async function keysToComeAreKnown(): Promise<void> {
+    await until("the keys to come are known everywhere", async () => {
+      const asked = await Promise.all(AHEAD.map((name) => world.run(["csr", name, "--dry-run"])));
+      return asked.every(({ stderr }) => stderr.includes("known everywhere: the certificate is deployed as soon as"));
+    });
   }
 
   const notes = (): readonly (readonly string[])[] =>
@@ -96,7 +101,7 @@ serverSuite("ACME clients that share BIND and the TSIG key with daneward", ACME_
     await Promise.all(
       NAMES.map(async (name) => {
         world.clients[name].hook("told");
-        ended(name, await world.clients[name].issue());
+        assertDone(await world.clients[name].issue());
         used[name].push(world.clients[name].spki());
       }),
     );
@@ -122,18 +127,8 @@ serverSuite("ACME clients that share BIND and the TSIG key with daneward", ACME_
 
   test("a renewal with a new key, told by the hook, waits for DNS; with a key known in advance it does not", async () => {
     const before = deployed(world, USUAL);
-    await until("the keys to come are known everywhere", async () => {
-      const asked = await Promise.all(AHEAD.map((name) => world.run(["csr", name, "--dry-run"])));
-      return asked.every(({ stderr }) => stderr.includes("known everywhere: the certificate is deployed as soon as"));
-    });
-    const renewals = await renewAll({
-      certbot: "told",
-      dehydrated: "told",
-      lego: "told",
-      ahead: "told",
-      requests: "told",
-    });
-    for (const [name, renewal] of renewals) ended(name, renewal);
+    await keysToComeAreKnown();
+    for (const renewal of await renew(NAMES, "told")) assertDone(renewal);
     expect([...notes()].sort()).toEqual([
       ["certbot", "mx.example.test"],
       ["dehydrated", "ahead.example.test"],
@@ -150,11 +145,22 @@ serverSuite("ACME clients that share BIND and the TSIG key with daneward", ACME_
     expect(deployed(world, NAMES)).toEqual(newest(world, NAMES));
   }, 90_000);
 
-  test("a hook that fails, cannot be found or is not there changes nothing: the tick finds the renewal", async () => {
+  test("daneward roll has a request signed for the key to come, and that is live when it ends", async () => {
+    await keysToComeAreKnown();
+    const before = world.deployedKey("requests");
+    const coming = (await world.served("requests")).filter((one) => one !== record(before));
+    const rolled = await world.run(["roll", "requests", "--now"]);
+    expect(rolled.code, rolled.stderr).toBe(0);
+    const key = world.clients.requests.spki();
+    used.requests.push(key);
+    expect([record(key)]).toEqual(coming);
+    expect(world.deployedKey("requests")).toBe(key);
+  }, 60_000);
+
+  test("a hook that fails or cannot be found changes nothing: the tick finds the renewal", async () => {
     const before = deployed(world, USUAL);
-    const renewals = await renewAll({ certbot: "broken", dehydrated: "broken", lego: "broken", ahead: "absent" });
     // certbot tells nobody, dehydrated goes on, lego ends with an error; each has its new certificate all the same.
-    const [certbot, dehydrated, lego] = USUAL.map((name) => renewals.get(name));
+    const [certbot, dehydrated, lego] = await renew(USUAL, "broken");
     expect([certbot?.code, certbot?.stdout, certbot?.stderr]).toEqual([0, "", ""]);
     expect(dehydrated?.code).toBe(0);
     expect(lego?.code).not.toBe(0);

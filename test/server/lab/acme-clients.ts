@@ -2,7 +2,7 @@
  * ACME clients, each set up as its users have it, with dns-01 by RFC 2136 under the one TSIG key, in a folder of its
  * own. The hook of each is installed as the README tells, with the path of a stand-in for `/usr/local/bin/daneward`.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { tsigSecret } from "./bind.ts";
 import type { Place } from "./bind.ts";
@@ -27,8 +27,8 @@ export interface AcmeSetup {
   readonly daneward: string;
 }
 
-/** As the README tells; ends with an error, or cannot be started; or there is none. */
-export type HookState = "told" | "broken" | "absent";
+/** As the README tells; or it ends with an error, or cannot be started. */
+export type HookState = "told" | "broken";
 
 export interface AcmeClient {
   /** Of the section in `daneward.toml`, and of the host. */
@@ -106,8 +106,7 @@ export function certbot(setup: AcmeSetup, name: string, host: string): AcmeClien
         { env },
       ),
     hook: (state) => {
-      if (state === "absent") rmSync(hook, { force: true });
-      else script(hook, state === "told" ? `exec ${setup.daneward} hook certbot` : "exit 9");
+      script(hook, state === "told" ? `exec ${setup.daneward} hook certbot` : "exit 9");
     },
     spki: () => leafIn(join(live, "cert.pem")),
   };
@@ -122,6 +121,7 @@ export function certbotForRequests(setup: AcmeSetup, name: string, host: string)
   const renewal = script(
     join(at, `renew-${name}`),
     "set -e",
+    ...Object.entries(env).map(([name, value]) => `export ${name}=${value}`),
     "umask 022",
     `cd "$(mktemp -d ${signed}/new.XXXXXX)"`,
     `trap 'rm -r "$PWD"' EXIT`,
@@ -129,11 +129,11 @@ export function certbotForRequests(setup: AcmeSetup, name: string, host: string)
     `certbot certonly ${words.join(" ")} --csr mx.csr --cert-path cert.pem --chain-path chain.pem --fullchain-path fullchain.pem ${certbotOrder(setup).join(" ")}`,
     `mv fullchain.pem ../mx.pem`,
   );
-  const order = (): Promise<Ended> => run(renewal, [], { env });
+  const order = (): Promise<Ended> => run(renewal, []);
   return {
     name,
     host,
-    section: [`source = { cert = "${signed}/mx.pem" }`, 'next = "prepublish"'],
+    section: [`source = { cert = "${signed}/mx.pem" }`, 'next = "prepublish"', `renew = "${renewal}"`],
     issue: order,
     renew: order,
     hook: () => undefined,
@@ -154,7 +154,6 @@ export function dehydrated(
   const lines: Readonly<Record<HookState, readonly string[]>> = {
     told: [`${setup.daneward} hook dehydrated "$@" || :`],
     broken: [`${at}/not-there hook dehydrated "$@" || :`],
-    absent: [],
   };
   const challenge = `printf 'server %s %s\\nzone ${ZONE}\\nupdate %s _acme-challenge.%s. 1 TXT "%s"\\nsend\\n' ${address} ${String(port)}`;
   const write = (state: HookState): void => {
@@ -167,7 +166,7 @@ export function dehydrated(
       "esac",
     );
   };
-  write("absent");
+  write("told");
   const config = join(at, "config");
   const settings = [
     `CA=${setup.directory}`,
@@ -186,10 +185,7 @@ export function dehydrated(
     name,
     host,
     section: [`source = "${folder}"`, ...(rollover ? ['next = "prepublish"', 'next_key = "privkey.roll.pem"'] : [])],
-    issue: async () => {
-      if (!existsSync(join(at, "accounts"))) await call("--register", "--accept-terms");
-      return call("--cron");
-    },
+    issue: () => call("--cron", "--accept-terms"),
     renew: () => call("--cron", "--force"),
     hook: write,
     spki: () => leafIn(join(folder, "cert.pem")),
@@ -212,16 +208,15 @@ export function lego(setup: AcmeSetup, name: string, host: string): AcmeClient {
   const dns = ["--dns", "rfc2136", "--dns.resolvers", hostPort(setup.resolver), "--dns.disable-cp"];
   const account = ["--server", setup.directory, "--accept-tos", "--email", "hostmaster@example.test"];
   const words = ["--path", at, ...account, ...dns, "-d", host];
-  let state: HookState = "absent";
-  const hooked = (option: string): readonly string[] =>
-    state === "absent" ? [] : [option, state === "told" ? `${setup.daneward} hook lego` : "/bin/false"];
+  let state: HookState = "told";
+  const hook = (): string => (state === "told" ? `${setup.daneward} hook lego` : "/bin/false");
   return {
     name,
     host,
     section: [`source = { cert = "${file("crt")}", key = "${file("key")}" }`],
-    issue: () => run(program("lego"), [...words, "run", ...hooked("--run-hook")], { env }),
+    issue: () => run(program("lego"), [...words, "run", "--run-hook", hook()], { env }),
     renew: () =>
-      run(program("lego"), [...words, "renew", "--days", "99999", "--no-random-sleep", ...hooked("--renew-hook")], {
+      run(program("lego"), [...words, "renew", "--days", "99999", "--no-random-sleep", "--renew-hook", hook()], {
         env,
       }),
     hook: (to) => {
