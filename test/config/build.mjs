@@ -7,6 +7,7 @@ import { readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { makeShare } from "./share/make-share.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
@@ -76,5 +77,6 @@ execFileSync(process.execPath, [tsc, "-p", "test/config/tsconfig.types.json", "-
   cwd: root,
   stdio: "inherit",
 });
+await makeShare(root, dist, version);
 rmSync(path.join(root, "dist"), { recursive: true, force: true });
 renameSync(dist, path.join(root, "dist"));
