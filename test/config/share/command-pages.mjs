@@ -26,9 +26,9 @@ function operands(words) {
     .join(" ");
 }
 
-function optionTag({ short, long, value }) {
+function optionTag({ short, long, value, optional }) {
   const flag = `Fl ${word(`-${long}`)}`;
-  return `${short === null ? "" : `Fl ${short} , `}${flag}${value === null ? "" : ` Ar ${word(value)}`}`;
+  return `${short === null ? "" : `Fl ${short} , `}${flag}${value === null ? "" : ` Ar ${word(value)}`}${typeof optional === "string" ? ` Op Ar ${word(optional)}` : ""}`;
 }
 
 function optionList(options) {

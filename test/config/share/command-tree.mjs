@@ -3,17 +3,19 @@ import path from "node:path";
 import { rolldown } from "rolldown";
 
 /**
- * @typedef {{ long: string, short: string | null, value: string | null, description: string, list: boolean }} Option
+ * @typedef {{ long: string, short: string | null, value: string | null, optional: string | null,
+ *   description: string, list: boolean }} Option
  * @typedef {{ name: string, words: readonly string[], group: string, summary: string, examples: readonly string[],
  *   options: readonly Option[], after: string | null }} Command
  */
 
 /** @returns {Option} */
 function optionOf([notation, description, kind]) {
-  const found = /^(?:-([a-z]), )?--([a-z-]+)(?: <(.+)>)?$/.exec(notation);
+  const found = /^(?:-([a-z]), )?--([a-z-]+)(?: <(.+)>| \[(.+)\])?$/.exec(notation);
   if (found === null) throw new Error(`no flag as commander writes it: ${notation}`);
-  const [, short = null, long, value = null] = found;
-  return { long, short, value, description, list: kind === "list" };
+  // A value that may be left out is none for completions: the flag alone is complete.
+  const [, short = null, long, value = null, optional = null] = found;
+  return { long, short, value, optional, description, list: kind === "list" };
 }
 
 /**

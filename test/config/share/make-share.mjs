@@ -29,7 +29,9 @@ function bundledNotice(root, dist) {
 /** Fills `dist`/share; the bundles must be in `dist` already. */
 export async function makeShare(root, dist, version) {
   const share = path.join(dist, "share");
-  cpSync(path.join(root, "src/share"), share, { recursive: true, filter: (file) => !file.endsWith(".test.yml") });
+  const own = path.join(root, "src/share/debian");
+  const filter = (file) => file !== own && !file.endsWith(".test.yml");
+  cpSync(path.join(root, "src/share"), share, { recursive: true, filter });
   const put = (name, text) => {
     mkdirSync(path.dirname(path.join(share, name)), { recursive: true });
     writeFileSync(path.join(share, name), text);

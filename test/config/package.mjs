@@ -1,0 +1,33 @@
+// Makes what is handed out beside the npm package, out of the bundles that are in dist/:
+//   node test/config/package.mjs [single] [sbom] [deb] [--into FOLDER]      (all of them, into dist/package)
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { buildDebianPackage } from "./share/debian-package.mjs";
+import { releaseDate } from "./share/make-share.mjs";
+import { makeSbom } from "./share/sbom.mjs";
+import { writeSingleFile } from "./share/single-file.mjs";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const dist = path.join(root, "dist");
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { into: { type: "string" } } });
+const wanted = positionals.length === 0 ? ["single", "sbom", "deb"] : positionals;
+const folder = path.resolve(values.into ?? path.join(dist, "package"));
+const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
+mkdirSync(folder, { recursive: true });
+const made = (name) => {
+  console.log(path.join(folder, name));
+  return path.join(folder, name);
+};
+
+if (wanted.includes("single")) {
+  const define = { __DANEWARD_VERSION__: JSON.stringify(version), __DANEWARD_BUILD__: JSON.stringify("single") };
+  await writeSingleFile(root, made("daneward.mjs"), define);
+}
+const sbom = wanted.some((one) => one !== "single") ? makeSbom(root, dist) : null;
+if (wanted.includes("sbom")) writeFileSync(made("sbom.cdx.json"), `${JSON.stringify(sbom, null, 2)}\n`);
+if (wanted.includes("deb")) {
+  const facts = { version: `${version}-1`, date: releaseDate(root, version), sbom };
+  buildDebianPackage(root, dist, made(`daneward_${version}-1_all.deb`), facts);
+}
