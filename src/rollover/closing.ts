@@ -301,10 +301,17 @@ export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
     ...withdrawals.map((one) => one.refusal).filter((refusal) => refusal !== null),
     ...serverGate(scene, wantedRecords(scene)).filter((refusal) => refusal.code !== "NS_LAGGING"),
   ];
-  const actions = [...published.actions, ...withdrawals.map((one) => one.action).filter((action) => action !== null)];
+  const asked = withdrawals.map((one) => one.action).filter((action) => action !== null);
+  // Owner names that share their target would ask twice.
+  const once = asked.filter((one, at) => asked.findIndex((other) => isSameWithdrawal(one, other)) === at);
+  const actions = [...published.actions, ...once];
   const owners = gates.length > 0 ? published.state.owners : withdrawals.map((one) => one.owner);
   const state = { ...published.state, owners };
   return { kind: "stay", state, actions, refusals, events: [], wakeAt: wakeAtPollOr(scene, []) };
+}
+
+function isSameWithdrawal(one: Action, other: Action): boolean {
+  return one.kind === "withdraw" && other.kind === "withdraw" && one.finalOwner === other.finalOwner;
 }
 
 /** Whoever presents what now relies on the records that are to go; nobody, when none are to be left. */

@@ -56,14 +56,15 @@ export function bindsNobody(scene: Scene): boolean {
   return (
     isEverythingKnown(scene) &&
     scene.state.owners.every(
-      (owner) =>
-        owner.coming.length === 0 &&
-        owner.horizon.every(
-          ({ records }) =>
-            !bindsClients(records) &&
-            !scene.state.chains.some((chain) => matchedCombinations(records, chain.certificates).size > 0),
-        ),
+      (owner) => owner.coming.length === 0 && owner.horizon.every(({ records }) => !isHeeded(scene, records)),
     )
+  );
+}
+
+/** Somebody's litter binds no client, or only such as were refused before anybody came: no news, and nobody's to mend. */
+export function isHeeded({ state }: Scene, records: readonly RecordText[]): boolean {
+  return (
+    bindsClients(records) || state.chains.some((chain) => matchedCombinations(records, chain.certificates).size > 0)
   );
 }
 

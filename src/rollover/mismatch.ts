@@ -5,11 +5,10 @@
  */
 import { displayName } from "../dns/name.ts";
 import { formatSecond, instant } from "../base/time.ts";
-import { alsoPresents, chainOf, describeChain, livePresented } from "./gates.ts";
+import { alsoPresents, chainOf, describeChain, isHeeded, livePresented } from "./gates.ts";
 import type { Scene } from "./gates.ts";
 import { entryExpires } from "./horizon.ts";
-import type { RecordText } from "./chain.ts";
-import { bindsClients, clientAccepts, matchedCombinations, without } from "./records.ts";
+import { clientAccepts, without } from "./records.ts";
 import type { Refusal, RolloverState } from "./state.ts";
 
 /** One refusal per address that some client must refuse; `until` when time alone will end it. */
@@ -40,14 +39,6 @@ export function mismatchRefusals(scene: Scene): readonly Refusal[] {
     const detail = `${what}, but caches may hold ${displayName(owner.owner)} with ${held.join(", ")} alone`;
     return [{ gate: "dane", code: "LIVE_MISMATCH", until, detail }];
   });
-}
-
-/** Somebody's litter binds no client, or only such as were refused before anybody came: no news, and nobody's to mend. */
-function isHeeded(scene: Scene, records: readonly RecordText[]): boolean {
-  return (
-    bindsClients(records) ||
-    scene.state.chains.some((chain) => matchedCombinations(records, chain.certificates).size > 0)
-  );
 }
 
 /**

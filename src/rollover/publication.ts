@@ -275,9 +275,10 @@ export function removableRecords(scene: Scene, owner: OwnerState, keep: readonly
 export function unneededRecords(scene: Scene, owner: OwnerState, keep: readonly RecordText[]): readonly RecordText[] {
   const { state, observation } = scene;
   const theirs = companionRecords(observation, owner);
-  // What a companion published and none needs goes along, in one update: each alone would leave the other's record of a
+  // What another owner name with the same target, or a companion, published and none needs goes along, in one update: each alone would leave the other's record of a
   // combination to clients that it does not match (RFC 7671 §8), and neither would ever move.
-  const published = union(owner.ours, companionsPublished(observation, owner));
+  const ours = ownersSharing(scene, owner).map((one) => one.ours);
+  const published = union(...ours, companionsPublished(observation, owner));
   if (state.teardown !== null) return without(published, theirs);
   return without(published, union(keep, theirs, ...state.standby.map(({ records }) => records)));
 }

@@ -12,6 +12,7 @@ import {
   describeChain,
   horizonGate,
   isCompromised,
+  isHeeded,
   isOverridden,
   livePresented,
   leavingGate,
@@ -131,7 +132,7 @@ function enrol(scene: Scene): Turn {
   const accepted =
     current !== null &&
     scene.state.owners.every((owner) =>
-      owner.horizon.every((entry) => clientAccepts(entry.records, current.certificates)),
+      owner.horizon.every(({ records }) => !isHeeded(scene, records) || clientAccepts(records, current.certificates)),
     );
   const phase = { phase: "announcing", current: accepted ? current.id : null, next } as const;
   return moveTo(scene, phase, "announcing", `${name}, TLSA records exist already`);
