@@ -11,6 +11,8 @@ export interface Io {
   readonly errIsTerminal: boolean;
   readonly color: boolean;
   readonly columns: number;
+  /** Lines of the terminal; absent: not known. */
+  readonly rows?: number | undefined;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;

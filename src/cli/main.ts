@@ -61,6 +61,9 @@ function processIo(): Io {
     get columns() {
       return outIsTerminal ? process.stdout.columns : 100;
     },
+    get rows() {
+      return outIsTerminal ? process.stdout.rows : undefined;
+    },
     clock: () => instant(Date.now()),
     env,
     cwd: process.cwd(),

@@ -18,12 +18,20 @@ interface FlagShape {
   readonly long: string;
   readonly short: string | undefined;
   readonly takesValue: boolean;
+  /** The value may be left out: parseArgs knows no such flag. */
+  readonly mayTakeValue: boolean;
   readonly list: boolean;
 }
 
 function shapeOf([flags, , kind]: Flag): FlagShape {
   const long = /--([a-z-]+)/.exec(flags)?.[1] ?? "";
-  return { long, short: /^-([a-z]),/.exec(flags)?.[1], takesValue: flags.includes("<"), list: kind === "list" };
+  return {
+    long,
+    short: /^-([a-z]),/.exec(flags)?.[1],
+    takesValue: flags.includes("<"),
+    mayTakeValue: flags.includes("["),
+    list: kind === "list",
+  };
 }
 
 function camelCase(name: string): string {
@@ -75,6 +83,7 @@ export function quickParse(argv: readonly string[]): QuickCall | null {
       allowPositionals: true,
       strict: true,
     });
+    if (shapes.some(({ long, mayTakeValue }) => mayTakeValue && values[long] !== undefined)) return null;
     const args = [...positionals, ...rest.slice(cut)];
     const [least, most] = arity(verb.usage);
     if (args.length < least || args.length > most) return null;

@@ -180,7 +180,14 @@ Exit codes (monitoring plugins):
     usage: "status [certificate]",
     group: "look",
     summary: "what is live, what is next, what it waits for and until when",
-    examples: ["daneward status", "daneward status mx --json"],
+    examples: ["daneward status", "daneward status mx --watch", "daneward status mx --json"],
+    flags: [
+      [
+        "--watch [seconds]",
+        "draw it anew in place, with a countdown, until q; state is read every so often (default 5)",
+      ],
+      ["--ascii", "draw with ASCII characters only"],
+    ],
     load: () => import("./commands/status.ts"),
   },
   {

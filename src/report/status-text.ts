@@ -36,6 +36,8 @@ export interface StatusTextOptions {
   readonly color: boolean;
   /** Each certificate whole, however many there are. */
   readonly whole?: boolean;
+  /** The course of the rollover, drawn, by name of the certificate: lines under its headline. */
+  readonly courses?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** The whole text, ending with a newline. */
@@ -45,7 +47,10 @@ export function renderStatusText(report: StatusReport, options: StatusTextOption
   const banner = frozen === null ? "" : `${freezeLines(frozen, at, paint)}\n`;
   if (certificates.length === 0) return `${banner}no certificate is configured\n`;
   if (certificates.length > 1 && options.whole !== true) return banner + renderTable(certificates, at, paint);
-  return banner + certificates.map((certificate) => renderCertificate(certificate, at, paint)).join("\n");
+  const courseOf = (name: string): readonly string[] => options.courses?.get(name) ?? [];
+  return (
+    banner + certificates.map((one) => renderCertificate(one, at, { paint, course: courseOf(one.name) })).join("\n")
+  );
 }
 
 function freezeLines({ at: since, by, because, damage }: FreezeReport, at: Instant, paint: Paint): string {
@@ -71,7 +76,12 @@ export const HEADLINES: Readonly<
   attention: { style: "red", words: "needs you" },
 };
 
-function renderCertificate(report: CertificateReport, at: Instant, paint: Paint): string {
+interface Looks {
+  readonly paint: Paint;
+  readonly course: readonly string[];
+}
+
+function renderCertificate(report: CertificateReport, at: Instant, { paint, course }: Looks): string {
   if (report.outcome === "never-seen") {
     const { name, renewalNoted } = report;
     const noted = renewalNoted === null ? "" : `${row("renewal", notedLine(renewalNoted, at))}\n`;
@@ -91,6 +101,7 @@ function renderCertificate(report: CertificateReport, at: Instant, paint: Paint)
   const next = nextStep(name, status);
   const lines = [
     `${paint("bold", name)}  ${status.phase}, ${paint(style, words)}`,
+    ...course,
     ...chainLines(name, status, at),
     row("phase", `${status.phase} since ${formatMoment(status.phaseSince, at)}`),
     ...operatorLines(name, status, at),
