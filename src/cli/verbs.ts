@@ -399,6 +399,44 @@ Any other needs no hook: daneward tick finds renewals by itself.`,
     load: () => import("./commands/thaw.ts"),
   },
   {
+    usage: "adopt [certificate]",
+    group: "set up",
+    summary: "write a configuration out of what is there; with a certificate: take its served records for ours",
+    examples: [
+      "daneward adopt --output /etc/daneward/daneward.toml",
+      "daneward adopt mx",
+      "daneward adopt mx --record '3 1 1 9a59…'",
+    ],
+    flags: [
+      ["--output <file>", "where to write the configuration, never over a file (default: standard output)"],
+      ["--root <dir>", "look below this folder, such as a chroot, in place of /"],
+      ["--offline", "ask no resolver for the records that are there"],
+      ["--resolver <address>", "recursive resolver to ask (repeatable; default: those of /etc/resolv.conf)", "list"],
+      ["--trust-anchor <file>", "trust anchors to use in place of those of the root that are built in"],
+      ["--record <record>", "with a certificate: exactly this record, whatever it matches (repeatable)", "list"],
+      ...STEER,
+    ],
+    after: `Without a certificate it reads the files of certbot, dehydrated, acme.sh and lego, of Postfix, Dovecot, nginx, Apache and
+HAProxy, TSIG keys and named.conf, asks for TLSA records, and writes nothing but the file that --output names.
+
+With a certificate, records that match a certificate or a key of ours count as ours from then on: after a state file was
+damaged or lost, or where somebody else published them.`,
+    load: () => import("./commands/adopt.ts"),
+  },
+  {
+    usage: "doctor",
+    group: "set up",
+    summary: "look at everything that a rollover needs on this host and in DNS, and say what to type",
+    examples: ["daneward doctor"],
+    flags: [
+      ["--offline", "ask nobody: files and this host alone"],
+      ["--root <dir>", "look for the servers' configuration below this folder, in place of /"],
+    ],
+    after: `It changes nothing: the TSIG key is tried with an update that deletes a record which is not there.
+Ends with 0, and with 1 when anything failed.`,
+    load: () => import("./commands/doctor.ts"),
+  },
+  {
     usage: "check-config",
     group: "set up",
     summary: "read the configuration and name every fault in it",

@@ -21,7 +21,11 @@ const LONGEST = 366 * 86_400;
 
 export const text: Decode<string> = (item, problems) => {
   if (typeof item.value !== "string") return refuse(problems, item, `must be a string, not ${kindOf(item.value)}`);
-  return item.value.trim() === "" ? refuse(problems, item, "must not be empty") : item.value;
+  if (item.value.trim() === "") return refuse(problems, item, "must not be empty");
+  const open = /^FILL IN: (.*)$/.exec(item.value)?.[1];
+  if (open === undefined) return item.value;
+  // Left open by `daneward adopt`, which could not find it.
+  return refuse(problems, item, `is still to be filled in: ${open}`, "write it in place of the whole text in quotes");
 };
 
 export const flag: Decode<boolean> = (item, problems) =>

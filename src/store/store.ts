@@ -85,21 +85,21 @@ export function loadState(stateDirectory: string, certificate: string): SavedSta
   const decoded = decodeState(text);
   if (!decoded.ok) {
     const { code, message, hint } = decoded.fault;
-    const wayOut = code === "STATE_DAMAGED" ? wayOutOf(path, certificate) : hint;
+    const wayOut = code === "STATE_DAMAGED" ? wayOutOf(certificate) : hint;
     throw new OperationalError(code, `${path}: ${message}`, { hint: wayOut, retry: "never" });
   }
   if (decoded.value.certificate !== certificate) {
     const message = `${path}: holds the state of "${decoded.value.certificate}"`;
-    throw new OperationalError("STATE_DAMAGED", message, { hint: wayOutOf(path, certificate), retry: "never" });
+    throw new OperationalError("STATE_DAMAGED", message, { hint: wayOutOf(certificate), retry: "never" });
   }
   return decoded.value;
 }
 
 /** Nothing was touched, and nothing will be: what is safe comes before what to type. */
-function wayOutOf(path: string, certificate: string): string {
+function wayOutOf(certificate: string): string {
   return (
     `what is published and deployed stays as it is, and no record is withdrawn; put the file back from a backup, or type ` +
-    `mv '${path}' '${path}.damaged' && daneward tick ${certificate} to start anew from DNS, servers and deployed files`
+    `daneward adopt ${certificate} to make it anew from DNS, the servers and the deployed files (it is moved aside)`
   );
 }
 

@@ -114,7 +114,7 @@ describe("state store", () => {
     writeFileSync(stateFile(folder, "mx"), "{");
     const { hint } = problemOf(() => loadState(folder, "mx"));
     expect(hint).toContain("no record is withdrawn");
-    expect(hint).toContain(`mv '${stateFile(folder, "mx")}' '${stateFile(folder, "mx")}.damaged' && daneward tick mx`);
+    expect(hint).toContain("or type daneward adopt mx to make it anew");
     writeFileSync(stateFile(folder, "mx"), '{"version":3}');
     const newer = problemOf(() => loadState(folder, "mx"));
     expect([newer.code, newer.hint]).toEqual(["STATE_NEWER", expect.stringContaining("upgrade daneward")]);

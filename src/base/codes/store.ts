@@ -5,7 +5,7 @@ export const STORE_CODES = {
   LOCK_HELD: { title: "another daneward is at work", hint: "it will finish by itself; try again later" },
   STATE_DAMAGED: {
     title: "a state file is damaged",
-    hint: "restore it from a backup, or move it away and let daneward look at DNS and the servers again; no record is withdrawn meanwhile",
+    hint: "restore it from a backup, or make it anew from DNS and the files with daneward adopt CERT; no record is withdrawn meanwhile",
   },
   STATE_NEWER: {
     title: "a state file was written by a newer daneward",

@@ -1,23 +1,16 @@
 /** `daneward check-config`: reads the configuration, looks at what it names, and says everything that is wrong. */
-import { readTsigKeyFile } from "../../config/key-file.ts";
 import { inOrder, readConfiguration } from "../../config/load.ts";
 import { configurationPath } from "../../config/location.ts";
 import { formatPlace } from "../../config/problem.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { Configuration } from "../../config/schema.ts";
-import { describeRestarts, serviceManagerOf } from "../../config/reload-advice.ts";
-import { checkSurroundings } from "../../config/surroundings.ts";
-import { readTrustAnchorFile } from "../../config/trust-anchor-file.ts";
-import { readTokenFile } from "../../config/token-file.ts";
-import { clashOf } from "../../driver/companions.ts";
-import { indexSharers } from "../../driver/sharers.ts";
-import { groupIdOf } from "../../driver/group.ts";
-import { searchPath } from "../../driver/command.ts";
-import { deadlineJson, describeDeadline, findDeadlines, misfitsOf } from "../deadline-advice.ts";
+import { describeRestarts } from "../../config/reload-advice.ts";
+import { deadlineJson, describeDeadline } from "../deadline-advice.ts";
 import type { DeadlineFinding } from "../deadline-advice.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
+import { lookAround } from "../surroundings.ts";
 
 export interface CheckConfigOptions {
   readonly config?: string;
@@ -29,23 +22,7 @@ export interface CheckConfigOptions {
 export async function run(_args: readonly string[], options: CheckConfigOptions, io: Io): Promise<ExitCode> {
   const reading = await readConfiguration(configurationPath(options.config, io));
   const { configuration, files } = reading;
-  const sharers = indexSharers({ certificates: configuration?.certificates ?? [] });
-  const lives = (configuration?.certificates ?? []).flatMap((certificate) => findDeadlines(certificate) ?? []);
-  const found =
-    configuration === null
-      ? []
-      : checkSurroundings(configuration, {
-          readKey: ({ keyFile, keyName, keyAlgorithm }) =>
-            readTsigKeyFile(keyFile, keyName, { algorithm: keyAlgorithm }).warnings,
-          readToken: readTokenFile,
-          readAnchors: (file) => readTrustAnchorFile(file, io.clock()),
-          findGroup: groupIdOf,
-          searchPath: searchPath(io.env["PATH"]),
-          serviceManager: serviceManagerOf(process.platform),
-          locate: reading.locate,
-          findClash: (certificate) => clashOf(certificate, sharers(certificate)),
-          findMisfit: misfitsOf(lives),
-        });
+  const { problems: found, lives } = lookAround(reading, io);
   const problems = inOrder([...reading.problems, ...found], files);
   const faults = problems.filter((problem) => problem.severity === "fault").length;
   if (options.json === true) io.out(`${JSON.stringify(asJson(files, problems, lives))}\n`);

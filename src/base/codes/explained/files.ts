@@ -105,9 +105,9 @@ export const FILE_EXPLANATIONS = {
   STATE_DAMAGED: {
     why: "the state says which records are ours and what caches may hold. A file that does not say it whole is never taken for an empty one, because that would forget both",
     lifts:
-      "a backup of the file; else move it away: the next tick reads DNS, the servers and the deployed files afresh. What it finds is then not known to be ours, and stays until somebody removes it",
+      "a backup of the file; else daneward adopt CERT moves it aside and reads DNS, the servers and the deployed files afresh. Records that match a certificate or a key of ours count as ours again; every wait begins anew",
     meanwhile: "this certificate is left alone: nothing is published, swapped or removed. Others go on",
-    type: ["daneward status", "daneward tick CERT"],
+    type: ["daneward adopt CERT", "daneward tick CERT"],
   },
   STATE_NEWER: {
     why: "a newer daneward wrote the file, in a format that this one does not know. Reading half of it would forget the rest",

@@ -1,0 +1,142 @@
+/** `daneward adopt`: looks at what is there and proposes a configuration; with a certificate it takes records for ours. */
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { OperationalError, fault } from "../../base/errors.ts";
+import { TYPE } from "../../dns/iana.ts";
+import type { DomainName } from "../../dns/name.ts";
+import { decodeSoa, decodeTlsa, formatTlsa } from "../../dns/rdata.ts";
+import { formatResolver } from "../../dns/resolver-server.ts";
+import type { ResolverServer } from "../../dns/resolver-server.ts";
+import { openTree } from "../../driver/setup/tree.ts";
+import { surveyOf } from "../../driver/setup/survey.ts";
+import { renderConfiguration, renderSetup } from "../../report/setup-text.ts";
+import { mapLimited } from "../../resolver/map-limited.ts";
+import type { Resolve } from "../../resolver/resolver.ts";
+import { findZone } from "../../resolver/zone-of.ts";
+import { adoptRecords } from "../adopt-records.ts";
+import type { AdoptRecordsOptions } from "../adopt-records.ts";
+import { EXIT } from "../exit.ts";
+import type { ExitCode } from "../exit.ts";
+import type { Io } from "../io.ts";
+import { candidatesOf, proposeSetup } from "../setup-proposal.ts";
+import type { OwnerToday } from "../setup-proposal.ts";
+import { openValidation } from "../validation-flags.ts";
+import type { ValidationFlags } from "../validation-flags.ts";
+
+/** Flags of `daneward adopt` as they are typed. */
+export interface AdoptOptions extends AdoptRecordsOptions, Pick<ValidationFlags, "resolver" | "trustAnchor"> {
+  readonly output?: string;
+  readonly root?: string;
+  readonly offline?: boolean;
+}
+
+/** For one question: a person waits. */
+const LOOK_TIMEOUT_MS = 3_000;
+const LOOKS_AT_ONCE = 8;
+
+/** Ends with 0. Throws USAGE, FILE_EXISTS as a refusal of --output, and as {@link adoptRecords}. */
+export async function run(args: readonly string[], options: AdoptOptions, io: Io): Promise<ExitCode> {
+  const [name] = args;
+  const forRecords = options.record !== undefined || options.yes === true || options.because !== undefined;
+  if (name !== undefined) {
+    if (options.output === undefined && options.root === undefined) return adoptRecords(name, options, io);
+    throw usage("--output and --root go with daneward adopt alone", `leave out ${name}, or the flags`);
+  }
+  if (forRecords) throw usage("no certificate is named", "daneward adopt CERT takes records for ours");
+  return proposeHere(options, io);
+}
+
+function usage(message: string, hint: string): OperationalError {
+  return OperationalError.of(fault("USAGE", message, hint));
+}
+
+async function proposeHere(options: AdoptOptions, io: Io): Promise<ExitCode> {
+  const tree = openTree(path.resolve(io.cwd, options.root ?? "/"));
+  const survey = surveyOf(tree, "/usr/local/bin/daneward");
+  const owners = [...new Set(survey.lineages.flatMap(candidatesOf).map(({ owner }) => owner))];
+  const { resolve, servers } = await openValidation(
+    { ...(options.resolver === undefined ? {} : { resolver: options.resolver }), ...anchorOf(options), trust: "local" },
+    LOOK_TIMEOUT_MS,
+    io,
+  );
+  const looks =
+    options.offline === true ? [] : await mapLimited(owners, (owner) => lookAt(owner, resolve), LOOKS_AT_ONCE);
+  const today = new Map(looks.map((look) => [look.owner, look.today]));
+  const output = options.output === undefined ? null : path.resolve(io.cwd, options.output);
+  const proposal = proposeSetup(survey, today, {
+    resolver: resolverText(preferred(servers)),
+    writtenTo: output,
+    file: output ?? "/etc/daneward/daneward.toml",
+  });
+  if (options.json === true) {
+    io.out(
+      `${JSON.stringify({ schema: "daneward/adopt-setup/1", ...proposal, configuration: renderConfiguration(proposal) })}\n`,
+    );
+  } else if (output === null) io.out(renderConfiguration(proposal));
+  if (output !== null) writeNew(output, renderConfiguration(proposal));
+  if (options.json !== true && options.quiet !== true) io.err(renderSetup(proposal));
+  return EXIT.done;
+}
+
+function anchorOf({ trustAnchor }: AdoptOptions): Pick<ValidationFlags, "trustAnchor"> {
+  return trustAnchor === undefined ? {} : { trustAnchor };
+}
+
+/** As people write it: without the port that everybody takes for granted. */
+function resolverText(server: ResolverServer): string {
+  return server.kind === "plain" && server.port === 53 ? server.address : formatResolver(server);
+}
+
+/** One on this host before others. */
+function preferred(servers: readonly ResolverServer[]): ResolverServer {
+  const local = servers.find(({ address }) => /^(?:127\.|::1$)/.test(address));
+  return local ?? servers[0] ?? { kind: "plain", address: "127.0.0.1", port: 53 };
+}
+
+async function lookAt(
+  owner: DomainName,
+  resolve: Resolve,
+): Promise<{ readonly owner: DomainName; readonly today: OwnerToday }> {
+  const answer = await resolve(owner, TYPE.TLSA);
+  if ("reasons" in answer) {
+    const status = answer.status === "bogus" ? "bogus" : "unknown";
+    const detail = answer.reasons[0]?.message ?? answer.status;
+    return { owner, today: { status, records: [], zone: null, primary: null, detail } };
+  }
+  const records = (answer.rrset?.rdatas ?? []).flatMap((rdata) => {
+    const record = decodeTlsa(rdata);
+    return record.ok ? [formatTlsa(record.value)] : [];
+  });
+  const detail = answer.validation?.reasons[0]?.message ?? "there is no DS record on the way";
+  const { zone, primary } = await zoneAndPrimary(answer.finalName, resolve);
+  return { owner, today: { status: answer.status, records, zone, primary, detail } };
+}
+
+async function zoneAndPrimary(owner: DomainName, resolve: Resolve): Promise<Pick<OwnerToday, "zone" | "primary">> {
+  try {
+    const zone = await findZone(owner, resolve);
+    const answer = await resolve(zone, TYPE.SOA);
+    const [rdata] = "reasons" in answer ? [] : (answer.rrset?.rdatas ?? []);
+    const soa = rdata === undefined ? null : decodeSoa(rdata);
+    return { zone, primary: soa?.ok === true ? soa.value.mname : null };
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    // Nothing rests on it: the operator fills it in.
+    return { zone: null, primary: null };
+  }
+}
+
+/** Never replaces anything. It holds no secret. */
+function writeNew(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { flag: "wx", mode: 0o644 });
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : "";
+    if (code === "EEXIST")
+      throw usage(`--output: ${file} is there already`, "name another file, or move that one away");
+    if (code === "ENOENT")
+      throw usage(`--output: there is no folder ${path.dirname(file)}`, `install -d ${path.dirname(file)}`);
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new OperationalError("PERMISSION_DENIED", `--output: ${file}: ${why}`, { cause, retry: "never" });
+  }
+}

@@ -1,0 +1,98 @@
+/** Whether services can and do read the deployed files, and not those that the ACME client writes. */
+import { statSync } from "node:fs";
+import path from "node:path";
+import { doubtful, failing, fine } from "../../base/finding.ts";
+import type { Finding } from "../../base/finding.ts";
+import type { CertificateConfig } from "../../config/schema.ts";
+import { loadState } from "../../store/store.ts";
+import { faultOf, viewStore } from "../deploy.ts";
+import { groupIdOf } from "../group.ts";
+import type { CertificateUse } from "../setup/certificate-use.ts";
+import { readServices } from "../setup/services.ts";
+import type { Tree } from "../setup/tree.ts";
+import { attempt } from "./host.ts";
+
+/** For each certificate: the link, the way to it, and who reads what. */
+export function checkDeployment(
+  certificates: readonly CertificateConfig[],
+  stateDirectory: string,
+  tree: Tree,
+): readonly Finding[] {
+  const uses = readServices(tree);
+  return certificates.flatMap((certificate) => [
+    ...attempt(`deploy ${certificate.name}`, () => checkLink(certificate)),
+    ...checkUses(certificate, stateDirectory, tree, uses),
+  ]);
+}
+
+function checkLink({ name, deploy, keyGroup, parameters }: CertificateConfig): readonly Finding[] {
+  const subject = `deploy ${name}`;
+  const keyGroupId = keyGroup === null ? null : groupIdOf(keyGroup);
+  const { blocked, deployed } = viewStore({ link: deploy, keyGroupId }, parameters);
+  if (blocked !== null) return [{ ...failing(subject, blocked.message, blocked.hint), code: blocked.code }];
+  if (deployed === null) return [fine(subject, `${deploy} is made by the first tick`)];
+  const closed = foldersAbove(deploy).find((folder) => (statSync(folder).mode & 0o001) === 0);
+  if (closed !== undefined) {
+    return [
+      doubtful(
+        subject,
+        `a service that runs as a user of its own cannot pass through ${closed}`,
+        `chmod o+x ${closed}`,
+      ),
+    ];
+  }
+  const key = statSync(path.join(deploy, "privkey.pem"));
+  if (keyGroupId !== null && key.gid !== keyGroupId) {
+    return [doubtful(subject, `the key does not belong to group ${keyGroup ?? ""} yet`, `daneward tick ${name}`)];
+  }
+  return [fine(subject, `${deploy} can be read by its services`)];
+}
+
+function foldersAbove(file: string): readonly string[] {
+  const folder = path.dirname(file);
+  return folder === file || folder === "/" ? [] : [...foldersAbove(folder), folder];
+}
+
+/** A service that reads the client's own files presents a renewal before its record is known (DEPLOY_BYPASSED). */
+function checkUses(
+  { name, source, deploy }: CertificateConfig,
+  stateDirectory: string,
+  tree: Tree,
+  uses: readonly CertificateUse[],
+): readonly Finding[] {
+  const subject = `services of ${name}`;
+  const places =
+    source.kind === "directory" ? [source.path] : [source.cert, source.key].filter((file) => file !== null);
+  const sources = [...places, ...places.map((place) => tree.real(place))];
+  // certbot's links lead into its archive, one file at a time.
+  const archive = places.flatMap((place) => {
+    const found = tree.real(`${place}/fullchain.pem`);
+    return found === `${place}/fullchain.pem` ? [] : [path.dirname(found)];
+  });
+  const isIn = (file: string, folders: readonly string[]): boolean =>
+    folders.some((folder) => file === folder || file.startsWith(`${folder}/`));
+  const reads = (use: CertificateUse, folders: readonly string[]): boolean =>
+    [use.file, ...use.companions].some((file) => isIn(file, folders) || isIn(tree.real(file), folders));
+  const right = uses.filter((use) => isIn(use.file, [deploy]));
+  const wrong = uses.filter((use) => !right.includes(use) && reads(use, [...sources, ...archive]));
+  const published = hasRecords(stateDirectory, name);
+  return [
+    ...right.map((use) => fine(subject, `${use.program} reads ${use.file}`)),
+    ...wrong.map((use): Finding => {
+      const said = `${use.program} reads ${use.file} (${use.configuration}:${String(use.line)}), which the ACME client changes: a renewal would be presented before its record is known`;
+      const type = `point ${use.program} at ${deploy} in ${use.configuration}:${String(use.line)} (after the first tick)`;
+      return { ...(published ? failing(subject, said, type) : doubtful(subject, said, type)), code: "DEPLOY_BYPASSED" };
+    }),
+  ];
+}
+
+/** Nobody is bound yet before a record of ours is out. */
+function hasRecords(stateDirectory: string, name: string): boolean {
+  try {
+    return loadState(stateDirectory, name)?.state.owners.some(({ ours }) => ours.length > 0) ?? false;
+  } catch (error) {
+    // Said elsewhere; it must not hide this.
+    faultOf(error);
+    return true;
+  }
+}

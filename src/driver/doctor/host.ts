@@ -1,0 +1,249 @@
+/** Is this machine fit for the driver: its program, its clock, its disks, what starts it, and what is in its folders. */
+import { existsSync, lstatSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs";
+import path from "node:path";
+import { OperationalError } from "../../base/errors.ts";
+import { doubtful, failing, fine } from "../../base/finding.ts";
+import type { Finding } from "../../base/finding.ts";
+import { formatDuration, secondsBetween } from "../../base/time.ts";
+import type { Instant } from "../../base/time.ts";
+import type { Configuration } from "../../config/schema.ts";
+import { nearestExisting } from "../../config/look.ts";
+import { nextWake, readDueIndex } from "../../store/due-index.ts";
+import { freezeFault, readFreeze } from "../../store/freeze.ts";
+import { listStates, loadState, stateFile } from "../../store/store.ts";
+import { listVault, openVaultKey, vaultOf } from "../vault.ts";
+
+/** The place where everything is, and the time. */
+export interface HostView {
+  readonly mainFile: string;
+  readonly stateDirectory: string;
+  readonly configuration: Configuration | null;
+  readonly now: Instant;
+  /** As `process.versions.node` has it. */
+  readonly node: string;
+}
+
+/** package.json says the same. */
+const NODE_FLOOR = [20, 19] as const;
+
+export function checkNode(version: string): Finding {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const isEnough = major > NODE_FLOOR[0] || (major === NODE_FLOOR[0] && minor >= NODE_FLOOR[1]);
+  if (isEnough) return fine("node", version);
+  return failing("node", `${version} is too old; 20.19 is the least`, "install a newer Node (NodeSource, nodejs.org)");
+}
+
+/** Room that replacing files needs many times over. */
+const LITTLE_ROOM = 64 * 1024 * 1024;
+const NO_ROOM = 1024 * 1024;
+
+/** Room on the disks that are written. */
+export function checkDisks({ stateDirectory, configuration }: HostView): readonly Finding[] {
+  const folders = [stateDirectory, ...(configuration?.certificates ?? []).map(({ deploy }) => path.dirname(deploy))];
+  const places = [...new Set(folders.map(nearestExisting))];
+  return [...new Map(places.map((place) => [statSync(place).dev, place])).values()].map((place) => {
+    const { bavail, bsize, ffree, files } = statfsSync(place);
+    const room = bavail * bsize;
+    const said = `${String(Math.floor(room / 1024 / 1024))} MiB free for ${place}`;
+    if (room < NO_ROOM || (files > 0 && ffree < 16)) return failing("disk", said, `df ${place}`);
+    return room < LITTLE_ROOM ? doubtful("disk", said, `df ${place}`) : fine("disk", said);
+  });
+}
+
+/** Files of a time that has not come: the clock was set back, or is behind. */
+export function checkFileTimes({ stateDirectory, configuration, now }: HostView): Finding {
+  const TOLERANCE_MS = 60_000;
+  const sources = (configuration?.certificates ?? []).map(({ source }) =>
+    source.kind === "directory" ? source.path : source.cert,
+  );
+  const files = [
+    stateDirectory,
+    ...listStates(stateDirectory).map((name) => stateFile(stateDirectory, name)),
+    ...sources,
+  ];
+  const ahead = files.find((file) => (lstatSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > now + TOLERANCE_MS);
+  if (ahead === undefined) return fine("clock", "no file is of a time to come");
+  return doubtful("clock", `${ahead} is of a time to come: the clock was set back, or is behind`, "timedatectl");
+}
+
+/** The state directory: whose it is, what in it is damaged, and whether everything is frozen. */
+export function checkState(view: HostView): readonly Finding[] {
+  const { stateDirectory } = view;
+  const stat = lstatSync(stateDirectory, { throwIfNoEntry: false });
+  if (stat === undefined) return [fine("state", `${stateDirectory} is made by the first tick`)];
+  if (!stat.isDirectory()) return [failing("state", `${stateDirectory} is no folder`, `ls -ld ${stateDirectory}`)];
+  const user = process.geteuid?.() ?? stat.uid;
+  const mode = (stat.mode & 0o7777).toString(8).padStart(4, "0");
+  const open = (stat.mode & 0o077) !== 0;
+  const access =
+    stat.uid !== user
+      ? failing(
+          "state",
+          `${stateDirectory} belongs to user ${String(stat.uid)}, and this is ${String(user)}`,
+          `ls -ld ${stateDirectory}`,
+        )
+      : open
+        ? doubtful(
+            "state",
+            `${stateDirectory} has mode ${mode}: next keys are below it`,
+            `chmod 0700 ${stateDirectory}`,
+          )
+        : fine("state", `${stateDirectory} is ours alone`);
+  return [
+    access,
+    ...checkFreeze(view),
+    ...attempt("state", () => stateFiles(view)),
+    ...attempt("vault", () => vaults(view)),
+  ];
+}
+
+function checkFreeze({ stateDirectory }: HostView): readonly Finding[] {
+  const freeze = readFreeze(stateDirectory);
+  if (freeze === null) return [];
+  const { code, message } = freezeFault(freeze);
+  return [{ ...doubtful("frozen", message, "daneward thaw"), code }];
+}
+
+function stateFiles({ stateDirectory }: HostView): readonly Finding[] {
+  const names = listStates(stateDirectory);
+  const damaged = names.flatMap((name) => attempt(`state ${name}`, () => void loadState(stateDirectory, name)));
+  if (damaged.length > 0) return damaged;
+  return [fine("state", `${String(names.length)} state ${names.length === 1 ? "file" : "files"}, all whole`)];
+}
+
+function vaults({ stateDirectory, configuration }: HostView): readonly Finding[] {
+  let count = 0;
+  const found = (configuration?.certificates ?? []).flatMap(({ name }) =>
+    attempt(`vault ${name}`, () => {
+      const folder = vaultOf(stateDirectory, name);
+      for (const key of listVault(folder)) {
+        openVaultKey(folder, key);
+        count++;
+      }
+    }),
+  );
+  return found.length > 0
+    ? found
+    : [fine("vault", `${String(count)} next ${count === 1 ? "key" : "keys"}, ours alone`)];
+}
+
+/** What something throws as a finding; nothing, or what it returns, when it is well. */
+export function attempt(subject: string, work: () => readonly Finding[] | undefined): readonly Finding[] {
+  try {
+    return work() ?? [];
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    return [ofError(subject, error)];
+  }
+}
+
+/** The hint of an error is what to type. */
+export function ofError(
+  subject: string,
+  { code, message, hint }: Pick<OperationalError, "code" | "message" | "hint">,
+): Finding {
+  const [, name] = /^state (\S+)$/.exec(subject) ?? [];
+  const type = code === "STATE_DAMAGED" && name !== undefined ? `daneward adopt ${name}` : hint;
+  return { ...failing(subject, message, type), code };
+}
+
+const TIMERS = [
+  "/etc/systemd/system",
+  "/usr/lib/systemd/system",
+  "/lib/systemd/system",
+  "/usr/local/lib/systemd/system",
+];
+const CRON_FILES = [
+  "/etc/cron.d/daneward",
+  "/etc/crontab",
+  "/var/spool/cron/crontabs/root",
+  "/var/cron/tabs/root",
+  "/usr/local/etc/cron.d/daneward",
+];
+/** As `daneward check` has it. */
+const PATIENCE_S = 1_800;
+
+/** What starts the driver, and whether it does. */
+export function checkSchedule(view: HostView): readonly Finding[] {
+  const unit = TIMERS.map((folder) => `${folder}/daneward.timer`).find((file) => existsSync(file));
+  const isEnabled = existsSync("/etc/systemd/system/timers.target.wants/daneward.timer");
+  const cron = CRON_FILES.find(mentionsTick);
+  const setup =
+    cron !== undefined
+      ? fine("schedule", `${cron} starts daneward tick`)
+      : unit === undefined
+        ? doubtful(
+            "schedule",
+            "neither a timer nor a cron line starts daneward tick (daneward run needs none)",
+            "echo '*/5 * * * * root /usr/local/bin/daneward tick' > /etc/cron.d/daneward",
+          )
+        : isEnabled
+          ? fine("schedule", `${unit} is enabled`)
+          : doubtful("schedule", `${unit} is not enabled`, "systemctl enable --now daneward.timer");
+  return [setup, ...attempt("schedule", () => lateness(view))];
+}
+
+function mentionsTick(file: string): boolean {
+  try {
+    return /^[^#\n]*\bdaneward\b.*\btick\b/m.test(readFileSync(file, "utf8"));
+  } catch {
+    // Missing, or not ours to read: then it is not known to start anything.
+    return false;
+  }
+}
+
+function lateness({ stateDirectory, now }: HostView): readonly Finding[] {
+  const index = readDueIndex(stateDirectory);
+  if (index === null) return [doubtful("last run", "there has been no tick yet", "daneward tick")];
+  const due = nextWake(index);
+  if (due === null || secondsBetween(due, now) < PATIENCE_S) return [fine("last run", "nothing is overdue")];
+  const late = formatDuration(secondsBetween(due, now));
+  return [
+    doubtful("last run", `a look is overdue by ${late}: the driver does not run, or cannot`, "daneward tick --verbose"),
+  ];
+}
+
+/** Configuration files that others may write decide what root runs. */
+export function checkConfigurationFiles({ mainFile, configuration }: HostView): readonly Finding[] {
+  const files = configuration?.files ?? [mainFile];
+  const folders = [...new Set([path.dirname(mainFile), path.join(path.dirname(mainFile), "conf.d")])];
+  const open = [...files, ...folders].filter((file) => {
+    const stat = lstatSync(file, { throwIfNoEntry: false });
+    return stat !== undefined && (stat.mode & 0o022) !== 0 && (stat.mode & 0o1000) === 0;
+  });
+  if (open.length === 0) return [fine("configuration", `${files.join(", ")}: nobody else may write`)];
+  return open.map((file) =>
+    failing("configuration", `others may write ${file}, and it names commands to run`, `chmod go-w ${file}`),
+  );
+}
+
+/** AppArmor's abstractions/ssl_keys and its kin. */
+const APPARMOR_READS = ["/etc/ssl/", "/etc/letsencrypt/", "/etc/pki/", "/var/lib/acme/", "/var/lib/dehydrated/"];
+
+/** Whether confined services may read the deployed files where they are. */
+export function checkAppArmor({ configuration }: HostView, isOn = appArmorIsOn()): readonly Finding[] {
+  const outside = (configuration?.certificates ?? []).filter(
+    ({ deploy }) => !APPARMOR_READS.some((folder) => deploy.startsWith(folder)),
+  );
+  if (!isOn) return [];
+  if (outside.length === 0) return [fine("apparmor", "every deploy path is where confined services may read keys")];
+  return outside.map(({ name, deploy }) =>
+    doubtful(
+      `apparmor ${name}`,
+      `profiles of services allow no keys in ${deploy}`,
+      `set deploy below /etc/ssl/daneward, or allow ${deploy}/** in /etc/apparmor.d/local`,
+    ),
+  );
+}
+
+function appArmorIsOn(): boolean {
+  try {
+    return (
+      readFileSync("/sys/module/apparmor/parameters/enabled", "utf8").startsWith("Y") &&
+      readdirSync("/etc/apparmor.d").length > 0
+    );
+  } catch {
+    // No such kernel, or no profiles.
+    return false;
+  }
+}
