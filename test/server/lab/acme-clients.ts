@@ -45,6 +45,12 @@ export interface AcmeClient {
   readonly spki: () => string;
 }
 
+type Env = Readonly<Record<string, string>>;
+
+/** On a busy machine an order takes its time. */
+const order = (client: string, args: readonly string[], env: Env = {}): Promise<Ended> =>
+  run(client, args, { env, timeoutMs: 60_000 });
+
 function script(file: string, ...lines: readonly string[]): string {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, ["#!/bin/sh", ...lines, ""].join("\n"));
@@ -80,8 +86,6 @@ function certbotWords(setup: AcmeSetup, at: string): { readonly words: readonly 
   return { words: ["-n", ...folders], env: { REQUESTS_CA_BUNDLE: setup.caFile, HOME: at } };
 }
 
-type Env = Readonly<Record<string, string>>;
-
 function certbotOrder(setup: AcmeSetup): readonly string[] {
   const dns = ["--dns-rfc2136", "--dns-rfc2136-credentials", writeCertbotCredentials(setup)];
   const account = ["--agree-tos", "--register-unsafely-without-email", "--server", setup.directory];
@@ -98,12 +102,12 @@ export function certbot(setup: AcmeSetup, name: string, host: string): AcmeClien
     name,
     host,
     section: [`source = "${live}"`],
-    issue: () => run(program("certbot"), ["certonly", ...words, ...certbotOrder(setup), "-d", host], { env }),
+    issue: () => order(program("certbot"), ["certonly", ...words, ...certbotOrder(setup), "-d", host], env),
     renew: () =>
-      run(
+      order(
         program("certbot"),
         ["-q", "renew", ...words, "--cert-name", host, "--force-renewal", "--no-random-sleep-on-renew"],
-        { env },
+        env,
       ),
     hook: (state) => {
       script(hook, state === "told" ? `exec ${setup.daneward} hook certbot` : "exit 9");
@@ -129,13 +133,12 @@ export function certbotForRequests(setup: AcmeSetup, name: string, host: string)
     `certbot certonly ${words.join(" ")} --csr mx.csr --cert-path cert.pem --chain-path chain.pem --fullchain-path fullchain.pem ${certbotOrder(setup).join(" ")}`,
     `mv fullchain.pem ../mx.pem`,
   );
-  const order = (): Promise<Ended> => run(renewal, []);
   return {
     name,
     host,
     section: [`source = { cert = "${signed}/mx.pem" }`, 'next = "prepublish"', `renew = "${renewal}"`],
-    issue: order,
-    renew: order,
+    issue: () => order(renewal, []),
+    renew: () => order(renewal, []),
     hook: () => undefined,
     spki: () => leafIn(join(signed, "mx.pem")),
   };
@@ -179,7 +182,7 @@ export function dehydrated(
   ];
   writeFileSync(config, `${settings.join("\n")}\n`);
   writeFileSync(join(at, "domains.txt"), `${host}\n`);
-  const call = (...words: readonly string[]): Promise<Ended> => run(program("dehydrated"), ["-f", config, ...words]);
+  const call = (...words: readonly string[]): Promise<Ended> => order(program("dehydrated"), ["-f", config, ...words]);
   const folder = join(at, "certs", host);
   return {
     name,
@@ -214,11 +217,9 @@ export function lego(setup: AcmeSetup, name: string, host: string): AcmeClient {
     name,
     host,
     section: [`source = { cert = "${file("crt")}", key = "${file("key")}" }`],
-    issue: () => run(program("lego"), [...words, "run", "--run-hook", hook()], { env }),
+    issue: () => order(program("lego"), [...words, "run", "--run-hook", hook()], env),
     renew: () =>
-      run(program("lego"), [...words, "renew", "--days", "99999", "--no-random-sleep", "--renew-hook", hook()], {
-        env,
-      }),
+      order(program("lego"), [...words, "renew", "--days", "99999", "--no-random-sleep", "--renew-hook", hook()], env),
     hook: (to) => {
       state = to;
     },

@@ -1,9 +1,9 @@
 /** pebble: the certificate authority that ACME clients are tried with. It proves control by dns-01 alone. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { connect } from "node:tls";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import type { Place } from "./bind.ts";
+import { drawNetwork } from "./network.ts";
 import { startDaemon } from "./process.ts";
 import type { Daemon } from "./process.ts";
 
@@ -20,20 +20,6 @@ export interface PebbleOptions {
   readonly privateKey: string;
   /** Whom it asks for the records of challenges. */
   readonly dnsServer: Place;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => {
-        if (address === null || typeof address === "string") reject(new Error("no port"));
-        else resolve(address.port);
-      });
-    });
-  });
 }
 
 function speaksTls(port: number): Promise<boolean> {
@@ -53,7 +39,7 @@ function speaksTls(port: number): Promise<boolean> {
 export async function startPebble({ folder, certificate, privateKey, dnsServer }: PebbleOptions): Promise<Pebble> {
   const home = join(folder, "pebble");
   mkdirSync(home, { recursive: true });
-  const port = await freePort();
+  const { sparePort: port } = await drawNetwork();
   const file = join(home, "pebble.json");
   const pebble = {
     listenAddress: `127.0.0.1:${String(port)}`,
