@@ -72,10 +72,12 @@ function peerRefusals(scene: Scene, { id, records: keep }: ChainFacts): readonly
 /** What stays after the withdrawal must match the chain that is live, at every owner name. */
 function remainderRefusals(scene: Scene, current: ChainFacts): readonly Refusal[] {
   return scene.state.owners.flatMap((owner): readonly Refusal[] => {
-    const remaining = without(servedRecords(owner), removableRecords(scene, owner, current.records));
-    if (removableRecords(scene, owner, current.records).length === 0) return [];
-    // After a teardown none at all binds nobody; what others have there must match.
-    const isEnough = remaining.length > 0 || scene.state.teardown !== null;
+    const going = goingRecords(scene, owner, current.records);
+    const remaining = without(servedRecords(owner), going);
+    if (going.length === 0) return [];
+    // After a teardown none at all binds nobody; what others have there must match. What was asked to go may be gone.
+    const isAsked = going.every((record) => owner.leaving.includes(record));
+    const isEnough = remaining.length > 0 || scene.state.teardown !== null || isAsked;
     if (isEnough && mayRemain(servedRecords(owner), remaining, current.certificates)) return [];
     const detail = `${displayName(owner.owner)}: what would be left (${remaining.join(", ") || "nothing"}) does not match the live chain`;
     return [{ gate: "dane", code: "HORIZON_UNSAFE", until: null, detail }];
@@ -218,13 +220,20 @@ function roundsRefusal(scene: Scene, phase: Confirming): Refusal {
   return { gate: "time", code: "ROUNDS_MISSING", until, detail };
 }
 
+/** What goes at an owner name, with what was asked to go before and is still there. */
+function goingRecords(scene: Scene, owner: OwnerState, keep: readonly RecordText[]): readonly RecordText[] {
+  const served = servedRecords(owner);
+  const asked = owner.leaving.filter((record) => owner.ours.includes(record) && served.includes(record));
+  return union(removableRecords(scene, owner, keep), asked);
+}
+
 /** One exact deletion, under the condition that the RRset is what every server was seen to serve. */
 function withdrawAt(
   scene: Scene,
   owner: OwnerState,
   keep: readonly RecordText[],
 ): { readonly owner: OwnerState; readonly action: Action | null; readonly refusal: Refusal | null } {
-  const served = removableRecords(scene, owner, keep);
+  const served = goingRecords(scene, owner, keep);
   // Asked for and seen nowhere: deleted on condition that it is there nowhere, which proves that it will not come.
   const unseen = unneededRecords(scene, owner, keep).filter((record) => owner.coming.includes(record));
   const remove = union(served, unseen);
@@ -263,8 +272,9 @@ function withdrawAt(
 
 /** What we published beyond `keep` is gone from every server, as far as each was ever heard. */
 function isTidy(scene: Scene, owner: OwnerState, keep: readonly RecordText[]): boolean {
-  return unneededRecords(scene, owner, keep).every(
-    (record) => isNowhere(owner, record) && !owner.coming.includes(record),
+  return (
+    unneededRecords(scene, owner, keep).every((record) => isNowhere(owner, record) && !owner.coming.includes(record)) &&
+    !owner.leaving.some((record) => owner.ours.includes(record))
   );
 }
 

@@ -158,6 +158,10 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
     const detail = "every record of ours goes for good";
     return moveTo(scene, { phase: "withdrawing", obsolete: null, current }, "tearing-down", detail);
   }
+  if (isLeaving(scene)) {
+    const detail = "a record whose deletion was asked for has not gone yet";
+    return moveTo(scene, { phase: "withdrawing", obsolete: null, current }, "withdrawing", detail);
+  }
   const next = candidate(scene, current);
   const faults = source.outcome === "chain" && next !== null ? source.faults : [];
   if (next !== null && faults.length === 0) {
@@ -193,6 +197,14 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
   const calm = addSeconds(scene.now, scene.policy.observeInterval);
   const wakeAt = actions.length + refusals.length > 0 ? wakeAtPollOr(scene, refusals) : calm;
   return { kind: "stay", state: published.state, actions, refusals, events: [], wakeAt };
+}
+
+/**
+ * A deletion was asked for and not seen to be done: it may be done at the primary, be on its way, or be lost. Whoever wants
+ * the record again must see it gone first, and so must whoever does not: else nothing may ever rely on it.
+ */
+function isLeaving({ state }: Scene): boolean {
+  return state.owners.some(({ leaving, ours }) => leaving.some((record) => ours.includes(record)));
 }
 
 function isAnythingLeft(scene: Scene, owner: OwnerState): boolean {
@@ -269,6 +281,12 @@ function superseded(scene: Scene, phase: PhaseOf<"announcing" | "aging" | "deplo
   }
   if (id === phase.current) {
     const detail = `the source offers the current certificate again`;
+    const live = livePresented(scene);
+    if (scene.observation.deployed?.id === id && live !== null && live !== id) {
+      // Its files are in place, but the reload that was to show them did not go well: once more.
+      const again = { phase: "deploying", current: phase.next, next: id, flippedAt: null } as const;
+      return moveTo(scene, again, "deploying", detail);
+    }
     return moveTo(scene, { phase: "stable", current: id }, "given-up", detail);
   }
   const detail = `${describeChain(scene, phase.next)} -> ${describeChain(scene, id)} before it was deployed`;
@@ -296,7 +314,7 @@ export function advanceAnnouncing(scene: Scene, phase: PhaseOf<"announcing">): T
     const detail = `${inTheWay.join(", ")} must be withdrawn first`;
     return moveTo(scene, { phase: "stable", current: phase.current }, "given-up", detail);
   }
-  const leaving = leavingGate(scene, next.records);
+  const leaving = leavingGate(scene, union(next.records, wantedRecords(scene)));
   if (leaving.length > 0 && current !== null && deployed?.id === current.id) {
     const why = leaving.map((refusal) => refusal.detail).join("; ");
     return moveTo(scene, { phase: "withdrawing", obsolete: null, current: current.id }, "withdrawing", why);
