@@ -42,8 +42,8 @@ export async function checkNetwork(view: NetworkView): Promise<readonly Finding[
     policy.owners.map((owner) => ({ owner, publisher })),
   );
   const looked = [...new Map(owners.map((one) => [one.owner, one])).values()].slice(0, MOST_OWNERS);
-  const isSilent = "reasons" in root && root.reasons.every(({ code }) => SILENT.has(code));
-  if (isSilent) return findings;
+  // Whatever else would be looked up would fail for the same reason.
+  if (root.status !== "secure") return findings;
   const more = await mapLimited(looked, (one) => checkOwner(one, view), AT_ONCE);
   return [...findings, ...more.flat()];
 }
