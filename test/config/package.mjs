@@ -25,9 +25,10 @@ if (wanted.includes("single")) {
   const define = { __DANEWARD_VERSION__: JSON.stringify(version), __DANEWARD_BUILD__: JSON.stringify("single") };
   await writeSingleFile(root, made("daneward.mjs"), define);
 }
-const sbom = wanted.some((one) => one !== "single") ? makeSbom(root, dist) : null;
+const date = releaseDate(root, version);
+const sbom = wanted.some((one) => one !== "single") ? makeSbom(root, dist, date) : null;
 if (wanted.includes("sbom")) writeFileSync(made("sbom.cdx.json"), `${JSON.stringify(sbom, null, 2)}\n`);
 if (wanted.includes("deb")) {
-  const facts = { version: `${version}-1`, date: releaseDate(root, version), sbom };
+  const facts = { version: `${version}-1`, date, sbom };
   buildDebianPackage(root, dist, made(`daneward_${version}-1_all.deb`), facts);
 }

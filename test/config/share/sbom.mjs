@@ -2,8 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { bundledPackages } from "./licenses.mjs";
 
-/** CycloneDX, as an object. `folder` holds the bundles with their source maps. */
-export function makeSbom(root, folder) {
+/** CycloneDX, as an object; `date` as 2026-11-23. `folder` holds the bundles with their source maps. */
+export function makeSbom(root, folder, date) {
   const names = new Set(bundledPackages(folder));
   const written = execFileSync("npm", ["sbom", "--sbom-format", "cyclonedx", "--package-lock-only"], {
     cwd: root,
@@ -28,5 +28,7 @@ export function makeSbom(root, folder) {
   const dependencies = sbom.dependencies
     .filter(({ ref }) => refs.has(ref))
     .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter((one) => refs.has(one)) }));
-  return { ...sbom, components, dependencies };
+  // Its random number and the time of day would make each build another.
+  const { serialNumber: _, metadata, ...rest } = sbom;
+  return { ...rest, metadata: { ...metadata, timestamp: `${date}T00:00:00.000Z` }, components, dependencies };
 }
