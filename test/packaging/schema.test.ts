@@ -32,28 +32,32 @@ async function decoderKeys(toml: string, table: string): Promise<readonly string
   return list.split(", ").sort();
 }
 
-const publisher = (type: string): readonly [string, string, string, Node] => [
+type TableCase = readonly [title: string, toml: string, table: string, node: Node];
+
+const publisher = (type: string): TableCase => [
   `[publish.a] of type ${type}`,
   `version = 1\n[publish.a]\ntype = "${type}"\nxxxxxxxxqqqq = 1\n`,
   "publish.a",
   defined(`publish_${type}`),
 ];
 
+const TABLES: readonly TableCase[] = [
+  ["the top level", "version = 1\nxxxxxxxxqqqq = 1\n", "xxxxxxxxqqqq", SCHEMA],
+  ["[dnssec]", "version = 1\n[dnssec]\nxxxxxxxxqqqq = 1\n", "dnssec", inTop("dnssec")],
+  ["[notify]", "version = 1\n[notify]\nxxxxxxxxqqqq = 1\n", "notify", defined("notify")],
+  ["[defaults]", "version = 1\n[defaults]\nxxxxxxxxqqqq = 1\n", "defaults", inTop("defaults")],
+  ["[certificate.a]", "version = 1\n[certificate.a]\nxxxxxxxxqqqq = 1\n", "certificate.a", defined("certificate")],
+  ["[import.a]", "version = 1\n[import.a]\nxxxxxxxxqqqq = 1\n", "import.a", defined("import")],
+  publisher("rfc2136"),
+  publisher("zonefile"),
+  publisher("exec"),
+  publisher("powerdns"),
+  publisher("cloudflare"),
+  publisher("desec"),
+];
+
 describe("the schema of the configuration", () => {
-  test.each([
-    ["the top level", "version = 1\nxxxxxxxxqqqq = 1\n", "xxxxxxxxqqqq", SCHEMA],
-    ["[dnssec]", "version = 1\n[dnssec]\nxxxxxxxxqqqq = 1\n", "dnssec", inTop("dnssec")],
-    ["[notify]", "version = 1\n[notify]\nxxxxxxxxqqqq = 1\n", "notify", defined("notify")],
-    ["[defaults]", "version = 1\n[defaults]\nxxxxxxxxqqqq = 1\n", "defaults", inTop("defaults")],
-    ["[certificate.a]", "version = 1\n[certificate.a]\nxxxxxxxxqqqq = 1\n", "certificate.a", defined("certificate")],
-    ["[import.a]", "version = 1\n[import.a]\nxxxxxxxxqqqq = 1\n", "import.a", defined("import")],
-    publisher("rfc2136"),
-    publisher("zonefile"),
-    publisher("exec"),
-    publisher("powerdns"),
-    publisher("cloudflare"),
-    publisher("desec"),
-  ])("knows the keys of %s, all of them and no others", async (_, toml, table, node) => {
+  test.each(TABLES)("knows the keys of %s, all of them and no others", async (_, toml, table, node) => {
     expect(keysOf(node)).toEqual(await decoderKeys(toml, table));
     const refused = check(SCHEMA, await tableOf(toml));
     expect(refused.length).toBeGreaterThan(0);
