@@ -29,7 +29,7 @@ function shapeOf([flags, , kind]: Flag): FlagShape {
     long,
     short: /^-([a-z]),/.exec(flags)?.[1],
     takesValue: flags.includes("<"),
-    mayTakeValue: flags.includes("["),
+    mayTakeValue: flags.includes(" ["),
     list: kind === "list",
   };
 }

@@ -2,7 +2,7 @@
  * The course of one rollover as a handful of milestones: what has happened, out of the journal, and what is to come, out
  * of a forecast or of the waits that run. Drawn by `timeline-draw.ts` for terminals and by `html/rollover.ts`.
  */
-import { addSeconds, instant, seconds } from "../base/time.ts";
+import { addSeconds, instant, parseInstant, seconds } from "../base/time.ts";
 import type { Instant, Seconds } from "../base/time.ts";
 import type { CertificateStatus } from "./model.ts";
 import type { TimelineEvent } from "./timeline-text.ts";
@@ -20,6 +20,8 @@ export interface Milestone {
 export interface PlannedEvent {
   readonly at: Instant | null;
   readonly event: string;
+  /** In the words of the core. */
+  readonly detail?: string;
 }
 
 /** The order in which a renewal goes through them. */
@@ -53,27 +55,52 @@ export function pastMilestones(events: readonly TimelineEvent[]): readonly Miles
   const begin = events.findLastIndex(({ event }) => BEGINNINGS.has(event));
   if (begin === -1) return [];
   const found = new Map<MilestoneKind, Instant>();
-  for (const { at, event, detail } of events.slice(begin)) {
+  for (const { at: written, event, detail } of events.slice(begin)) {
     for (const kind of UNDOES[event] ?? []) found.delete(kind);
     const kind = detail["result"] === "failed" ? undefined : KINDS[event];
     if (kind === undefined || (kind === "published" && found.has(kind))) continue;
-    found.set(kind, at);
+    found.set(kind, provenSince(event, detail["detail"]) ?? written);
   }
-  return [...found]
-    .map(([kind, at]): Milestone => ({ kind, at, done: true }))
-    .sort((left, right) => (left.at ?? 0) - (right.at ?? 0) || ORDER.indexOf(left.kind) - ORDER.indexOf(right.kind));
+  return [...found].map(([kind, at]): Milestone => ({ kind, at, done: true })).sort(inOrder);
 }
 
-/** What is planned and has not happened yet; of each kind the first, but the last withdrawal. */
-export function plannedMilestones(planned: readonly PlannedEvent[], past: readonly Milestone[]): readonly Milestone[] {
+function inOrder(left: Milestone, right: Milestone): number {
+  if (left.done !== right.done) return left.done ? -1 : 1;
+  const [one, other] = [left.at ?? Number.POSITIVE_INFINITY, right.at ?? Number.POSITIVE_INFINITY];
+  return one === other ? ORDER.indexOf(left.kind) - ORDER.indexOf(right.kind) : one - other;
+}
+
+/** The withdrawal begins when the retire safety is over; the proof came before that, and is named in words. */
+function provenSince(event: string, detail: unknown): Instant | null {
+  if (event !== "withdrawing" || typeof detail !== "string") return null;
+  const time = parseInstant(/\bproven since (\S+)$/.exec(detail)?.[1] ?? "");
+  return time.ok ? time.value : null;
+}
+
+/** What happened and what is planned, in order; of what is planned the first of each kind, but the last withdrawal. */
+export function courseOf(
+  events: readonly TimelineEvent[],
+  planned: readonly PlannedEvent[],
+  now: Instant,
+): readonly Milestone[] {
+  const past = pastMilestones(events);
+  return [...past, ...plannedMilestones(planned, past, now)].sort(inOrder);
+}
+
+function plannedMilestones(
+  planned: readonly PlannedEvent[],
+  past: readonly Milestone[],
+  now: Instant,
+): readonly Milestone[] {
   const over = new Set(past.map(({ kind }) => kind));
   const found = new Map<MilestoneKind, Instant | null>();
-  for (const { at, event } of planned) {
+  for (const { at, event, detail } of planned) {
     const kind = KINDS[event];
     if (kind === undefined || over.has(kind) || (kind !== "withdrawn" && found.has(kind))) continue;
-    found.set(kind, at);
+    found.set(kind, provenSince(event, detail) ?? at);
   }
-  return [...found].map(([kind, at]) => ({ kind, at, done: false }));
+  // The journal tells of a proof with the withdrawal that follows it, a day later.
+  return [...found].map(([kind, at]) => ({ kind, at, done: kind === "proven" && at !== null && at < now }));
 }
 
 /** The waits behind a swap, as configured. */

@@ -1,6 +1,6 @@
 /** A page with one certificate of every sort: under way, stopped, at rest, never seen, unreadable. */
 import { createHash } from "node:crypto";
-import { seconds } from "../../src/base/time.ts";
+import { formatSecond, seconds } from "../../src/base/time.ts";
 import type { CertificateDetail } from "../../src/report/html/certificate.ts";
 import type { PageModel } from "../../src/report/html/page.ts";
 import { STYLE } from "../../src/report/html/style.ts";
@@ -39,13 +39,16 @@ export const PAST_EVENTS: readonly TimelineEvent[] = [
   event(-12 * DAY + 1, "publish", records("a")),
   event(-12 * DAY + 60, "seen-everywhere"),
   event(-12 * DAY + 3 * HOUR, "deploy", { result: "done" }),
-  event(-11 * DAY + 3 * HOUR, "withdrawing"),
+  event(-11 * DAY + 3 * HOUR, "withdrawing", {
+    detail: `proven since ${formatSecond(after(-12 * DAY + 3 * HOUR + 120))}`,
+  }),
   event(-11 * DAY + 3 * HOUR + 1, "withdraw", records("c")),
   event(-11 * DAY + 4 * HOUR, "withdrawn"),
 ];
 
-function entry(at: number, name: string): ForecastEntry {
-  return { at: after(at), phase: "aging", event: name, detail: "" };
+function entry(at: number, name: string, proven?: number): ForecastEntry {
+  const detail = proven === undefined ? "" : `proven since ${formatSecond(after(proven))}`;
+  return { at: after(at), phase: "aging", event: name, detail };
 }
 
 export const PLAN: Plan = {
@@ -62,8 +65,8 @@ export const PLAN: Plan = {
   entries: [
     entry(5400, "deploying"),
     entry(5400, "deploy"),
-    entry(5500 + DAY, "withdrawing"),
-    entry(5500 + DAY, "withdraw"),
+    entry(5520 + DAY, "withdrawing", 5520),
+    entry(5520 + DAY, "withdraw"),
     entry(5800 + DAY, "withdrawn"),
   ],
 };
@@ -80,7 +83,7 @@ export const IMAGINED: Plan = {
     entry(26 * DAY, "publish"),
     entry(26 * DAY + 300, "seen-everywhere"),
     entry(26 * DAY + 2 * HOUR, "deploy"),
-    entry(27 * DAY + 2 * HOUR, "withdrawing"),
+    entry(27 * DAY + 2 * HOUR, "withdrawing", 26 * DAY + 2 * HOUR + 120),
     entry(27 * DAY + 2 * HOUR, "withdraw"),
   ],
 };

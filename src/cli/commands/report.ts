@@ -20,6 +20,7 @@ import type { TrustReport } from "../../report/html/trust.ts";
 import { renderCalendar } from "../../report/ics.ts";
 import { worstFirst } from "../../report/status-table.ts";
 import type { StatusReport } from "../../report/model.ts";
+import { reasonsOf } from "../../report/resolve-model.ts";
 import type { TimelineEvent } from "../../report/timeline-text.ts";
 import { inOrder, stepsOfPlan, stepsOfStatus } from "../../report/upcoming.ts";
 import type { UpcomingStep } from "../../report/upcoming.ts";
@@ -188,8 +189,11 @@ async function planOrReason(
 async function trustOf(owner: DomainName, { configuration, world }: PlanningSetting, io: Io): Promise<TrustReport> {
   const answer = await world.resolve(owner, TYPE.TLSA);
   const resolvers = configuration.resolvers.map(formatResolver);
-  if (answer.status === "indeterminate" && (answer.validation?.chain.length ?? 0) === 0) {
-    const why = answer.reasons[0]?.message ?? "no answer";
+  // With nothing but the anchor in hand there is no chain to draw.
+  const links =
+    answer.validation?.chain.filter(({ kind, status }) => kind !== "anchor" && status !== "indeterminate") ?? [];
+  if (answer.status === "indeterminate" && links.length === 0) {
+    const why = reasonsOf({ answer, atGiven: false })[0]?.message ?? "no answer";
     return { outcome: "not-asked", owner, why: `nobody could be asked (${resolvers.join(", ")}): ${why}` };
   }
   return {

@@ -2,7 +2,7 @@
 import { fault, OperationalError } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
 import type { CertificateConfig, Configuration } from "../../config/schema.ts";
-import { expectedEvents, pastMilestones, plannedMilestones, waitsAfterSwap } from "../../report/milestones.ts";
+import { courseOf, expectedEvents, waitsAfterSwap } from "../../report/milestones.ts";
 import type { StatusReport } from "../../report/model.ts";
 import { renderStatusJson } from "../../report/status-json.ts";
 import { renderStatusText } from "../../report/status-text.ts";
@@ -57,7 +57,7 @@ function textOf(report: StatusReport, { configuration, directory, options, io }:
   const [only] = report.certificates.length === 1 ? report.certificates : [];
   const config = configuration.certificates.find((one) => one.name === only?.name);
   if (only?.outcome === "known" && only.status.phase !== "stable" && config !== undefined) {
-    courses.set(only.name, courseOf(only.status, config, directory, { at: report.at, unicode, color: io.color }));
+    courses.set(only.name, drawnCourse(only.status, config, directory, { at: report.at, unicode, color: io.color }));
   }
   return renderStatusText(report, { color: io.color, whole: options.verbose === true, courses });
 }
@@ -69,15 +69,14 @@ interface Look {
 }
 
 /** The line of dots of the rollover under way. */
-function courseOf(
+function drawnCourse(
   status: Parameters<typeof expectedEvents>[0],
   { name, policy }: CertificateConfig,
   directory: string,
   { at, unicode, color }: Look,
 ): readonly string[] {
-  const past = pastMilestones(readJournal(directory, name).entries);
-  const planned = plannedMilestones(expectedEvents(status, waitsAfterSwap(policy)), past);
-  return drawMilestones([...past, ...planned], { at, unicode, paint: painter(color) });
+  const milestones = courseOf(readJournal(directory, name).entries, expectedEvents(status, waitsAfterSwap(policy)), at);
+  return drawMilestones(milestones, { at, unicode, paint: painter(color) });
 }
 
 const DEFAULT_SECONDS = 5;

@@ -1,7 +1,7 @@
 /** All that the page tells of one certificate. */
 import { CATALOGUE } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
-import { pastMilestones, plannedMilestones } from "../milestones.ts";
+import { courseOf, pastMilestones } from "../milestones.ts";
 import type { Milestone } from "../milestones.ts";
 import { concernOf, standingRefusals } from "../model.ts";
 import type { CertificateReport, CertificateStatus } from "../model.ts";
@@ -130,7 +130,7 @@ function rollovers(id: string, status: CertificateStatus, detail: CertificateDet
       : markup`<p>${sign("bad")} <span class="t-bad">As things are it stops there:</span> ${shortenDigests(blocked.detail)}</p>`;
   const key = markup`<ul class="key" aria-label="how to read the figure"><li>${swatch("bar-old")}old</li><li>${swatch("bar-new")}new</li><li>${swatch("bar-new bar-soon")}not on every name server yet</li><li>${swatch("bar-new bar-plan")}planned</li></ul>`;
   if (status.phase !== "stable") {
-    const milestones = [...past, ...plannedMilestones(entries, past)];
+    const milestones = courseOf(events, entries, at);
     if (milestones.length === 0) return markup`<p class="muted">The journal tells nothing of it.</p>${missing}`;
     const { obsolete, current, next } = status;
     const before = next === null ? (obsolete?.records ?? null) : (current?.records ?? null);
@@ -155,10 +155,9 @@ function nextFigure(
 ): readonly Markup[] {
   if ("missing" in plan || plan.entries.length === 0) return [];
   const renewal = plan.expectedRenewal !== null && plan.expectedRenewal > at ? plan.expectedRenewal : at;
-  const milestones: readonly Milestone[] = plannedMilestones(
-    [{ at: renewal, event: "renewal" }, ...plan.entries.filter(({ event }) => event !== "announcing")],
-    [],
-  );
+  // The renewal itself is what the core's first event follows upon.
+  const steps = plan.entries.filter(({ event }) => event !== "announcing");
+  const milestones = courseOf([], [{ at: renewal, event: "renewal" }, ...steps], at);
   const before = status.current?.records ?? null;
   const title = "The next rollover, if the renewal brings a new key when it is to be expected";
   return [rolloverFigure({ id: `${id}-next`, title, at, milestones, before, after: null })];

@@ -72,7 +72,11 @@ export async function startBrowser(): Promise<Browser> {
   let said = "";
   errors.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-20_000)));
   input.on("error", () => undefined);
-  const gone = new Promise<void>((resolve) => child.on("exit", () => resolve()));
+  const gone = new Promise<void>((resolve) =>
+    child.on("exit", () => {
+      resolve();
+    }),
+  );
   const pending = new Map<number, (message: Message) => void>();
   const listeners = new Set<(message: Message) => void>();
   let rest = "";
@@ -95,7 +99,9 @@ export async function startBrowser(): Promise<Browser> {
         if (error === undefined) resolve(result ?? {});
         else reject(new Error(`${method}: ${error.message}`));
       });
-      void gone.then(() => reject(new Error(`chromium ended\n${said}`)));
+      void gone.then(() => {
+        reject(new Error(`chromium ended\n${said}`));
+      });
       input.write(
         `${JSON.stringify({ id, method, params, ...(session === undefined ? {} : { sessionId: session }) })}\0`,
       );
@@ -137,7 +143,11 @@ export async function startBrowser(): Promise<Browser> {
       return (result as { value: unknown }).value;
     },
     screenshot: async (file, clip) => {
-      const { data } = await send("Page.captureScreenshot", { format: "png", captureBeyondViewport: true, ...(clip === undefined ? {} : { clip }) });
+      const { data } = await send("Page.captureScreenshot", {
+        format: "png",
+        captureBeyondViewport: true,
+        ...(clip === undefined ? {} : { clip }),
+      });
       writeFileSync(file, Buffer.from(String(data), "base64"));
     },
     requests: () => requests,
