@@ -2,20 +2,16 @@
 // import() in the sources becomes a file of its own, loaded when first used; what several need is shared between them,
 // so that an error thrown by one file is the same class in another.
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { readFileSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { definitions } from "./share/definitions.mjs";
 import { makeShare } from "./share/make-share.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
-// Tells what one build has derived from what another would.
-const sources = readdirSync(path.join(root, "src"), { recursive: true }).filter((file) => file.endsWith(".ts"));
-const contents = sources.sort().map((file) => readFileSync(path.join(root, "src", file), "utf8"));
-const build = createHash("sha256").update(contents.join("\0")).digest("hex").slice(0, 16);
-const define = { __DANEWARD_VERSION__: JSON.stringify(version), __DANEWARD_BUILD__: JSON.stringify(build) };
+const define = definitions(root);
 // Built aside and moved into place, so that a build never leaves a half-written program behind.
 const dist = path.join(root, `dist.${process.pid}`);
 

@@ -5,6 +5,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildDebianPackage } from "./share/debian-package.mjs";
+import { definitions } from "./share/definitions.mjs";
 import { releaseDate } from "./share/make-share.mjs";
 import { makeSbom } from "./share/sbom.mjs";
 import { writeSingleFile } from "./share/single-file.mjs";
@@ -22,8 +23,7 @@ const made = (name) => {
 };
 
 if (wanted.includes("single")) {
-  const define = { __DANEWARD_VERSION__: JSON.stringify(version), __DANEWARD_BUILD__: JSON.stringify("single") };
-  await writeSingleFile(root, made("daneward.mjs"), define);
+  await writeSingleFile(root, made("daneward.mjs"), definitions(root));
 }
 const date = releaseDate(root, version);
 const sbom = wanted.some((one) => one !== "single") ? makeSbom(root, dist, date) : null;
