@@ -230,11 +230,12 @@ function policiesOf(
   });
 }
 
-/** Without DNS the host itself stands for the zone, which is what a person then has to correct. */
+/** Without DNS a guess: the domain around the host, or the host where that would be a top-level domain. */
 function zoneAt(owner: DomainName, today: ReadonlyMap<DomainName, OwnerToday>): DomainName {
   const known = today.get(owner)?.zone ?? null;
   if (known !== null) return known;
-  const parsed = parseName(owner.split(".").slice(3).join("."));
+  const host = displayName(owner).split(".").slice(2);
+  const parsed = parseName((host.length > 2 ? host.slice(1) : host).join("."));
   return parsed.ok ? parsed.value : owner;
 }
 

@@ -1,0 +1,226 @@
+/** Stories of somebody who comes to daneward with a host that is running already. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { run as runAdopt } from "../../src/cli/commands/adopt.ts";
+import type { AdoptOptions } from "../../src/cli/commands/adopt.ts";
+import { run as runCheckConfig } from "../../src/cli/commands/check-config.ts";
+import { candidatesOf, proposeSetup } from "../../src/cli/setup-proposal.ts";
+import type { OwnerToday } from "../../src/cli/setup-proposal.ts";
+import { readConfiguration } from "../../src/config/load.ts";
+import { parseName } from "../../src/dns/name.ts";
+import type { DomainName } from "../../src/dns/name.ts";
+import { surveyOf } from "../../src/driver/setup/survey.ts";
+import { openTree } from "../../src/driver/setup/tree.ts";
+import { renderConfiguration, renderSetup } from "../../src/report/setup-text.ts";
+import type { SetupProposal } from "../../src/report/setup-text.ts";
+import { addCertbot, makeHost, makeMailHost, SECRET } from "../driver/setup/host.ts";
+import type { Host } from "../driver/setup/host.ts";
+import { recordingIo } from "./recording-io.ts";
+
+let host: Host;
+
+beforeEach(async () => {
+  host = await makeMailHost();
+});
+afterEach(() => {
+  host.remove();
+});
+
+interface Said {
+  readonly exit: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function adopt(options: AdoptOptions = {}, args: readonly string[] = []): Promise<Said> {
+  const io = recordingIo({ cwd: host.root });
+  const exit = await runAdopt(args, { root: ".", offline: true, ...options }, io);
+  return { exit, ...io.said() };
+}
+
+function fingerprint(folder: string): string {
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
+  const parts = files.map((file) => {
+    const place = path.join(folder, file);
+    const stat = existsSync(place) ? statSync(place) : null;
+    return `${file} ${stat?.isFile() === true ? readFileSync(place, "latin1") : ""} ${String(stat?.mtimeMs)}`;
+  });
+  return createHash("sha256").update(parts.join("\n")).digest("hex");
+}
+
+function nameOf(text: string): DomainName {
+  const name = parseName(text);
+  if (!name.ok) throw new Error(text);
+  return name.value;
+}
+
+async function written(text: string): Promise<Awaited<ReturnType<typeof readConfiguration>>> {
+  const folder = path.join(host.root, "check");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path.join(folder, "daneward.toml"), text);
+  return readConfiguration(path.join(folder, "daneward.toml"));
+}
+
+describe("adopt alone", () => {
+  test("writes a configuration that is valid as it stands, and changes nothing", async () => {
+    const before = fingerprint(host.root);
+    const { exit, out, err } = await adopt();
+    expect(exit).toBe(0);
+    expect(fingerprint(host.root)).toBe(before);
+    expect(out + err).not.toContain(SECRET.slice(0, 10));
+    const { configuration, problems } = await written(out);
+    expect(problems).toEqual([]);
+    expect(configuration?.certificates).toMatchObject([
+      {
+        name: "mx",
+        source: { kind: "directory", path: "/etc/letsencrypt/live/mx.example.org" },
+        deploy: "/etc/ssl/daneward/mx",
+        services: [{ label: "mx.example.org:25" }, { label: "mx.example.org:465" }],
+      },
+    ]);
+    expect(configuration?.certificates[0]?.reload).toHaveLength(3);
+    expect(configuration?.publishers.get("local")).toMatchObject({
+      keyFile: "/etc/letsencrypt/rfc2136.ini",
+      servers: [{ host: "192.0.2.53", port: 53 }],
+    });
+  });
+
+  test("says where services are to be pointed, what the primary must allow, the hook, and the next commands", async () => {
+    const { err } = await adopt();
+    const lines = err.split("\n").map((line) => line.trim());
+    const expected = [
+      "grant acme. name _25._tcp.mx.example.org. TLSA;",
+      "in       /etc/postfix/main.cf:6",
+      "new      smtpd_tls_chain_files = /etc/ssl/daneward/mx/combined.pem",
+      "type     postconf -X smtpd_tls_cert_file smtpd_tls_key_file",
+      "in       /etc/dovecot/conf.d/10-ssl.conf:5",
+      "old      /etc/letsencrypt/live/mx.example.org/privkey.pem",
+      "new      /etc/ssl/daneward/mx/privkey.pem",
+      String.raw`type     printf '#!/bin/sh\nexec /usr/local/bin/daneward hook certbot\n' > /etc/letsencrypt/renewal-hooks/deploy/daneward`,
+      "type     daneward check-config",
+      "type     daneward doctor",
+      "type     daneward tick",
+    ];
+    expect(expected.filter((line) => !lines.includes(line))).toEqual([]);
+    expect(err.replace(/\s+/g, " ")).toContain(
+      "dovecot reads /etc/dovecot/private/net.pem (/etc/dovecot/conf.d/10-ssl.conf:8), which belongs to no ACME client",
+    );
+  });
+
+  test("never writes over a file", async () => {
+    const { err } = await adopt({ output: "new.toml" });
+    const file = path.join(host.root, "new.toml");
+    expect(err).toContain(`the configuration is ${file}`);
+    expect(err).toContain(`daneward check-config --config ${file}`);
+    const text = readFileSync(file, "utf8");
+    writeFileSync(file, `${text}# mine\n`);
+    await expect(adopt({ output: "new.toml" })).rejects.toMatchObject({ code: "USAGE" });
+    expect(readFileSync(file, "utf8")).toBe(`${text}# mine\n`);
+    await expect(adopt({ output: "none/new.toml" })).rejects.toMatchObject({
+      hint: expect.stringContaining("install -d") as string,
+    });
+  });
+
+  test("marks what it did not find, and check-config refuses each of these by name", async () => {
+    const empty = makeHost();
+    const { out, err } = await adopt({ root: empty.root });
+    empty.remove();
+    expect(err.replace(/\s+/g, " ")).toContain(
+      "no certificate of certbot, dehydrated, acme.sh or lego: fill source in",
+    );
+    expect(err).toContain("tsig-keygen -a hmac-sha256 daneward.");
+    const { configuration, problems } = await written(out);
+    expect(configuration).toBeNull();
+    expect(problems.map(({ message }) => message)).toEqual([
+      "publish.local.server: is still to be filled in: address of the primary of the zone",
+      "certificate.mx.source: is still to be filled in: folder with fullchain.pem and privkey.pem",
+      "certificate.mx.services[0]: is still to be filled in: host:port of a service that presents this certificate",
+    ]);
+    const io = recordingIo({ cwd: host.root });
+    expect(await runCheckConfig([], { config: "check/daneward.toml" }, io)).toBe(78);
+  });
+
+  test("writes lineages that nothing reads as comments", async () => {
+    await addCertbot(host, ["mx.example.net", "mx2.example.net"]);
+    const { out } = await adopt();
+    expect(out).toContain('# no configuration of a server was found that reads it\n# [certificate."mx.example.net"]\n');
+    const { configuration, problems } = await written(out);
+    expect(problems).toEqual([]);
+    expect(configuration?.certificates.map(({ name }) => name)).toEqual(["mx.example.org"]);
+  });
+
+  test("as JSON is the same with the configuration in it", async () => {
+    const { out, err } = await adopt({ json: true });
+    expect(err).toBe("");
+    expect(JSON.parse(out)).toMatchObject({
+      schema: "daneward/adopt-setup/1",
+      certificates: [{ name: "mx", active: true }],
+      configuration: expect.stringContaining("[certificate.mx]") as string,
+      next: ["daneward check-config", "daneward doctor", "daneward tick"],
+    });
+    expect(out).not.toContain(SECRET.slice(0, 10));
+  });
+
+  test("refuses flags that belong to the other half", async () => {
+    await expect(adopt({ record: ["3 1 1 aa"] })).rejects.toMatchObject({ code: "USAGE" });
+    await expect(adopt({ output: "x" }, ["mx"])).rejects.toMatchObject({ code: "USAGE" });
+  });
+});
+
+describe("what DNS says today", () => {
+  function propose(today: Readonly<Record<string, Partial<OwnerToday>>>): SetupProposal {
+    const survey = surveyOf(openTree(host.root), "daneward");
+    const known = new Map(
+      Object.entries(today).map(([owner, one]): [DomainName, OwnerToday] => [
+        nameOf(owner),
+        { status: "secure", records: [], zone: nameOf("example.org"), primary: null, detail: "", ...one },
+      ]),
+    );
+    return proposeSetup({ ...survey, keys: [] }, known, {
+      resolver: "127.0.0.1",
+      writtenTo: null,
+      file: "/etc/daneward/daneward.toml",
+    });
+  }
+
+  test("a service with records is looked after whatever its port, others only where mail goes", () => {
+    const [certificate] = propose({ "_993._tcp.imap.example.org": { records: ["3 1 1 aa"] } }).certificates;
+    expect(certificate?.services.map(({ label, active }) => `${active ? "+" : "-"}${label}`)).toEqual([
+      "+mx.example.org:25",
+      "+mx.example.org:465",
+      "-imap.example.org:143",
+      "+imap.example.org:993",
+      "-www.example.org:443",
+    ]);
+  });
+
+  test("the SOA record's primary is asked where nobody else is known, and an unsigned zone is named", () => {
+    const proposal = propose({
+      "_25._tcp.mx.example.org": { status: "insecure", primary: nameOf("ns0.example.org"), detail: "no DS" },
+    });
+    expect(proposal.publisher).toMatchObject({ server: "ns0.example.org", keyFile: "/etc/daneward/tsig.key" });
+    expect(renderConfiguration(proposal)).toContain('server = "ns0.example.org"');
+    expect(renderSetup(proposal).replace(/\s+/g, " ")).toContain("DNSSEC: the zone of mx.example.org is not signed");
+  });
+
+  test("without a known name server program each is told how", () => {
+    const titles = propose({}).policies.map(({ title }) => title);
+    expect(titles).toHaveLength(3);
+    expect(propose({}).policies[2]?.lines[0]).toBe("pdnsutil set-meta example.org TSIG-ALLOW-DNSUPDATE daneward");
+  });
+
+  test("a service is called by the name that its server and its certificate share", () => {
+    const [lineage] = surveyOf(openTree(host.root), "daneward").lineages;
+    expect(
+      lineage === undefined ? [] : candidatesOf(lineage).map(({ host: name, port }) => `${name}:${String(port)}`),
+    ).toEqual([
+      "mx.example.org:25",
+      "mx.example.org:465",
+      "imap.example.org:143",
+      "imap.example.org:993",
+      "www.example.org:443",
+    ]);
+  });
+});

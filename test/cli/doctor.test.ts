@@ -1,0 +1,236 @@
+/** Doctor without a network: what is wrong with files and folders, and what is to be typed. */
+import { chmodSync, mkdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Finding } from "../../src/base/finding.ts";
+import { run as runDoctor } from "../../src/cli/commands/doctor.ts";
+import { checkAppArmor, checkNode } from "../../src/driver/doctor/host.ts";
+import { tick } from "../../src/driver/tick.ts";
+import { writeFreeze } from "../../src/store/freeze.ts";
+import { renderFindings } from "../../src/report/setup-text.ts";
+import { createFakeWorld } from "../fakes/driver-world.ts";
+import type { FakeWorld } from "../fakes/driver-world.ts";
+import { leadTo } from "../driver/steering-world.ts";
+import { recordingIo } from "./recording-io.ts";
+
+const SECRET = "GMRQKKDhJ8Cnw5lkL0wMV5aTzKVpr1WQ1i7Z5kQ4hRs=";
+
+let world: FakeWorld;
+let config = "";
+
+function configure(): void {
+  writeFileSync(
+    config,
+    `version = 1
+resolver = "127.0.0.1:1"
+[publish.local]
+type = "rfc2136"
+server = "127.0.0.1"
+key_file = "tsig.key"
+[certificate.mx]
+source = "live"
+deploy = "${world.certificate.deploy}"
+services = ["mx.example.org:25"]
+reload = ["/bin/true"]
+`,
+  );
+  writeFileSync(path.join(world.root, "tsig.key"), `hmac-sha256:daneward:${SECRET}\n`, { mode: 0o600 });
+}
+
+beforeEach(() => {
+  world = createFakeWorld();
+  config = path.join(world.root, "daneward.toml");
+  configure();
+});
+afterEach(() => {
+  world.remove();
+});
+
+/** Files are as old as the world's clock has it, not as this machine's. */
+function settleTimes(): void {
+  const at = new Date(world.clock());
+  const state = path.join(world.stateDirectory, "certificates/mx.json");
+  for (const file of [state, path.join(world.root, "live"), world.stateDirectory]) utimesSync(file, at, at);
+}
+
+interface Said {
+  readonly exit: number;
+  readonly findings: readonly Finding[];
+  readonly out: string;
+}
+
+function isReport(value: unknown): value is { readonly findings: readonly Finding[] } {
+  return typeof value === "object" && value !== null && "findings" in value && Array.isArray(value.findings);
+}
+
+async function doctor(options: object = {}): Promise<Said> {
+  const io = recordingIo({ cwd: world.root, clock: world.clock, env: { PATH: "/usr/bin:/bin" } });
+  const files = { config, stateDir: world.stateDirectory, root: world.root, offline: true };
+  const exit = await runDoctor([], { ...files, json: true, ...options }, io);
+  const { out } = io.said();
+  const document: unknown = out.startsWith("{") ? JSON.parse(out) : null;
+  return { exit, out, findings: isReport(document) ? document.findings : [] };
+}
+
+/** What is not well, but for what is so on every machine that runs these tests. */
+function troubles(findings: readonly Finding[]): readonly Finding[] {
+  return findings.filter(({ subject, grade }) => grade !== "ok" && !["schedule", "last run", "disk"].includes(subject));
+}
+
+describe("doctor", () => {
+  test("finds a sound installation well", async () => {
+    await leadTo(world, "stable");
+    chmodSync(world.root, 0o711);
+    settleTimes();
+    const { exit, findings, out } = await doctor();
+    expect([exit, troubles(findings)]).toEqual([0, []]);
+    expect(findings).toContainEqual(expect.objectContaining({ subject: "state", said: "1 state file, all whole" }));
+    expect(out).not.toContain(SECRET.slice(0, 8));
+  });
+
+  test("changes nothing, not even by making the state directory", async () => {
+    await doctor();
+    expect(() => statSync(world.stateDirectory)).toThrow();
+  });
+
+  test.each<readonly [what: string, harm: () => void, expected: object]>([
+    [
+      "a key that others can read",
+      () => {
+        chmodSync(path.join(world.root, "tsig.key"), 0o644);
+      },
+      { grade: "failure", code: "KEY_FILE_EXPOSED" },
+    ],
+    [
+      "a configuration that others may write",
+      () => {
+        chmodSync(config, 0o666);
+      },
+      { grade: "failure", subject: "configuration", type: [expect.stringMatching(/^chmod go-w \S+daneward\.toml$/)] },
+    ],
+    [
+      "a state directory that others can read",
+      () => {
+        chmodSync(world.stateDirectory, 0o755);
+      },
+      { grade: "warning", subject: "state", type: [expect.stringMatching(/^chmod 0700 /)] },
+    ],
+    [
+      "a damaged state file",
+      () => {
+        writeFileSync(path.join(world.stateDirectory, "certificates/mx.json"), "{");
+      },
+      { grade: "failure", code: "STATE_DAMAGED", type: ["daneward adopt mx"] },
+    ],
+    [
+      "a freeze",
+      () => {
+        writeFreeze(world.stateDirectory, { at: world.clock(), by: "alice", because: "test" });
+      },
+      { grade: "warning", code: "FROZEN", type: ["daneward thaw"] },
+    ],
+    [
+      "an open vault",
+      () => {
+        mkdirSync(path.join(world.stateDirectory, "vault/mx"), { recursive: true, mode: 0o755 });
+        chmodSync(path.join(world.stateDirectory, "vault"), 0o755);
+      },
+      { grade: "failure", subject: "vault mx", code: "VAULT_UNSAFE" },
+    ],
+    [
+      "a file of tomorrow",
+      () => {
+        const later = new Date(world.clock() + 86_400_000);
+        utimesSync(path.join(world.stateDirectory, "certificates/mx.json"), later, later);
+      },
+      { grade: "warning", subject: "clock", said: expect.stringContaining("mx.json is of a time to come") },
+    ],
+    [
+      "a folder that services cannot pass",
+      () => {
+        chmodSync(path.dirname(world.certificate.deploy), 0o700);
+      },
+      { grade: "warning", subject: "deploy mx", type: [expect.stringMatching(/^chmod o\+x /)] },
+    ],
+  ])("names %s, and what to type", async (_what, harm, expected) => {
+    await leadTo(world, "stable");
+    settleTimes();
+    harm();
+    const { exit, findings } = await doctor();
+    expect(troubles(findings)).toContainEqual(expect.objectContaining(expected));
+    expect(exit).toBe(troubles(findings).some(({ grade }) => grade === "failure") ? 1 : 0);
+  });
+
+  test("names a service that reads the ACME client's own files: a failure as soon as a record binds clients", async () => {
+    const live = path.join(world.root, "live");
+    mkdirSync(path.join(world.root, "etc/postfix"), { recursive: true });
+    const conf = path.join(world.root, "etc/postfix/main.cf");
+    writeFileSync(conf, `myhostname = mx.example.org\nsmtpd_tls_cert_file = ${live}/fullchain.pem\n`);
+    const before = troubles((await doctor()).findings).find(({ code }) => code === "DEPLOY_BYPASSED");
+    expect(before?.grade).toBe("warning");
+    await leadTo(world, "stable");
+    const after = troubles((await doctor()).findings).find(({ code }) => code === "DEPLOY_BYPASSED");
+    expect(after).toMatchObject({
+      grade: "failure",
+      said: expect.stringContaining("/etc/postfix/main.cf:2") as string,
+    });
+    writeFileSync(conf, `smtpd_tls_chain_files = ${world.certificate.deploy}/combined.pem\n`);
+    const { findings } = await doctor();
+    expect(findings).toContainEqual(expect.objectContaining({ subject: "services of mx", grade: "ok" }));
+  });
+
+  test("without a configuration says how to get one", async () => {
+    const { exit, findings } = await doctor({ config: path.join(world.root, "none.toml") });
+    expect(exit).toBe(1);
+    expect(findings).toContainEqual(
+      expect.objectContaining({ code: "CONFIG_MISSING", type: [`daneward adopt --output ${world.root}/none.toml`] }),
+    );
+  });
+
+  test("says when looks are overdue", async () => {
+    world.install(await world.issue());
+    await tick(world.input());
+    world.advance(40_000);
+    const { findings } = await doctor();
+    expect(findings).toContainEqual(expect.objectContaining({ subject: "last run", grade: "warning" }));
+  });
+
+  test("as text ends with what to type, each thing once", async () => {
+    await leadTo(world, "stable");
+    chmodSync(config, 0o666);
+    const { out, exit } = await doctor({ json: false, quiet: true });
+    expect(exit).toBe(1);
+    expect(out).not.toContain("ok      ");
+    expect(out).toMatch(/\nwhat to type\n(?: {2}\S.*\n)+$/);
+    expect(out.match(/chmod go-w/g)).toHaveLength(1);
+  });
+});
+
+describe("parts", () => {
+  test.each([
+    ["20.18.3", "failure"],
+    ["20.19.0", "ok"],
+    ["18.20.4", "failure"],
+    ["24.1.0", "ok"],
+  ])("node %s: %s", (version, grade) => {
+    expect(checkNode(version).grade).toBe(grade);
+  });
+
+  test("a deploy path that AppArmor's profiles do not allow is named where it is on", () => {
+    const view = {
+      mainFile: "",
+      stateDirectory: "",
+      configuration: world.configuration,
+      now: world.clock(),
+      node: "",
+    };
+    expect(checkAppArmor(view, true)).toMatchObject([{ grade: "warning", subject: "apparmor mx" }]);
+    expect(checkAppArmor(view, false)).toEqual([]);
+  });
+
+  test("findings without trouble have nothing to type", () => {
+    expect(renderFindings([{ subject: "a", grade: "ok", said: "b", type: [] }], false)).toBe(
+      "ok      a: b\n1 ok, 0 warning, 0 failure\n",
+    );
+  });
+});
