@@ -27,8 +27,12 @@ export interface ForecastEntry {
 
 interface World {
   readonly observation: Observation;
-  /** RRset changes that the name servers will show from `at` on. */
-  readonly coming: readonly { readonly at: Instant; readonly owner: string; readonly records: readonly RecordText[] }[];
+  /** RRset changes that the name servers will show from `at` on; null: none, but then caches follow what they serve. */
+  readonly coming: readonly {
+    readonly at: Instant;
+    readonly owner: string;
+    readonly records: readonly RecordText[] | null;
+  }[];
 }
 
 const STEPS = 500;
@@ -98,7 +102,7 @@ function catchingUp(observation: Observation, policy: Policy, now: Instant): Wor
     // A resolver that still answers from its cache follows when the TTL has run out.
     const cached = "fault" in owner.validated ? null : union(owner.validated.records);
     if (together && cached !== null && sameSet(cached, union(newest.records))) return [];
-    if (together) return [{ at: addSeconds(now, newest.ttl), owner: owner.owner, records: union(newest.records) }];
+    if (together) return [{ at: addSeconds(now, newest.ttl), owner: owner.owner, records: null }];
     return [{ at: addSeconds(now, policy.propagationDelay), owner: owner.owner, records: union(newest.records) }];
   });
 }
@@ -129,11 +133,14 @@ function arrive(world: World, policy: Policy, at: Instant): World {
   const due = world.coming.filter((change) => change.at <= at);
   if (due.length === 0) return world;
   const owners = world.observation.owners.map((owner): OwnerObservation => {
-    const change = due.findLast((one) => one.owner === owner.owner);
-    if (change === undefined || owner.outcome === "failed") return owner;
+    const changes = due.filter((one) => one.owner === owner.owner);
+    if (changes.length === 0 || owner.outcome === "failed") return owner;
+    const records = changes.findLast((one) => one.records !== null)?.records ?? null;
+    // By then something else may be published than the caches were behind with.
+    if (records === null) return { ...owner, validated: { status: "secure", records: servedBy(owner.servers) } };
     const said = {
       outcome: "answer",
-      records: change.records,
+      records,
       ttl: policy.ttl,
       authoritative: true,
       signed: true,
@@ -142,10 +149,16 @@ function arrive(world: World, policy: Policy, at: Instant): World {
     return {
       ...owner,
       servers: owner.servers.map((server) => ({ ...server, said })),
-      validated: { status: "secure", records: change.records },
+      validated: { status: "secure", records },
     };
   });
   return { observation: { ...world.observation, owners }, coming: world.coming.filter((change) => change.at > at) };
+}
+
+function servedBy(servers: Extract<OwnerObservation, { outcome: "seen" }>["servers"]): readonly RecordText[] {
+  return union(
+    ...servers.flatMap(({ said, excluded }) => (said.outcome === "answer" && !excluded ? [said.records] : [])),
+  );
 }
 
 function perform(

@@ -197,8 +197,11 @@ function publishAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[
   const known = countingServers(owner).flatMap(({ records }) => (records === null ? [] : [records]));
   // One that is being withdrawn comes back when it is gone from every server: no server then passes through its absence.
   const missing = wanted.filter((record) => isLost(answered, record) && !owner.leaving.includes(record));
+  // What was asked for and has come nowhere is asked for again: it arrives with the rest, or it was lost and now is not.
+  const again = owner.coming.filter((record) => owner.ours.includes(record) && !owner.leaving.includes(record));
   const nothing: PublicationAt = { owner, action: null, refusal: null };
-  if (answers.length === 0 || missing.length === 0) return nothing;
+  const isClosing = scene.state.phase.phase === "withdrawing" || scene.state.teardown !== null;
+  if (answers.length === 0 || (missing.length === 0 && (again.length === 0 || isClosing))) return nothing;
   const refuse = (code: Refusal["code"], detail: string): Refusal => ({
     gate: "policy",
     code,
@@ -214,8 +217,6 @@ function publishAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[
   }
   // What clients need at this moment is published whoever objects.
   const urgent = urgentRecords(scene, answers, missing);
-  // What was asked for and has come nowhere is asked for again: it arrives with the rest, or it was lost and now is not.
-  const again = owner.coming.filter((record) => owner.ours.includes(record) && !owner.leaving.includes(record));
   const publish = (asked: readonly RecordText[], refusal: Refusal | null): PublicationAt => {
     const add = union(asked, again);
     const ttl = publishingTtl(scene, owner, add);

@@ -1,6 +1,7 @@
 /** How each phase moves on, up to the deployment: stable, announcing, aging, deploying. */
 import { addSeconds, formatSecond, instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
+import { displayName } from "../dns/name.ts";
 import type { Action } from "./actions.ts";
 import type { ChainFacts, ChainId, RecordText } from "./chain.ts";
 import { endingSignatures } from "./deadlines.ts";
@@ -124,6 +125,11 @@ function enrol(scene: Scene): Turn {
   const next = source.chain.id;
   const name = describeChain(scene, next);
   const live = livePresented(scene);
+  const unknown = live === next ? [] : formerAliasRefusals(scene);
+  if (unknown.length > 0 && bindsNobody(scene)) {
+    const { state } = scene;
+    return { kind: "stay", state, actions: [], refusals: unknown, events: [], wakeAt: wakeAtPollOr(scene, unknown) };
+  }
   if (live === next || bindsNobody(scene)) {
     const why = live === next ? "it is what the servers present" : "no TLSA record binds any client yet";
     return moveTo(scene, { phase: "deploying", current: null, next, flippedAt: null }, "enrolling", `${name}: ${why}`);
@@ -136,6 +142,17 @@ function enrol(scene: Scene): Turn {
     );
   const phase = { phase: "announcing", current: accepted ? current.id : null, next } as const;
   return moveTo(scene, phase, "announcing", `${name}, TLSA records exist already`);
+}
+
+/** Where an alias led before the first look nobody knows, and caches may still follow it there. */
+function formerAliasRefusals(scene: Scene): readonly Refusal[] {
+  return scene.state.owners.flatMap((owner): readonly Refusal[] => {
+    const first = Math.min(...owner.horizon.map(({ appearedAt }) => appearedAt));
+    const until = addSeconds(instant(Number.isFinite(first) ? first : scene.now), owner.aliasTtl);
+    if (until <= scene.now) return [];
+    const detail = `${displayName(owner.owner)} is an alias: caches may know it as leading elsewhere`;
+    return [{ gate: "time", code: "CLOCK_RUNNING", until, detail }];
+  });
 }
 
 function unseenOwners(scene: Scene): readonly Refusal[] {

@@ -152,6 +152,16 @@ describe("the timetable of a rollover with two owner names and the usual waits",
     expect(events(entries)).toEqual([...WHOLE, "withdraw", "withdraw", "withdrawn"]);
   });
 
+  test("a resolver that still answers from its cache follows the name servers, and takes none of them back", () => {
+    const owners = SETTLED.owners.map((owner) => ({
+      ...owner,
+      validated: { status: "secure", records: BOTH } as const,
+    }));
+    const entries = forecastRenewal(settled(), { ...SETTLED, owners }, POLICY, NOW);
+    expect(events(entries)).not.toContain("blocked");
+    expect(events(entries).at(-1)).toBe("withdrawn");
+  });
+
   test("an invented key is never shown as if it were one", () => {
     const details = forecastRenewal(settled(), SETTLED, POLICY, NOW).map(({ detail }) => detail);
     expect(details.join("\n")).not.toMatch(/f{8}/);

@@ -141,8 +141,10 @@ const HAPPENINGS: Readonly<Record<Exclude<WorldEvent, "state-lost">, (moment: Mo
   "files-lost": ({ world }) => {
     for (const id of world.stored) if (id !== world.deployed) world.stored.delete(id);
   },
+  // Nobody moves it to a chain whose records are being withdrawn: clients would refuse it at once.
   "link-moved": ({ world, amount }) => {
-    if (world.deployed !== null) world.deployed = choice([...world.stored], amount) ?? world.deployed;
+    const safe = [...world.stored].filter((id) => !world.isBeingWithdrawn(id));
+    if (world.deployed !== null) world.deployed = choice(safe, amount) ?? world.deployed;
   },
   "clock-jumps": ({ world, amount }) => {
     const some = (amount % 2 === 0 ? -1 : 1) * (15 + amount * 7);

@@ -95,6 +95,7 @@ export class World {
   /** The operator has overridden a gate: whether mail stops is his responsibility from now on. */
   overridden = false;
   readonly clients = new Clients();
+  readonly #leaving = new Set<RecordText>();
   readonly #options: WorldOptions;
 
   constructor(options: WorldOptions, live: ChainFacts) {
@@ -290,9 +291,16 @@ export class World {
 
   /** The intent is saved: what is to be asked for counts as ours, whatever becomes of it. */
   intend(action: Action): void {
+    if (action.kind === "withdraw") for (const record of action.remove) this.#leaving.add(record);
     if (action.kind !== "publish") return;
+    for (const record of action.add) this.#leaving.delete(record);
     const zone = this.zones.find((one) => one.name === action.finalOwner);
     for (const record of action.add) zone?.published.add(record);
+  }
+
+  /** A deletion of one of its records was asked for, and not the contrary since. */
+  isBeingWithdrawn(id: ChainId): boolean {
+    return this.facts(id)?.records.some((record) => this.#leaving.has(record)) === true;
   }
 
   perform(action: Action): ActionOutcome {
