@@ -430,7 +430,7 @@ damaged or lost, or where somebody else published them.`,
     examples: ["daneward doctor"],
     flags: [
       ["--offline", "ask nobody: files and this host alone"],
-      ["--root <dir>", "look for the servers' configuration below this folder, in place of /"],
+      ["--root <dir>", "look for what starts the driver and for the servers' configuration below this folder"],
     ],
     after: `It changes nothing: the TSIG key is tried with an update that deletes a record which is not there.
 Ends with 0, and with 1 when anything failed.`,

@@ -228,6 +228,47 @@ describe("parts", () => {
     expect(checkAppArmor(view, false)).toEqual([]);
   });
 
+  const CRON = "*/10 * * * * root test -d /run/systemd/system || /usr/bin/daneward tick\n";
+  test.each<readonly [string, Readonly<Record<string, string>>, string, RegExp]>([
+    ["nothing", {}, "warning", /neither a timer nor a cron line/],
+    ["a comment in cron", { "etc/crontab": "# daneward tick\n" }, "warning", /neither/],
+    ["cron without systemd", { "etc/cron.d/daneward": CRON }, "ok", /cron\.d/],
+    [
+      "cron that leaves it to systemd",
+      { "etc/cron.d/daneward": CRON, "run/systemd/system/x": "" },
+      "warning",
+      /neither/,
+    ],
+    [
+      "a timer that is not enabled",
+      { "lib/systemd/system/daneward.timer": "", "run/systemd/system/x": "" },
+      "warning",
+      /not enabled/,
+    ],
+    [
+      "a timer that is enabled",
+      { "etc/systemd/system/timers.target.wants/daneward.timer": "", "run/systemd/system/x": "" },
+      "ok",
+      /daneward\.timer is enabled/,
+    ],
+    [
+      "the resident driver",
+      { "etc/systemd/system/multi-user.target.wants/daneward-run.service": "", "run/systemd/system/x": "" },
+      "ok",
+      /daneward-run\.service is enabled/,
+    ],
+  ])("schedule: %s", async (_what, files, grade, said) => {
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(path.dirname(path.join(world.root, file)), { recursive: true });
+      writeFileSync(path.join(world.root, file), text);
+    }
+    const { findings } = await doctor();
+    expect(findings.find(({ subject }) => subject === "schedule")).toMatchObject({
+      grade,
+      said: expect.stringMatching(said) as string,
+    });
+  });
+
   test("findings without trouble have nothing to type", () => {
     expect(renderFindings([{ subject: "a", grade: "ok", said: "b", type: [] }], false)).toBe(
       "ok      a: b\n1 ok, 0 warning, 0 failure\n",

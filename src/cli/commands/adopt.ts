@@ -7,7 +7,7 @@ import type { DomainName } from "../../dns/name.ts";
 import { decodeSoa, decodeTlsa, formatTlsa } from "../../dns/rdata.ts";
 import { formatResolver } from "../../dns/resolver-server.ts";
 import type { ResolverServer } from "../../dns/resolver-server.ts";
-import { openTree } from "../../driver/setup/tree.ts";
+import { openTree, programIn } from "../../driver/setup/tree.ts";
 import { surveyOf } from "../../driver/setup/survey.ts";
 import { renderConfiguration, renderSetup } from "../../report/setup-text.ts";
 import { mapLimited } from "../../resolver/map-limited.ts";
@@ -52,7 +52,7 @@ function usage(message: string, hint: string): OperationalError {
 
 async function proposeHere(options: AdoptOptions, io: Io): Promise<ExitCode> {
   const tree = openTree(path.resolve(io.cwd, options.root ?? "/"));
-  const survey = surveyOf(tree, "/usr/local/bin/daneward");
+  const survey = surveyOf(tree, programIn(tree));
   const owners = [...new Set(survey.lineages.flatMap(candidatesOf).map(({ owner }) => owner))];
   const { resolve, servers } = await openValidation(
     { ...(options.resolver === undefined ? {} : { resolver: options.resolver }), ...anchorOf(options), trust: "local" },

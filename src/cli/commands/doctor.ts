@@ -61,7 +61,7 @@ async function examine(options: DoctorOptions, io: Io): Promise<readonly Finding
     ...checkState(view),
     checkFileTimes(view),
     ...checkDisks(view),
-    ...checkSchedule(view),
+    ...checkSchedule(view, tree),
     ...checkDeployment(configuration?.certificates ?? [], stateDirectory, tree),
     ...checkAppArmor(view),
     ...(configuration === null || options.offline === true ? [] : await checkOutside(configuration, io)),

@@ -1,5 +1,5 @@
 /** Is this machine fit for the driver: its program, its clock, its disks, what starts it, and what is in its folders. */
-import { existsSync, lstatSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs";
 import path from "node:path";
 import { OperationalError } from "../../base/errors.ts";
 import { doubtful, failing, fine } from "../../base/finding.ts";
@@ -11,6 +11,8 @@ import { nearestExisting } from "../../config/look.ts";
 import { nextWake, readDueIndex } from "../../store/due-index.ts";
 import { freezeFault, readFreeze } from "../../store/freeze.ts";
 import { listStates, loadState, stateFile } from "../../store/store.ts";
+import { programIn } from "../setup/tree.ts";
+import type { Tree } from "../setup/tree.ts";
 import { listVault, openVaultKey, vaultOf } from "../vault.ts";
 
 /** The place where everything is, and the time. */
@@ -147,49 +149,48 @@ export function ofError(
   return { ...failing(subject, message, type), code };
 }
 
-const TIMERS = [
+const UNIT_FOLDERS = [
   "/etc/systemd/system",
+  "/usr/local/lib/systemd/system",
   "/usr/lib/systemd/system",
   "/lib/systemd/system",
-  "/usr/local/lib/systemd/system",
 ];
 const CRON_FILES = [
   "/etc/cron.d/daneward",
+  "/usr/local/etc/cron.d/daneward",
   "/etc/crontab",
   "/var/spool/cron/crontabs/root",
   "/var/cron/tabs/root",
-  "/usr/local/etc/cron.d/daneward",
 ];
 /** As `daneward check` has it. */
 const PATIENCE_S = 1_800;
 
-/** What starts the driver, and whether it does. */
-export function checkSchedule(view: HostView): readonly Finding[] {
-  const unit = TIMERS.map((folder) => `${folder}/daneward.timer`).find((file) => existsSync(file));
-  const isEnabled = existsSync("/etc/systemd/system/timers.target.wants/daneward.timer");
-  const cron = CRON_FILES.find(mentionsTick);
-  const setup =
-    cron !== undefined
-      ? fine("schedule", `${cron} starts daneward tick`)
-      : unit === undefined
-        ? doubtful(
-            "schedule",
-            "neither a timer nor a cron line starts daneward tick (daneward run needs none)",
-            "echo '*/5 * * * * root /usr/local/bin/daneward tick' > /etc/cron.d/daneward",
-          )
-        : isEnabled
-          ? fine("schedule", `${unit} is enabled`)
-          : doubtful("schedule", `${unit} is not enabled`, "systemctl enable --now daneward.timer");
-  return [setup, ...attempt("schedule", () => lateness(view))];
+/** What starts the driver on the system in `tree`, and whether it does. */
+export function checkSchedule(view: HostView, tree: Tree): readonly Finding[] {
+  return [starterOf(tree), ...attempt("schedule", () => lateness(view))];
 }
 
-function mentionsTick(file: string): boolean {
-  try {
-    return /^[^#\n]*\bdaneward\b.*\btick\b/m.test(readFileSync(file, "utf8"));
-  } catch {
-    // Missing, or not ours to read: then it is not known to start anything.
-    return false;
+function starterOf(tree: Tree): Finding {
+  const wanted = [
+    "/etc/systemd/system/timers.target.wants/daneward.timer",
+    "/etc/systemd/system/multi-user.target.wants/daneward-run.service",
+  ].find(tree.has);
+  if (wanted !== undefined) return fine("schedule", `${path.basename(wanted)} is enabled`);
+  const isBooted = tree.has("/run/systemd/system");
+  const cron = CRON_FILES.find((file) => startsTicks(tree.text(file) ?? "", isBooted));
+  if (cron !== undefined) return fine("schedule", `${cron} starts daneward tick`);
+  const unit = UNIT_FOLDERS.map((folder) => `${folder}/daneward.timer`).find(tree.has);
+  if (unit !== undefined && isBooted) {
+    return doubtful("schedule", `${unit} is not enabled`, "systemctl enable --now daneward.timer");
   }
+  const line = `echo '*/10 * * * * root ${programIn(tree)} tick' > /etc/cron.d/daneward`;
+  return doubtful("schedule", "neither a timer nor a cron line starts daneward tick", line);
+}
+
+/** A line that leaves the matter to systemd starts nothing where that runs. */
+function startsTicks(crontab: string, isBooted: boolean): boolean {
+  const lines = crontab.split("\n").filter((line) => /^[^#]*\bdaneward\b.*\btick\b/.test(line));
+  return lines.some((line) => !isBooted || !line.includes("/run/systemd/system"));
 }
 
 function lateness({ stateDirectory, now }: HostView): readonly Finding[] {

@@ -52,6 +52,12 @@ export function openTree(root: string): Tree {
   };
 }
 
+/** How hooks and cron are to call daneward there: by its full path, which they do not search. */
+export function programIn(tree: Tree): string {
+  const [first = "", ...others] = ["/usr/local/bin/daneward", "/usr/bin/daneward"];
+  return tree.has(first) ? first : (others.find(tree.has) ?? first);
+}
+
 /** realpath(3) below a root, which no link leads out of. */
 function realIn(root: string, file: string): string {
   let left = file.split("/").filter((part) => part !== "");
