@@ -86,7 +86,7 @@ function blockedEntry(result: Step, at: Instant): ForecastEntry {
 
 /** Name servers that are silent or behind at present are taken to follow the newest within the propagation delay. */
 function catchingUp(observation: Observation, policy: Policy, now: Instant): World["coming"] {
-  return observation.owners.flatMap((owner) => {
+  return observation.owners.flatMap((owner): World["coming"] => {
     if (owner.outcome === "failed") return [];
     const answers = owner.servers.flatMap(({ said, excluded }) =>
       said.outcome === "answer" && !excluded ? [said] : [],
