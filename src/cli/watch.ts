@@ -30,6 +30,7 @@ const CLEAR_SCREEN = "\u001b[2J\u001b[H";
 const CTRL_C = "\u0003";
 /** Countdowns under a table. */
 const SHOWN = 5;
+/** Where the terminal does not say, or says nonsense (a serial line has no size). */
 const DEFAULT_ROWS = 24;
 
 /** Returns when the user has seen enough. Throws USAGE off a terminal, and what reading the state throws. */
@@ -75,7 +76,8 @@ function frame(report: StatusReport, text: Watch["text"], everySeconds: number, 
       .map((countdown) => countdownLine(countdown, report, style)),
     paint(style, "dim", `  q ends; state is read every ${String(everySeconds)} s; ${clockOf(report.at)}`),
   ];
-  const room = Math.max(1, (io.rows ?? DEFAULT_ROWS) - 1 - foot.length);
+  const rows = io.rows === undefined || io.rows === 0 ? DEFAULT_ROWS : io.rows;
+  const room = Math.max(1, rows - 1 - foot.length);
   const body = text(report).trimEnd().split("\n");
   const cut = body.length - room;
   const shown =

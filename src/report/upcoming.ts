@@ -91,7 +91,15 @@ function datesOf(
   }
 }
 
+/** What happens at one time happens in this order. */
+const ORDER: readonly UpcomingKind[] = ["renewal", "publish", "swap", "withdraw", "deadline", "end"];
+
 /** Sorted by time. */
 export function inOrder(steps: readonly UpcomingStep[]): readonly UpcomingStep[] {
-  return steps.toSorted((left, right) => left.at - right.at || left.key.localeCompare(right.key));
+  return steps.toSorted(
+    (left, right) =>
+      left.at - right.at ||
+      ORDER.indexOf(left.kind) - ORDER.indexOf(right.kind) ||
+      left.certificate.localeCompare(right.certificate),
+  );
 }

@@ -78,8 +78,8 @@ describe("the calendar", () => {
 
   test("has the renewal that is expected, its steps, and the last call for it", () => {
     expect(eventsOf(read(renderCalendar(stepsOfPlan(IMAGINED), OPTIONS)))).toEqual([
-      "20261218T120000Z imap: new TLSA records are published",
       "20261218T120000Z imap: renewal expected",
+      "20261218T120000Z imap: new TLSA records are published",
       "20261218T140000Z imap: certificate is swapped",
       "20261219T140000Z imap: old TLSA records are withdrawn",
       "20261231T120000Z imap: last call for a renewal with a new key",

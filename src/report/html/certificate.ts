@@ -124,10 +124,7 @@ function rollovers(id: string, status: CertificateStatus, detail: CertificateDet
   const entries = "missing" in plan ? [] : plan.entries;
   const missing = "missing" in plan ? markup`<p class="muted">What is planned is not known: ${plan.missing}</p>` : null;
   const blocked = entries.find(({ event }) => event === "blocked");
-  const stops =
-    blocked === undefined
-      ? null
-      : markup`<p>${sign("bad")} <span class="t-bad">As things are it stops there:</span> ${shortenDigests(blocked.detail)}</p>`;
+  const stops = blocked === undefined ? null : stopsMarkup(blocked.detail);
   const key = markup`<ul class="key" aria-label="how to read the figure"><li>${swatch("bar-old")}old</li><li>${swatch("bar-new")}new</li><li>${swatch("bar-new bar-soon")}not on every name server yet</li><li>${swatch("bar-new bar-plan")}planned</li></ul>`;
   if (status.phase !== "stable") {
     const milestones = courseOf(events, entries, at);
@@ -145,6 +142,17 @@ function rollovers(id: string, status: CertificateStatus, detail: CertificateDet
   return figures.length === 0
     ? markup`<p class="muted">Nothing has happened yet.</p>${missing}`
     : markup`${figures}${key}${stops}${missing}`;
+}
+
+/** Of many alike the first say enough. */
+const SHOWN_STOPS = 3;
+
+function stopsMarkup(detail: string): Markup {
+  const all = detail.split("; ");
+  const left = all.length - SHOWN_STOPS;
+  const more = left > 0 ? markup`<li class="muted">and ${left} more</li>` : null;
+  const shown = all.slice(0, SHOWN_STOPS).map((one) => markup`<li>${shortenDigests(one)}</li>`);
+  return markup`<p>${sign("bad")} <span class="t-bad">As things are it stops there:</span></p><ul class="stops">${shown}${more}</ul>`;
 }
 
 function nextFigure(

@@ -148,7 +148,8 @@ export function rolloverFigure(figure: RolloverFigure): Markup {
 <svg class="wide" width="100%" height="${height}" role="img" aria-labelledby="${id}-title ${id}-desc">
 <title id="${id}-title">${title}</title>
 <desc id="${id}-desc">${axis.dots.map(({ milestone }, index) => `${String(index + 1)}: ${sentenceOf(milestone, at)}. `).join("")}</desc>
-${railOf(axis)}${lanes.map((lane, index) => laneMarkup(lane, LANES_Y + index * LANE_HEIGHT, axis.now))}${nowMarkup(axis.now, height)}
+${railOf(axis)}${lanes.flatMap((lane, index) => barsOf(lane, LANES_Y + index * LANE_HEIGHT, axis.now))}${nowMarkup(axis.now, height)}
+${lanes.map(({ label }, index) => markup`<text x="0" y="${LANES_Y + 10 + index * LANE_HEIGHT}" class="quiet lane">${label}</text>`)}
 ${axis.dots.map(({ milestone, x }, index) => dotMarkup(milestone, x, index + 1))}
 </svg>
 <ol class="steps">${axis.dots.map(({ milestone }, index) => stepMarkup(milestone, index + 1, at))}</ol>
@@ -163,14 +164,13 @@ function railOf({ dots, now }: Axis): Markup {
   return markup`${edge > first ? line(first, edge, "past") : null}${last > edge ? line(edge, last, "todo") : null}`;
 }
 
-function laneMarkup({ label, pieces }: Lane, y: number, now: number | null): Markup {
+function barsOf({ pieces }: Lane, y: number, now: number | null): readonly Markup[] {
   const edge = now ?? 1;
-  const bars = pieces.flatMap(({ from, to, style }) => {
+  return pieces.flatMap(({ from, to, style }) => {
     const past = rect(from, Math.min(to, edge), y + 16, style);
     const planned = rect(Math.max(from, edge), to, y + 16, `${style} bar-plan`);
     return [past, planned].filter((one) => one !== null);
   });
-  return markup`<text x="0" y="${y + 10}" class="quiet">${label}</text>${bars}`;
 }
 
 function rect(from: number, to: number, y: number, style: string): Markup | null {

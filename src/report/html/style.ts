@@ -110,6 +110,7 @@ svg{display:block}
 svg.wide{width:100%;overflow:visible}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Liberation Sans",sans-serif;fill:var(--text)}
 svg .quiet{fill:var(--muted)}
+svg .lane{paint-order:stroke;stroke:var(--card);stroke-width:5px;stroke-linejoin:round}
 svg .num{font-weight:700;font-size:11px;text-anchor:middle}
 svg .end{text-anchor:end}svg .mid{text-anchor:middle}
 .rail{stroke:var(--line);stroke-width:3}
@@ -147,6 +148,7 @@ ol.steps div{min-width:0}
 .chain li>.ico{position:absolute;left:0;top:0;width:1.55rem;height:1.55rem}
 .chain .zone{font-weight:600}
 .chain .why{background:var(--badbg);border-radius:6px;padding:.4rem .7rem;margin-top:.35rem}
+ul.stops{margin:.3rem 0 .8rem;padding-left:1.6rem;font-size:.9rem;overflow-wrap:anywhere}
 details{margin:.8rem 0 0}
 summary{cursor:pointer;font-weight:600;padding:.25rem 0;overflow-wrap:anywhere}
 .tag{display:inline-block;border:1px solid var(--line);border-radius:5px;padding:0 .4em;font-size:.8rem;color:var(--muted);white-space:nowrap}
