@@ -54,8 +54,9 @@ export function openTree(root: string): Tree {
 
 /** How hooks and cron are to call daneward there: by its full path, which they do not search. */
 export function programIn(tree: Tree): string {
-  const [first = "", ...others] = ["/usr/local/bin/daneward", "/usr/bin/daneward"];
-  return tree.has(first) ? first : (others.find(tree.has) ?? first);
+  const packaged = "/usr/bin/daneward";
+  const local = "/usr/local/bin/daneward";
+  return tree.has(packaged) && !tree.has(local) ? packaged : local;
 }
 
 /** realpath(3) below a root, which no link leads out of. */
