@@ -286,11 +286,8 @@ export function advanceWithdrawing(scene: Scene, phase: Withdrawing): Turn {
   if (moved !== null) return moved;
   const keep = current.records;
   if (scene.state.owners.every((owner) => isTidy(scene, owner, keep))) {
-    const gone = scene.state.owners.map((owner) => ({
-      ...owner,
-      ours: without(owner.ours, unneededRecords(scene, owner, keep)),
-      reverted: 0,
-    }));
+    // What nobody was asked to delete stays ours: servers that lag or were restored may show it again.
+    const gone = scene.state.owners.map((owner) => ({ ...owner, reverted: 0 }));
     const state = { ...scene.state, owners: gone };
     const isTornDown = scene.state.teardown !== null;
     const detail = isTornDown

@@ -268,14 +268,16 @@ export function foldOwner(
       scene.now,
     ),
   );
+  // What has not come yet can still come.
+  const deleted = without(known?.leaving ?? [], known?.coming ?? []).filter((record) => isNowhere({ servers }, record));
   const owner = {
     owner: seen.owner,
     finalOwner: seen.finalOwner,
     zone: seen.zone,
     aliasTtl: seen.aliasTtl,
-    ours: known?.ours ?? [],
+    ours: without(known?.ours ?? [], deleted),
     coming: without(known?.coming ?? [], servedRecords({ servers })),
-    leaving: (known?.leaving ?? []).filter((record) => !isNowhere({ servers }, record)),
+    leaving: without(known?.leaving ?? [], deleted),
     servers,
     reverted: known?.reverted ?? 0,
   };

@@ -225,7 +225,7 @@ function isLeaving({ state }: Scene): boolean {
 }
 
 function isAnythingLeft(scene: Scene, owner: OwnerState): boolean {
-  const reachable = union(owner.ours, servedRecords(owner));
+  const reachable = union(owner.coming, owner.leaving, servedRecords(owner));
   return unneededRecords(scene, owner, []).some((record) => reachable.includes(record));
 }
 
