@@ -5,9 +5,8 @@ import type { PageModel } from "../../src/report/html/page.ts";
 import { markup } from "../../src/report/html/markup.ts";
 import { PALETTE } from "../../src/report/html/style.ts";
 import type { CertificateReport } from "../../src/report/model.ts";
-import type { DomainName } from "../../src/dns/name.ts";
-import { after, AT_REST, chain, known, NOON } from "./statuses.ts";
-import { AGING, AGING_EVENTS, DETAILS, event, page, PLAN } from "./pages.ts";
+import { after, AT_REST, known, NOON } from "./statuses.ts";
+import { AGING, AGING_EVENTS, DETAILS, HOSTILE, page, PLAN } from "./pages.ts";
 
 /** What a reader gets to read: tags gone, entities turned back. */
 function textOf(html: string): string {
@@ -253,47 +252,7 @@ describe("the page's markup", () => {
   });
 
   test("stays text whatever a certificate, a name server, an operator or the journal says", () => {
-    const evil = `"'><script>alert(1)</script><img src=x onerror=alert(1)>\u202Etxt\u0000&lt;b`;
-    const status = {
-      ...AGING,
-      current: { ...chain("a"), subject: evil },
-      next: { ...chain("b"), subject: evil },
-      deploy: evil,
-      emergency: { at: NOON, because: evil, spkiSha256: evil },
-      troubles: [{ subject: evil, code: "RELOAD_FAILED", message: evil, hint: evil, since: NOON, at: NOON }],
-      refusals: [{ gate: "dane", code: "NS_LAGGING", until: null, since: NOON, detail: evil }],
-      owners: AT_REST.owners.map((owner) => ({
-        ...owner,
-        owner: evil as DomainName,
-        records: owner.records.map((record) => ({ ...record, companion: evil, ours: false })),
-        servers: owner.servers.map((server) => ({ ...server, server: evil, address: evil, detail: evil })),
-      })),
-      endpoints: AT_REST.endpoints.map((one) => ({
-        ...one,
-        endpoint: evil,
-        address: evil,
-        protocol: evil,
-        detail: evil,
-      })),
-    } as const;
-    const events = [
-      event(-60, "announcing", { detail: evil }),
-      event(-50, "publish", { records: [`3 1 1 ${evil}`], owner: evil, result: "done" }),
-      event(-40, evil, { [evil]: evil }),
-    ];
-    const details: PageModel["details"] = new Map([
-      [
-        evil,
-        { events, plan: { missing: evil }, trust: [{ outcome: "not-asked", owner: evil as DomainName, why: evil }] },
-      ],
-    ]);
-    const report = {
-      at: NOON,
-      certificates: [known(evil, status)],
-      frozen: { at: NOON, by: evil, because: evil, damage: null },
-    };
-    const steps = [{ at: after(60), certificate: evil, kind: "swap", what: evil, by: "daneward", key: evil } as const];
-    const html = renderPage(page({ report, details, upcoming: steps, version: evil }));
+    const html = renderPage(HOSTILE);
     const harmless = new Set(elementsOf(SAMPLE).map(({ name }) => name));
     for (const { name, attributes } of elementsOf(html)) {
       expect(harmless).toContain(name);

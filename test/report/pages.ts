@@ -1,6 +1,7 @@
 /** A page with one certificate of every sort: under way, stopped, at rest, never seen, unreadable. */
 import { createHash } from "node:crypto";
 import { formatSecond, seconds } from "../../src/base/time.ts";
+import type { DomainName } from "../../src/dns/name.ts";
 import type { CertificateDetail } from "../../src/report/html/certificate.ts";
 import type { PageModel } from "../../src/report/html/page.ts";
 import { STYLE } from "../../src/report/html/style.ts";
@@ -243,3 +244,47 @@ export function page(parts: Partial<PageModel> = {}): PageModel {
     ...parts,
   };
 }
+
+/** What somebody puts into a certificate, a name or a message who wants it to become markup. */
+const EVIL = `"'><script>alert(1)</script><img src=http://192.0.2.1/x onerror=alert(1)>\u202Etxt\u0000&lt;b`;
+
+const HOSTILE_STATUS: Partial<CertificateStatus> = {
+  ...AGING,
+  current: { ...chain("a"), subject: EVIL },
+  next: { ...chain("b"), subject: EVIL },
+  deploy: EVIL,
+  emergency: { at: NOON, because: EVIL, spkiSha256: EVIL },
+  troubles: [{ subject: EVIL, code: "RELOAD_FAILED", message: EVIL, hint: EVIL, since: NOON, at: NOON }],
+  refusals: [{ gate: "dane", code: "NS_LAGGING", until: null, since: NOON, detail: EVIL }],
+  owners: AT_REST.owners.map((owner) => ({
+    ...owner,
+    owner: EVIL as DomainName,
+    records: owner.records.map((record) => ({ ...record, companion: EVIL, ours: false })),
+    servers: owner.servers.map((server) => ({ ...server, server: EVIL, address: EVIL, detail: EVIL })),
+  })),
+  endpoints: AT_REST.endpoints.map((one) => {
+    return { ...one, endpoint: EVIL, address: EVIL, protocol: EVIL, detail: EVIL };
+  }),
+};
+
+const HOSTILE_DETAIL: CertificateDetail = {
+  events: [
+    event(-60, "announcing", { detail: EVIL }),
+    event(-50, "publish", { records: [`3 1 1 ${EVIL}`], owner: EVIL, result: "done" }),
+    event(-40, EVIL, { [EVIL]: EVIL }),
+  ],
+  plan: { missing: EVIL },
+  trust: [{ outcome: "not-asked", owner: EVIL as DomainName, why: EVIL }],
+};
+
+/** A page on which everything that others say is hostile. */
+export const HOSTILE: PageModel = page({
+  report: {
+    at: NOON,
+    certificates: [known(EVIL, HOSTILE_STATUS)],
+    frozen: { at: NOON, by: EVIL, because: EVIL, damage: null },
+  },
+  details: new Map([[EVIL, HOSTILE_DETAIL]]),
+  upcoming: [{ at: after(60), certificate: EVIL, kind: "swap", what: EVIL, by: "daneward", key: EVIL }],
+  version: EVIL,
+});
