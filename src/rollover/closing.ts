@@ -335,7 +335,7 @@ export function advanceHeld(scene: Scene, phase: Held): Turn {
   const published = idle ? { state: scene.state, actions: [], refusals: [] } : publication(scene, wantedRecords(scene));
   // Going back is free as long as the old records are everywhere, and is not done when somebody has taken them away.
   const old = chainOf(scene, phase.restoring);
-  const unsafe = old === null ? [] : horizonGate(scene, old, null);
+  const unsafe = old === null ? [] : horizonGate({ ...scene, state: published.state }, old, null);
   const restore: readonly Action[] =
     phase.restoring === null || unsafe.length > 0 ? [] : [{ kind: "deploy", chain: phase.restoring }];
   const actions = [...published.actions, ...restore];
