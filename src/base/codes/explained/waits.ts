@@ -37,6 +37,12 @@ export const WAIT_EXPLANATIONS = {
     meanwhile: "what was known of the caches stays known, nothing is published, swapped or removed",
     type: ["daneward resolve OWNER TLSA", "daneward propagation OWNER"],
   },
+  ZONE_BOGUS: {
+    why: "the zone that holds the owner name is signed, but its signatures or keys do not hold: expired, missing, or not those that the parent's DS names. Validating clients get SERVFAIL for everything in it (RFC 4035 §5.5), so DANE-aware senders defer mail whatever the TLSA records say",
+    lifts: "the zone validates again: sign it anew, or mend the DS records at the parent",
+    meanwhile: "nothing is published, swapped or removed; the deployed certificate stays",
+    type: ["daneward resolve OWNER TLSA", "daneward propagation OWNER"],
+  },
   CLOCK_RUNNING: {
     why: "a cache that asked a moment before the last name server changed keeps the old RRset for its whole TTL. RFC 7671 §8.1 asks for at least two TTLs; the wait is the larger of 2 x TTL and TTL + propagation_delay + publish_safety, counted from the moment at which every name server served the new set. The TTL is the one that was served before, not the one in the configuration",
     lifts: "time alone. The clock starts again when a server falls back to the old set or the system clock is set",
@@ -96,6 +102,13 @@ export const WAIT_EXPLANATIONS = {
     lifts: "the services read the deployed files and every address of the name presents them",
     meanwhile: "no TLSA record is published, so that nobody is bound and nobody can be turned away",
     type: ["daneward status CERT", "daneward verify HOST:PORT"],
+  },
+  FIRST_SET_WITHOUT_PEER: {
+    why: "several hosts stand behind the name, each with a key of its own, and a first TLSA RRset binds every client at once, whichever host it reaches. A set with this host's record alone would turn clients away from the others. Their keys are seen here in a handshake that nothing authenticates, so daneward does not publish records for them by itself",
+    lifts:
+      "the records of all hosts are published in one update by hand, after each was compared with what daneward tlsa prints on its own host, and daneward adopt CERT takes this host's record over; or the other addresses leave DNS until this host is done, and come back when their records are known everywhere",
+    meanwhile: "no TLSA record is published, so that nobody is bound and nobody can be turned away",
+    type: ["daneward tlsa FILE", "daneward publish OWNER RECORD RECORD", "daneward adopt CERT"],
   },
   KINDS_UNASKED: {
     why: "at a service that several certificates share, a record binds clients of every kind of key, and a handshake shows the certificate of one kind alone. Each kind is asked for before such a record is published",
