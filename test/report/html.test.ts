@@ -160,6 +160,19 @@ describe("the page", () => {
     expect(text).toContain("CLOCK_RUNNING time gate caches may hold the RRset");
     expect(text).toContain("until 2026-11-22 13:30:00Z (in 1h 30m) What lifts it: nothing to do: time lifts it");
     expect(text).toContain("What lifts it: correct what its output names, then daneward resume web");
+    // One wait at many names is one reason.
+    const refusals = ["a", "b", "c", "d", "e"].map((host) => {
+      return {
+        gate: "time",
+        code: "CLOCK_RUNNING",
+        until: after(60),
+        since: NOON,
+        detail: `_25._tcp.${host}: waits`,
+      } as const;
+    });
+    expect(textOf(alone(known("mx", { ...AGING, refusals })))).toContain(
+      "CLOCK_RUNNING time gate _25._tcp.a: waits _25._tcp.b: waits _25._tcp.c: waits and 2 more since",
+    );
     // The hold and the trouble are one thing.
     expect(sectionOf(SAMPLE, "web").match(/RELOAD_FAILED<\/span>/g)).toHaveLength(1);
   });

@@ -3,8 +3,8 @@ import { CATALOGUE } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
 import { courseOf, pastMilestones } from "../milestones.ts";
 import type { Milestone } from "../milestones.ts";
-import { concernOf, standingRefusals } from "../model.ts";
-import type { CertificateReport, CertificateStatus } from "../model.ts";
+import { concernOf, isAlarming, standingRefusals } from "../model.ts";
+import type { CertificateReport, CertificateStatus, StandingRefusal } from "../model.ts";
 import type { Plan } from "../plan-text.ts";
 import { nextStep, safeNow } from "../status-next.ts";
 import { chainWords, HEADLINES, STANDBY } from "../status-text.ts";
@@ -16,6 +16,7 @@ import type { Content, Markup } from "./markup.ts";
 import { addressTable, lookedAt, ownerTables } from "./places.ts";
 import { rolloverFigure } from "./rollover.ts";
 import { GRADES, moment, pill, sign } from "./signs.ts";
+import type { Grade } from "./signs.ts";
 import { trustBlock } from "./trust.ts";
 import type { TrustReport } from "./trust.ts";
 
@@ -89,31 +90,70 @@ function facts(name: string, status: CertificateStatus, at: Instant): Markup {
   return markup`<dl class="facts">${rows.flatMap((row) => (row === null ? [] : [markup`<dt>${row[0]}</dt><dd>${row[1]}</dd>`]))}</dl>`;
 }
 
+interface Reason {
+  readonly where: string;
+  readonly code: string;
+  /** In words; those alike but for the name that they are about stand together. */
+  readonly details: readonly string[];
+  readonly span: Markup | null;
+  readonly lifts: string;
+  readonly grade: Grade;
+}
+
 /** Refusals and troubles that stand, each with what lifts it. */
 function reasons(status: CertificateStatus, at: Instant): Markup | null {
   const { hold, troubles } = status;
-  const items = [
+  const items: readonly Reason[] = [
     // A failure that is held for is told once, with its own words.
-    ...(hold === null || troubles.some(({ message }) => hold.detail.includes(message))
-      ? []
-      : [reason("held", hold.reason, hold.detail, null, CATALOGUE[hold.reason].hint)]),
-    ...troubles.map(({ code, message, subject, since, hint }) =>
-      reason(subject.replace(/\.$/, ""), code, message, markup`since ${moment(since, at)}`, hint),
+    ...(hold === null || troubles.some(({ message }) => hold.detail.includes(message)) ? [] : [heldReason(hold)]),
+    ...troubles.map(({ code, message, subject, since, hint }): Reason => {
+      const span = markup`since ${moment(since, at)}`;
+      return { where: subject.replace(/\.$/, ""), code, details: [message], span, lifts: hint, grade: "bad" };
+    }),
+    ...refusalReasons(
+      standingRefusals(status).filter(({ code }) => code !== hold?.reason),
+      at,
     ),
-    ...standingRefusals(status)
-      .filter(({ code }) => code !== hold?.reason)
-      .map(({ gate, code, detail, since, until }) => {
-        const span = markup`since ${moment(since, at)}${until === null ? null : markup`, until ${moment(until, at)}`}`;
-        const lifts = until === null ? CATALOGUE[code].hint : "nothing to do: time lifts it";
-        return reason(`${gate} gate`, code, detail, span, lifts);
-      }),
   ];
   if (items.length === 0) return null;
-  return markup`<h4>What stands in the way</h4><ul class="reasons">${items}</ul>`;
+  return markup`<h4>What stands in the way</h4><ul class="reasons">${items.map(reasonMarkup)}</ul>`;
 }
 
-function reason(where: string, code: string, detail: string, span: Markup | null, lifts: string): Markup {
-  return markup`<li><span class="code">${code}</span> <span class="tag">${where}</span> ${shortenDigests(detail)}<br><span class="small muted">${span}</span>${span === null ? null : markup`<br>`}<span class="small"><strong>What lifts it:</strong> ${lifts}</span></li>`;
+function heldReason({ reason, detail }: NonNullable<CertificateStatus["hold"]>): Reason {
+  return { where: "held", code: reason, details: [detail], span: null, lifts: CATALOGUE[reason].hint, grade: "bad" };
+}
+
+function refusalReasons(refusals: readonly StandingRefusal[], at: Instant): readonly Reason[] {
+  const groups = new Map<string, { readonly first: StandingRefusal; readonly details: Set<string> }>();
+  for (const refusal of refusals) {
+    const key = [refusal.gate, refusal.code, refusal.since, refusal.until].join(" ");
+    const group = groups.get(key) ?? { first: refusal, details: new Set<string>() };
+    group.details.add(refusal.detail);
+    groups.set(key, group);
+  }
+  return [...groups.values()].map(({ first, details }) => {
+    const { gate, code, since, until } = first;
+    const end = until === null ? null : markup`, until ${moment(until, at)}`;
+    return {
+      where: `${gate} gate`,
+      code,
+      details: [...details],
+      span: markup`since ${moment(since, at)}${end}`,
+      lifts: until === null ? CATALOGUE[code].hint : "nothing to do: time lifts it",
+      grade: isAlarming(first) ? "bad" : "wait",
+    };
+  });
+}
+
+/** Of many alike the first say enough. */
+const SHOWN_DETAILS = 3;
+
+function reasonMarkup({ where, code, details, span, lifts, grade }: Reason): Markup {
+  const left = details.length - SHOWN_DETAILS;
+  const shown = [...details.slice(0, SHOWN_DETAILS), ...(left > 0 ? [`and ${String(left)} more`] : [])];
+  const lines = shown.map((detail) => markup`<br>${shortenDigests(detail)}`);
+  const when = span === null ? null : markup`<br><span class="small muted">${span}</span>`;
+  return markup`<li>${sign(grade)} <span class="code">${code}</span> <span class="tag">${where}</span>${lines}${when}<br><span class="small"><strong>What lifts it:</strong> ${lifts}</span></li>`;
 }
 
 /** The one under way; or the last and the next. */
@@ -144,14 +184,11 @@ function rollovers(id: string, status: CertificateStatus, detail: CertificateDet
     : markup`${figures}${key}${stops}${missing}`;
 }
 
-/** Of many alike the first say enough. */
-const SHOWN_STOPS = 3;
-
 function stopsMarkup(detail: string): Markup {
   const all = detail.split("; ");
-  const left = all.length - SHOWN_STOPS;
+  const left = all.length - SHOWN_DETAILS;
   const more = left > 0 ? markup`<li class="muted">and ${left} more</li>` : null;
-  const shown = all.slice(0, SHOWN_STOPS).map((one) => markup`<li>${shortenDigests(one)}</li>`);
+  const shown = all.slice(0, SHOWN_DETAILS).map((one) => markup`<li>${shortenDigests(one)}</li>`);
   return markup`<p>${sign("bad")} <span class="t-bad">As things are it stops there:</span></p><ul class="stops">${shown}${more}</ul>`;
 }
 

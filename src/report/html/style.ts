@@ -130,7 +130,7 @@ svg .nowtext{fill:var(--bad);font-weight:700}
 .tick{stroke:var(--line)}
 .mark{fill:var(--card);stroke:var(--text);stroke-width:2}
 .mark.step{fill:var(--new);stroke:var(--new)}.mark.renewal{fill:var(--card);stroke:var(--new)}.mark.date{fill:var(--wait);stroke:var(--wait)}.mark.last{fill:var(--bad);stroke:var(--bad)}
-.key{display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;list-style:none;margin:.3rem 0 .9rem;padding:0;font-size:.86rem;color:var(--muted)}
+.key{display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;list-style:none;margin:.7rem 0 .9rem;padding:0;font-size:.86rem;color:var(--muted)}
 .key svg{display:inline-block;width:14px;height:14px;vertical-align:-2px;margin-right:.35em}
 ol.steps{list-style:none;margin:.7rem 0 0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.55rem 1.25rem;font-size:.9rem}
 ol.steps li{display:grid;grid-template-columns:1.7rem 1fr;gap:.1rem .5rem;align-items:start}
