@@ -215,7 +215,9 @@ function retireRefusal(scene: Scene, until: Instant): readonly Refusal[] {
 }
 
 function roundsRefusal(scene: Scene, phase: Confirming): Refusal {
-  const until = addSeconds(phase.lastRoundAt ?? scene.now, scene.policy.confirmInterval);
+  const due = addSeconds(phase.lastRoundAt ?? scene.now, scene.policy.confirmInterval);
+  // With no interval between them the next round is due at once, which is never now.
+  const until = instant(Math.max(due, scene.now + 1));
   const detail = `${String(phase.rounds)} of ${String(scene.policy.confirmRounds)} rounds good`;
   return { gate: "time", code: "ROUNDS_MISSING", until, detail };
 }

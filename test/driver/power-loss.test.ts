@@ -332,7 +332,7 @@ describe("power loss", () => {
       );
       expect(disks).toBeGreaterThan(atLeast);
     },
-    60_000,
+    240_000,
   );
 
   test("would be noticed if nothing were flushed", async () => {
