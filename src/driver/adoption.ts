@@ -49,7 +49,7 @@ export interface AdoptionPlace {
   readonly take: readonly RecordText[];
   /** Records that are ours already. */
   readonly ours: readonly RecordText[];
-  /** Records that stay somebody else's. */
+  /** Records that stay somebody else's; without those of certificates of ours that share the service. */
   readonly foreign: readonly RecordText[];
 }
 
@@ -78,7 +78,12 @@ export async function considerAdoption(input: AdoptionInput): Promise<Adoption> 
     OWNERS_AT_ONCE,
   );
   const isOurs = await provenance(subject, stateDirectory, before);
-  const places = seen.map((view) => placeOf(view, before, (record) => records?.includes(record) ?? isOurs(record)));
+  const isTaken = (record: RecordText): boolean => records?.includes(record) ?? isOurs(record);
+  const companions = companionRecords(subject, stateDirectory);
+  const places = seen.map((view) => {
+    const place = placeOf(view, before, isTaken);
+    return { ...place, foreign: place.foreign.filter((record) => !companions.has(record)) };
+  });
   requireServed(records ?? [], places);
   const strangers = union(...places.map(({ take }) => take)).filter((record) => !isOurs(record));
   return { damaged, places, strangers };
@@ -150,6 +155,12 @@ function placeOf(
     ours: served.filter((record) => known.has(record)),
     foreign: others.filter((record) => !isTaken(record)),
   };
+}
+
+/** Records of certificates of ours beside this one, at services that they share: nobody's to adopt. */
+function companionRecords({ sharers }: Subject, stateDirectory: string): ReadonlySet<RecordText> {
+  const states = sharers.map(({ name }) => present(stateDirectory, name).before);
+  return new Set(states.flatMap((state) => state?.owners ?? []).flatMap(({ ours }) => ours));
 }
 
 function requireServed(records: readonly RecordText[], places: readonly AdoptionPlace[]): void {

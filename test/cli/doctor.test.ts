@@ -1,10 +1,10 @@
 /** Doctor without a network: what is wrong with files and folders, and what is to be typed. */
-import { chmodSync, mkdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Finding } from "../../src/base/finding.ts";
 import { run as runDoctor } from "../../src/cli/commands/doctor.ts";
-import { checkAppArmor, checkNode } from "../../src/driver/doctor/host.ts";
+import { attempt, checkAppArmor, checkNode } from "../../src/driver/doctor/host.ts";
 import { tick } from "../../src/driver/tick.ts";
 import { writeFreeze } from "../../src/store/freeze.ts";
 import { renderFindings } from "../../src/report/setup-text.ts";
@@ -267,6 +267,16 @@ describe("parts", () => {
       grade,
       said: expect.stringMatching(said) as string,
     });
+  });
+
+  test("what the system does not let us look at is a finding, a defect is none", () => {
+    const denied = attempt("state", () => void lstatSync(path.join(config, "below")));
+    expect(denied).toMatchObject([{ grade: "failure", code: "PERMISSION_DENIED", type: ["sudo daneward doctor"] }]);
+    expect(() =>
+      attempt("state", () => {
+        throw new TypeError("a defect");
+      }),
+    ).toThrow("a defect");
   });
 
   test("findings without trouble have nothing to type", () => {

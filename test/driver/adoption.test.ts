@@ -9,7 +9,7 @@ import { subjectOf } from "../../src/driver/rollover-unit.ts";
 import { tick } from "../../src/driver/tick.ts";
 import { recordText } from "../../src/rollover/chain.ts";
 import { readJournal } from "../../src/store/journal.ts";
-import { loadState, stateFile } from "../../src/store/store.ts";
+import { loadState, saveState, stateFile } from "../../src/store/store.ts";
 import { createFakeWorld } from "../fakes/driver-world.ts";
 import type { FakeWorld } from "../fakes/driver-world.ts";
 import { leadTo, phaseOf, stateOf } from "./steering-world.ts";
@@ -135,6 +135,19 @@ describe("records of others", () => {
     const told = await adoptAll();
     expect(told).toMatchObject({ damaged: null, strangers: [], places: [{ take: [served()], foreign: [] }] });
     expect(stateOf(world).owners[0]?.ours).toEqual([served()]);
+  });
+
+  test("of another certificate of ours at the same service are no strangers", async () => {
+    await leadTo(world, "stable");
+    world.records.add(FOREIGN);
+    const saved = loadState(world.stateDirectory, "mx");
+    if (saved === null) throw new Error("no state");
+    const owners = saved.state.owners.map((owner) => ({ ...owner, ours: [recordText(FOREIGN)] }));
+    saveState(world.stateDirectory, { ...saved, certificate: "rsa", state: { ...saved.state, owners } });
+    const input = inputOf();
+    const sharers = [{ ...world.certificate, name: "rsa" }];
+    const told = await considerAdoption({ ...input, subject: { ...input.subject, sharers } });
+    expect(told.places).toMatchObject([{ take: [], foreign: [] }]);
   });
 
   test("that nobody serves cannot be named", async () => {

@@ -8,6 +8,7 @@ import type { Ward } from "./lab/daneward.ts";
 import type { Ended } from "./lab/process.ts";
 import { serverSuite } from "./lab/programs.ts";
 import { foreignRecord, ownRecord, servedEverywhere, tickUntil, witness } from "./lab/rollover.ts";
+import { addCertbot, makeHost } from "../driver/setup/host.ts";
 import { useWorld } from "./lab/suite.ts";
 import { OWNERS, WORLD_PROGRAMS } from "./lab/world.ts";
 
@@ -154,4 +155,29 @@ serverSuite("adopt and doctor", WORLD_PROGRAMS, () => {
     const timeline = await ward.run(["timeline", "lab"]);
     expect(timeline.stdout).toContain("adopt");
   }, 60_000);
+
+  test("adopt alone finds the records that are in DNS, validated, and the primary that the zone names", async () => {
+    const world = lab();
+    const host = makeHost();
+    try {
+      await addCertbot(host, ["mx.example.test"]);
+      host.write(
+        "/etc/postfix/main.cf",
+        "myhostname = mx.example.test\nsmtpd_tls_cert_file = /etc/letsencrypt/live/mx.example.test/fullchain.pem\n",
+      );
+      host.write("/etc/postfix/master.cf", "2525 inet n - n - - smtpd\n");
+      const flags = ["--resolver", hostPort(world.resolver), "--trust-anchor", world.anchorFile, "--root", host.root];
+      const ended = await ward.run(["adopt", ...flags]);
+      expect(ended.code).toBe(0);
+      // The resolver may still know the record that has just gone.
+      const said = ended.stderr.replace(/\s+/g, " ");
+      expect(said).toMatch(new RegExp(`in DNS today _2525\\._tcp\\.mx\\.example\\.test: .*${ownRecord(world)}`));
+      expect(said).not.toContain("not signed");
+      expect(ended.stdout).toMatch(
+        /^ {2}"mx\.example\.test:2525\/smtp", {2}# postfix, \S+; [12] TLSA records? today$/m,
+      );
+    } finally {
+      host.remove();
+    }
+  }, 30_000);
 });

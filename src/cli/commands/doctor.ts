@@ -9,6 +9,7 @@ import { formatProblem } from "../../config/problem.ts";
 import type { Configuration } from "../../config/schema.ts";
 import { checkDeployment } from "../../driver/doctor/deployed.ts";
 import {
+  attempt,
   checkAppArmor,
   checkConfigurationFiles,
   checkDisks,
@@ -57,10 +58,10 @@ async function examine(options: DoctorOptions, io: Io): Promise<readonly Finding
   return [
     checkNode(view.node),
     ...("configuration" in read ? configurationFindings(read, io) : [read]),
-    ...checkConfigurationFiles(view),
-    ...checkState(view),
-    checkFileTimes(view),
-    ...checkDisks(view),
+    ...attempt("configuration", () => checkConfigurationFiles(view)),
+    ...attempt("state", () => checkState(view)),
+    ...attempt("clock", () => [checkFileTimes(view)]),
+    ...attempt("disk", () => checkDisks(view)),
     ...checkSchedule(view, tree),
     ...checkDeployment(configuration?.certificates ?? [], stateDirectory, tree),
     ...checkAppArmor(view),

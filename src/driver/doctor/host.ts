@@ -8,6 +8,7 @@ import { formatDuration, secondsBetween } from "../../base/time.ts";
 import type { Instant } from "../../base/time.ts";
 import type { Configuration } from "../../config/schema.ts";
 import { nearestExisting } from "../../config/look.ts";
+import { systemCode } from "../../store/atomic-file.ts";
 import { nextWake, readDueIndex } from "../../store/due-index.ts";
 import { freezeFault, readFreeze } from "../../store/freeze.ts";
 import { listStates, loadState, stateFile } from "../../store/store.ts";
@@ -77,11 +78,15 @@ export function checkState(view: HostView): readonly Finding[] {
   const user = process.geteuid?.() ?? stat.uid;
   const mode = (stat.mode & 0o7777).toString(8).padStart(4, "0");
   const open = (stat.mode & 0o077) !== 0;
+  if (stat.uid !== user && user !== 0) {
+    const whose = `${stateDirectory} belongs to user ${String(stat.uid)}, and this is ${String(user)}`;
+    return [{ ...failing("state", whose, "sudo daneward doctor"), code: "PERMISSION_DENIED" }];
+  }
   const access =
     stat.uid !== user
-      ? failing(
+      ? doubtful(
           "state",
-          `${stateDirectory} belongs to user ${String(stat.uid)}, and this is ${String(user)}`,
+          `${stateDirectory} belongs to user ${String(stat.uid)}, not to root`,
           `ls -ld ${stateDirectory}`,
         )
       : open
@@ -134,8 +139,14 @@ export function attempt(subject: string, work: () => readonly Finding[] | undefi
   try {
     return work() ?? [];
   } catch (error) {
-    if (!(error instanceof OperationalError)) throw error;
-    return [ofError(subject, error)];
+    if (error instanceof OperationalError) return [ofError(subject, error)];
+    if (!(error instanceof Error) || systemCode(error) === null) throw error;
+    return [
+      {
+        ...failing(subject, `cannot be looked at: ${error.message}`, "sudo daneward doctor"),
+        code: "PERMISSION_DENIED",
+      },
+    ];
   }
 }
 
@@ -145,7 +156,8 @@ export function ofError(
   { code, message, hint }: Pick<OperationalError, "code" | "message" | "hint">,
 ): Finding {
   const [, name] = /^state (\S+)$/.exec(subject) ?? [];
-  const type = code === "STATE_DAMAGED" && name !== undefined ? `daneward adopt ${name}` : hint;
+  const own = code === "PERMISSION_DENIED" ? "sudo daneward doctor" : hint;
+  const type = code === "STATE_DAMAGED" && name !== undefined ? `daneward adopt ${name}` : own;
   return { ...failing(subject, message, type), code };
 }
 
