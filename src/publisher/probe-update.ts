@@ -1,6 +1,7 @@
 /**
  * Whether a key may change the TLSA records of a name, found out without changing any: a signed update that deletes a
- * record which is not there. RFC 2136 §3.4.2.4 passes over such a deletion; the signature and the policy are judged before.
+ * record which is not there. RFC 2136 §3.4.2.4 passes over such a deletion (BIND, Knot and PowerDNS leave even the serial as it
+ * is); the signature and the policy are judged before.
  * A prerequisite that fails would be more careful and tell nothing, since it is looked at before the policy (RFC 2136 §3.2,
  * RFC 2136 §3.3).
  */

@@ -1,5 +1,5 @@
 /** Doctor without a network: what is wrong with files and folders, and what is to be typed. */
-import { chmodSync, lstatSync, mkdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Finding } from "../../src/base/finding.ts";
@@ -177,6 +177,14 @@ describe("doctor", () => {
     writeFileSync(conf, `smtpd_tls_chain_files = ${world.certificate.deploy}/combined.pem\n`);
     const { findings } = await doctor();
     expect(findings).toContainEqual(expect.objectContaining({ subject: "services of mx", grade: "ok" }));
+  });
+
+  test("says how to make a key that is not there yet", async () => {
+    rmSync(path.join(world.root, "tsig.key"));
+    const { findings } = await doctor();
+    expect(findings.find(({ code }) => code === "KEY_FILE_UNREADABLE")?.type).toEqual([
+      `(umask 077 && tsig-keygen -a hmac-sha256 daneward. > ${world.root}/tsig.key), and tell the primary`,
+    ]);
   });
 
   test("without a configuration says how to get one", async () => {

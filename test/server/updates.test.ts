@@ -7,9 +7,11 @@ import type { Ended } from "./lab/process.ts";
 import { serverSuite } from "./lab/programs.ts";
 import { ALLOWED, UPDATE_PROGRAMS, startUpdateWorld } from "./lab/update-world.ts";
 import type { PrimaryKind, UpdateWorld } from "./lab/update-world.ts";
+import { ZONE } from "./lab/tree.ts";
 import { TLSA, ask, tlsaText } from "./lab/wire.ts";
 
 const OWNER = ALLOWED[0];
+const SOA = 6;
 const ONE = `3 1 1 ${"11".repeat(32)}`;
 const THREE = `3 1 1 ${"33".repeat(32)}`;
 const TWO = `3 1 1 ${"22".repeat(32)}`;
@@ -60,6 +62,41 @@ function updateSuite(kind: PrimaryKind, title: string): void {
       writeFileSync(file, content, { mode: 0o600 });
       return file;
     };
+
+    test("doctor finds out whether the key may change a name without changing the zone", async () => {
+      const config = keyFile(
+        "doctor.toml",
+        `version = 1
+resolver = "${hostPort(world().resolver)}"
+name_server_port = ${String(world().primary.port)}
+[dnssec]
+trust_anchors = "${world().anchorFile}"
+[publish.lab]
+type = "rfc2136"
+server = "${hostPort(world().primary)}"
+key_file = "${world().tsigKey}"
+[certificate.mx]
+source = "none"
+services = ["mx.${ZONE}:25", "mx.${ZONE}:465"]
+reload = []
+`,
+      );
+      const soa = async (): Promise<string> =>
+        (await ask(world().primary, ZONE, SOA, { recursion: false })).answers
+          .map(({ data }) => data.toString("hex"))
+          .join();
+      const before = await soa();
+      expect(before).not.toBe("");
+      const ended = await daneward(["--config", config, "--state-dir", join(world().folder, "none"), "doctor"]);
+      expect(ended.stdout).toMatch(
+        new RegExp(`^ok {6}update ${OWNER}: \\S+ takes updates under the key daneward\\.$`, "m"),
+      );
+      // PowerDNS says NOERROR to what its policy script skips.
+      const other = `update _465._tcp.mx.${ZONE}`;
+      expect(ended.stdout).toContain(kind === "powerdns" ? `ok      ${other}` : `FAILURE ${other}`);
+      expect(await soa()).toBe(before);
+      expect(await served()).toEqual([]);
+    });
 
     test("publish adds one record after another, and again without harm", async () => {
       for (const [record, want] of [

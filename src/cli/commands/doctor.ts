@@ -1,4 +1,5 @@
 /** `daneward doctor`: looks at everything that a rollover will need, changes nothing, and ends with what to type. */
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { OperationalError } from "../../base/errors.ts";
 import { doubtful, failing, fine } from "../../base/finding.ts";
@@ -84,7 +85,9 @@ function configurationFindings(reading: Reading, io: Io): readonly Finding[] {
   const problems = [...reading.problems, ...lookAround(reading, io).problems];
   const found = problems.map((problem): Finding => {
     const grade = problem.severity === "fault" ? failing : doubtful;
-    return { ...grade("configuration", formatProblem(problem), problem.hint), code: problem.code };
+    const type = problem.code === "KEY_FILE_UNREADABLE" ? makeKeys(reading) : [];
+    const typed = type.length === 0 ? [problem.hint] : type;
+    return { ...grade("configuration", formatProblem(problem), ...typed), code: problem.code };
   });
   if (found.length > 0) return found;
   const count = reading.configuration?.certificates.length ?? 0;
@@ -94,6 +97,15 @@ function configurationFindings(reading: Reading, io: Io): readonly Finding[] {
       `${String(count)} ${count === 1 ? "certificate" : "certificates"}; keys, sources and commands are there`,
     ),
   ];
+}
+
+/** What makes the TSIG keys that are not there yet. */
+function makeKeys({ configuration }: Reading): readonly string[] {
+  return [...(configuration?.publishers.values() ?? [])].flatMap((publisher) =>
+    publisher.type === "rfc2136" && !existsSync(publisher.keyFile)
+      ? [`(umask 077 && tsig-keygen -a hmac-sha256 daneward. > ${publisher.keyFile}), and tell the primary`]
+      : [],
+  );
 }
 
 async function checkOutside(configuration: Configuration, io: Io): Promise<readonly Finding[]> {
