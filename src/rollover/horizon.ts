@@ -297,7 +297,8 @@ export function expectRrset(owner: OwnerState, records: readonly RecordText[], t
   const entry: HorizonEntry = {
     records: union(records),
     ttl,
-    appearedAt: known?.appearedAt ?? now,
+    // Anew, where servers show it no more.
+    appearedAt: now,
     servedUntil: null,
     seen: known?.seen ?? false,
   };

@@ -68,8 +68,13 @@ function compromisedRefusal(scene: Scene, chain: ChainFacts): Refusal {
 /** The swap changes nothing for any DANE client, so neither DNS nor a wait can stand against it. */
 function isHarmless(scene: Scene, next: ChainFacts, current: ChainFacts | null): boolean {
   return (
-    (current !== null && changesNothing(scene, next, current)) || bindsNobody(scene) || livePresented(scene) === next.id
+    (current !== null && changesNothing(scene, next, current)) || isUnbound(scene) || livePresented(scene) === next.id
   );
+}
+
+/** No TLSA record binds anybody, as far as this very look shows: while a zone cannot be looked at, a hand may have added one. */
+function isUnbound(scene: Scene): boolean {
+  return bindsNobody(scene) && unseenOwners(scene).length === 0;
 }
 
 /** Everything that must hold at the instant of the swap; asked again each time, also right before it. */
@@ -134,14 +139,18 @@ function enrol(scene: Scene): Turn {
     const why = live === next ? "it is what the servers present" : "no TLSA record binds any client yet";
     return moveTo(scene, { phase: "deploying", current: null, next, flippedAt: null }, "enrolling", `${name}: ${why}`);
   }
-  const current = chainOf(scene, live);
-  const accepted =
-    current !== null &&
-    scene.state.owners.every((owner) =>
-      owner.horizon.every(({ records }) => !isHeeded(scene, records) || clientAccepts(records, current.certificates)),
-    );
-  const phase = { phase: "announcing", current: accepted ? current.id : null, next } as const;
+  const phase = { phase: "announcing", current: acceptedLive(scene), next } as const;
   return moveTo(scene, phase, "announcing", `${name}, TLSA records exist already`);
+}
+
+/** The chain that every address of this host presents, if clients take it whatever RRset they hold: its records are wanted. */
+function acceptedLive(scene: Scene): ChainId | null {
+  const live = chainOf(scene, livePresented(scene));
+  if (live === null) return null;
+  const isAccepted = scene.state.owners.every((owner) =>
+    owner.horizon.every(({ records }) => !isHeeded(scene, records) || clientAccepts(records, live.certificates)),
+  );
+  return isAccepted ? live.id : null;
 }
 
 /** Where an alias led before the first look nobody knows, and caches may still follow it there. */
@@ -184,7 +193,7 @@ export function advanceStable(scene: Scene, { current }: PhaseOf<"stable">): Tur
   if (next !== null && faults.length === 0) {
     const known = chain !== null && changesNothing(scene, next, chain);
     const detail = `${describeChain(scene, current)} -> ${describeChain(scene, next.id)}`;
-    const isFree = known || bindsNobody(scene);
+    const isFree = known || isUnbound(scene);
     // With no records to announce, nobody waits for a certificate that may not be deployed yet but this certificate.
     if (isFree && (scene.state.teardown === null || policyGate(scene, next).length === 0)) {
       const phase = { phase: "deploying", current, next: next.id, flippedAt: null } as const;
@@ -318,6 +327,12 @@ export function advanceAnnouncing(scene: Scene, phase: PhaseOf<"announcing">): T
   if (other !== null) return other;
   const next = chainOf(scene, phase.next);
   if (next === null || isOutOfReach(scene, next.id)) return lostNext(scene, phase);
+  // Nobody could be asked at first contact, and now somebody answers.
+  const found = phase.current === null ? acceptedLive(scene) : null;
+  if (found !== null && found !== phase.next) {
+    const detail = `${describeChain(scene, found)} is what the servers present`;
+    return moveTo(scene, { phase: "announcing", current: found, next: phase.next }, "found-live", detail);
+  }
   const current = chainOf(scene, phase.current);
   const overridden = isOverridden(scene, "swap", next.id);
   if ((overridden || isHarmless(scene, next, current)) && policyGate(scene, next).length === 0) {

@@ -17,6 +17,10 @@ export function judge(history: History, run: Run): Verdict {
 /** At rest: the newest certificate that was not aborted is deployed everywhere, and of our records only its own are left. */
 function unrest(history: History, { world, state, phases, last }: Run): readonly string[] {
   const trail = `${phases.slice(-6).join(" ")}: ${last?.refusals.map(({ code, detail }) => `${code} ${detail}`).join("; ") ?? ""}`;
+  // Who moved the link by hand has to reload the services too, and is told so.
+  const isMoved = history.incidents.some(({ what }) => what === "link-moved");
+  const unproven = last?.refusals.every(({ code }) => code === "ENDPOINT_UNPROVEN") === true;
+  if (isMoved && unproven && state?.phase.phase === "confirming") return [];
   if (state?.phase.phase !== "stable") return [`not at rest: ${trail}`];
   const { current } = state.phase;
   // Aborted before anything was ever deployed.
@@ -27,14 +31,13 @@ function unrest(history: History, { world, state, phases, last }: Run): readonly
   const own = recordsOf(facts, world.parameters);
   const ahead = (world.standby ?? []).flatMap((key) => standbyKey(key, world.parameters).records);
   const wanted = state.teardown === null ? [...own, ...ahead] : [];
-  const linkMoved = history.incidents.some(({ what }) => what === "link-moved");
   const problems: string[] = [];
   const hasNoFiles = world.deployed === null && current !== null && !world.stored.has(current);
   if (world.deployed !== current && !hasNoFiles) problems.push(`the link shows ${String(world.deployed).slice(-3)}`);
   for (const host of world.hosts) {
     // After an abort nobody reloads what a hand had linked; with the same key that makes no difference to clients.
     const same = world.facts(host.presents)?.records.join() === own.join();
-    if (host.presents !== current && !(linkMoved && same))
+    if (host.presents !== current && !(isMoved && same))
       problems.push(`${host.address} presents ${host.presents.slice(-3)}`);
   }
   for (const { owner, target } of world.owners) {
