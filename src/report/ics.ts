@@ -84,11 +84,10 @@ const LINE_OCTETS = 75;
 
 /** Folded between characters, never within one: each further line begins with a blank, which counts (RFC 5545 §3.1). */
 function fold(line: string): string {
-  const encoder = new TextEncoder();
   let folded = "";
   let room = LINE_OCTETS;
   for (const character of line) {
-    const octets = encoder.encode(character).length;
+    const octets = octetsOf(character.codePointAt(0) ?? 0);
     if (octets > room) {
       folded += "\r\n ";
       room = LINE_OCTETS - 1;
@@ -97,4 +96,11 @@ function fold(line: string): string {
     room -= octets;
   }
   return folded;
+}
+
+/** How long a character is in UTF-8; half of a surrogate pair becomes U+FFFD. */
+function octetsOf(codePoint: number): number {
+  if (codePoint < 0x80) return 1;
+  if (codePoint < 0x800) return 2;
+  return codePoint < 0x1_0000 ? 3 : 4;
 }

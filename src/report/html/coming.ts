@@ -59,7 +59,9 @@ function strip(steps: readonly UpcomingStep[], at: Instant): Markup {
   const bins = new Map<number, UpcomingStep[]>();
   for (const step of steps) {
     const bin = Math.round(shareOf((step.at - at) / 1000) * BINS);
-    bins.set(bin, [...(bins.get(bin) ?? []), step]);
+    const known = bins.get(bin);
+    if (known === undefined) bins.set(bin, [step]);
+    else known.push(step);
   }
   const base = 30 + 14 * Math.min(HIGHEST, Math.max(...[...bins.values()].map((each) => each.length)));
   const [next] = steps;
