@@ -82,6 +82,10 @@ export function rollBack(
     return failure(fault("NOT_APPLICABLE", "the old record is being withdrawn: it can be relied on no more", hint));
   }
   if (!isAtRest) return abort(state, now);
+  if (state.teardown !== null) {
+    const hint = "daneward resume CERT publishes them again; a rollback is possible after that";
+    return failure(fault("NOT_APPLICABLE", "its TLSA records go, or are gone, for good", hint));
+  }
   const { current } = active;
   const usable = stored.filter((chain) => chain.id !== current && !isCompromised(state, chain));
   const target = usable.find((chain) => chain.notAfter > now);

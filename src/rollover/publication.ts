@@ -61,7 +61,10 @@ export function recordsOfState(
   const chains = union(...state.chains.filter(({ id }) => relevant.includes(id)).map(({ records }) => records), []);
   // Before the first deployment there is nothing that a first RRset could rest on.
   if (chains.length === 0) return chains;
-  const all = union(chains, ...state.standby.map(({ records }) => records));
+  // Known from an earlier look they may be of combinations that the configuration has no more: such bind the live chain.
+  const combinations = new Set(chains.map(combinationOf));
+  const ahead = state.standby.flatMap(({ records }) => records.filter((one) => combinations.has(combinationOf(one))));
+  const all = union(chains, ahead);
   return all.length > policy.maxRecords ? chains : all;
 }
 
