@@ -226,7 +226,10 @@ function publishAt(scene: Scene, owner: OwnerState, wanted: readonly RecordText[
     const { finalOwner, zone } = owner;
     const journalled = { ...owner, ours: union(owner.ours, add), coming: union(owner.coming, add) };
     return {
-      owner: known.reduce((state, set) => expectRrset(state, union(set, add), ttl, scene.now), journalled),
+      // A set that holds all of it already is an older one: the update makes nothing new of that.
+      owner: known
+        .filter((set) => without(add, set).length > 0)
+        .reduce((state, set) => expectRrset(state, union(set, add), ttl, scene.now), journalled),
       action: { kind: "publish", owner: owner.owner, finalOwner, zone, ttl, add },
       refusal,
     };

@@ -208,7 +208,9 @@ export class Zone {
     const records = [...this.primary.records.filter((record) => !remove.includes(record)), ...add];
     const { ttl, botched, by } = this.primary;
     // What somebody else did a moment ago, and nobody has seen, may pass by under this.
-    const isSeen = this.served.some((set) => set.to === null && set.key === this.primary.key && !set.unseen);
+    const hasArrived = this.servers.some((server) => !server.dead && this.current(server) === this.primary);
+    const isSeen =
+      hasArrived && this.served.some((set) => set.to === null && set.key === this.primary.key && !set.unseen);
     const isUnseen = by === "hand" && !isSeen;
     // What a withdrawal leaves is only looked for: the larger set before it is waited for just as long.
     const ours = add.length > 0 ? "us" : "nobody";
