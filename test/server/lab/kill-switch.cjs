@@ -10,7 +10,7 @@ const net = require("node:net");
 
 const placesFile = process.env.DANEWARD_KILL_PLACES;
 const context = process.env.DANEWARD_KILL_CONTEXT ?? "";
-const { appendFileSync, writeSync, writeFileSync } = fs;
+const { appendFileSync, writeSync } = fs;
 const used = new Set(fs.readFileSync(placesFile, "utf8").split("\n"));
 /** File descriptor -> name. */
 const opened = new Map();
@@ -59,7 +59,8 @@ wrap(fs, "openSync", ([path, flags]) => (writes(flags) ? path : null));
 const half = (data) => data.slice(0, Math.floor(data.length / 2));
 const handle = ([fd]) => opened.get(fd) ?? null;
 wrap(fs, "writeSync", handle, (fd, data) => writeSync(fd, half(data)));
-wrap(fs, "writeFileSync", handle, (fd, data) => writeFileSync(fd, half(data)));
+// Not by writeFileSync itself: that one calls writeSync, which is a place of its own.
+wrap(fs, "writeFileSync", handle, (fd, data) => writeSync(fd, half(data)));
 
 wrap(childProcess, "spawn", first);
 wrap(net.Socket.prototype, "connect", () => "TCP");
