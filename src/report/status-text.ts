@@ -97,7 +97,7 @@ function renderCertificate(report: CertificateReport, at: Instant, { paint, cour
     return lines.map((line) => `${line}\n`).join("");
   }
   const { name, status } = report;
-  const { style, words } = HEADLINES[concernOf(status)];
+  const { style, words } = isNeglected(status, at) ? NEGLECTED : HEADLINES[concernOf(status)];
   const next = nextStep(name, status);
   const lines = [
     `${paint("bold", name)}  ${status.phase}, ${paint(style, words)}`,
@@ -255,9 +255,23 @@ function waitLines(refusals: readonly StandingRefusal[], at: Instant): readonly 
   });
 }
 
+/** Ticks come every few minutes: a look that is so late does not come by itself. No official reference. */
+const NEGLECT_MS = 1_800_000;
+
+const NEGLECTED = { style: "red", words: "not looked at although it was due" } as const;
+
+/** What is shown is old: no tick ran, or none could save what it saw. */
+function isNeglected({ wakeAt }: CertificateStatus, at: Instant): boolean {
+  return wakeAt !== null && at - wakeAt > NEGLECT_MS;
+}
+
 function lookLine(status: CertificateStatus, at: Instant): string {
   const looked = `last look ${formatMoment(status.lookedAt, at)}`;
   const { wakeAt, renewalNoted } = status;
+  if (wakeAt !== null && isNeglected(status, at)) {
+    const due = `was due ${formatMoment(wakeAt, at)}, and no tick could look or save: does the timer run, is the disk full?`;
+    return `${due} daneward doctor says; ${looked}`;
+  }
   if (renewalNoted !== null || (wakeAt !== null && wakeAt <= at)) {
     return `due: the next daneward tick looks; ${looked}`;
   }

@@ -3,6 +3,7 @@ import { seconds } from "../../src/base/time.ts";
 import type { StandingRefusal, StatusReport } from "../../src/report/model.ts";
 import { checkStatus } from "../../src/report/status-check.ts";
 import { renderStatusPrometheus } from "../../src/report/status-prometheus.ts";
+import { renderStatusText } from "../../src/report/status-text.ts";
 import type { Trouble } from "../../src/rollover/state.ts";
 import { readExposition } from "./exposition.ts";
 import { NOON, after, chain, known } from "./statuses.ts";
@@ -116,4 +117,12 @@ describe("the textfile", () => {
       "daneward_alarms",
     ]);
   });
+});
+
+test("status says that nobody looks when a look is long overdue, however well all was", () => {
+  const late = known("mx", { wakeAt: after(-7200), lookedAt: after(-9000) });
+  const text = renderStatusText({ at: NOON, certificates: [late] }, { color: false });
+  expect(text).toContain("mx  stable, not looked at although it was due");
+  expect(text.replace(/\s+/g, " ")).toContain("no tick could look or save: does the timer run, is the disk full?");
+  expect(renderStatusText({ at: NOON, certificates: [known("mx")] }, { color: false })).toContain("all is well");
 });
