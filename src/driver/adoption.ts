@@ -101,7 +101,7 @@ export async function carryOutAdoption(input: AdoptionInput, told: Adoption): Pr
   return withLock(stateDirectory, clock(), async () => {
     const { damaged } = present(stateDirectory, name);
     if ((damaged === null) !== (told.damaged === null)) {
-      throw new OperationalError("STEER_OVERTAKEN", `the state file of ${name} is not what it was any more`);
+      throw new OperationalError("STEER_OVERTAKEN", `the state file of ${name} was changed meanwhile`);
     }
     if (damaged === null) {
       completeJournal(stateDirectory, name);

@@ -60,7 +60,7 @@ function keys(): readonly string[] {
   return listVault(vaultOf(world.stateDirectory, "mx")).map(({ spkiSha256 }) => spkiSha256);
 }
 
-/** The digest of the key of a request, as any reader of requests finds it. */
+/** The digest of the key of a request, as readers of requests find it. */
 function keyIn(pem: string): string {
   const read = readCredentials(new TextEncoder().encode(pem));
   const [key] = read.ok ? read.value.keys : [];

@@ -12,11 +12,11 @@ const CASES: readonly (readonly [source: SourceConfig, command: string])[] = [
   [file("/etc/letsencrypt/live/mx-0001/cert.pem"), "certbot renew --cert-name mx-0001 --force-renewal"],
   [directory("/var/lib/dehydrated/certs/mx.example.org"), "dehydrated --cron --force --domain mx.example.org"],
   [
-    directory("/root/.acme.sh/mail.example.org_ecc"),
+    directory("/home/acme/.acme.sh/mail.example.org_ecc"),
     "acme.sh --renew -d mail.example.org --ecc --force --always-force-new-domain-key",
   ],
   [
-    directory("/root/.acme.sh/mail.example.org"),
+    directory("/home/acme/.acme.sh/mail.example.org"),
     "acme.sh --renew -d mail.example.org --force --always-force-new-domain-key",
   ],
   [

@@ -22,7 +22,7 @@ describe("the next key", () => {
       "/etc/letsencrypt/live/mx.example.org/privkey.roll.pem",
     ],
     ["a path from there", "../keys/next.pem", "/etc/letsencrypt/live/keys/next.pem"],
-    ["a whole path", "/root/.acme.sh/mx/mx.key.next", "/root/.acme.sh/mx/mx.key.next"],
+    ["a whole path", "/home/acme/.acme.sh/mx/mx.key.next", "/home/acme/.acme.sh/mx/mx.key.next"],
   ])("may be %s", async (_, written, want) => {
     expect(await certificateOf("next", `next = "prepublish"\nnext_key = "${written}"`)).toMatchObject({
       nextKey: want,

@@ -6,6 +6,9 @@ import path from "node:path";
 import type { Tree } from "./tree.ts";
 import { iniValues, shellValues } from "./words.ts";
 
+/** Where clients put their files when the administrator runs them without further words. */
+const HOME_OF_ROOT = "/root";
+
 export type AcmeClient = "certbot" | "dehydrated" | "acme.sh" | "lego";
 
 /** One certificate of an ACME client. */
@@ -137,7 +140,7 @@ function dehydratedLineages(tree: Tree, program: string): readonly Lineage[] {
 }
 
 function acmeShLineages(tree: Tree, program: string): readonly Lineage[] {
-  return ["/root/.acme.sh", "/var/db/acme/.acme.sh", "/etc/acme.sh"].flatMap((root) =>
+  return [`${HOME_OF_ROOT}/.acme.sh`, "/var/db/acme/.acme.sh", "/etc/acme.sh"].flatMap((root) =>
     tree.names(root).flatMap((folder): readonly Lineage[] => {
       const name = folder.replace(/_ecc$/, "");
       const text = tree.text(`${root}/${folder}/${name}.conf`);
@@ -169,7 +172,7 @@ function acmeShLineages(tree: Tree, program: string): readonly Lineage[] {
 }
 
 function legoLineages(tree: Tree, program: string): readonly Lineage[] {
-  return ["/var/lib/lego", "/etc/lego", "/root/.lego"].flatMap((root) => {
+  return ["/var/lib/lego", "/etc/lego", `${HOME_OF_ROOT}/.lego`].flatMap((root) => {
     const folder = `${root}/certificates`;
     const files = tree.names(folder).filter((name) => name.endsWith(".crt") && !name.endsWith(".issuer.crt"));
     return files.map((file): Lineage => {

@@ -253,7 +253,7 @@ describe("lineages", () => {
     host.write("/var/lib/dehydrated/certs/d.example/fullchain-1.pem", chain);
     host.link("/var/lib/dehydrated/certs/d.example/fullchain.pem", "fullchain-1.pem");
     host.write(
-      "/root/.acme.sh/s.example_ecc/s.example.conf",
+      "/var/db/acme/.acme.sh/s.example_ecc/s.example.conf",
       "Le_Domain='s.example'\nLe_RealFullChainPath='/etc/postfix/s.pem'\nLe_ReloadCmd='__ACME_BASE64__START_eA==__ACME_BASE64__END_'\n",
     );
     host.write("/var/lib/lego/certificates/l.example.crt", chain);

@@ -43,39 +43,42 @@ export function counts({ census }: Run): boolean {
 }
 
 export function kindsOf(history: History, { census, world }: Run): readonly Kind[] {
-  const any = (...names: readonly string[]): boolean => names.some((one) => census.has(one));
+  const someOf = (...names: readonly string[]): boolean => names.some((one) => census.has(one));
   const has = (...names: readonly string[]): boolean => history.incidents.some(({ what }) => names.includes(what));
   const renewed = world.swaps.slice(1);
   const leaves = renewed.map(({ chain }) => world.chains.get(chain)?.certificates[0]?.spkiSha256.slice(-3));
   const tests: Readonly<Record<Kind, boolean>> = {
     "a renewal was deployed": renewed.length > 0,
-    "records were withdrawn": any("withdraw"),
-    "a wait for caches": any("seen-everywhere"),
-    "killed before it saved": any("crash before-save"),
-    "killed between saving and acting": any("crash before-perform"),
-    "killed between two acts, or before it noted what it did": any("crash after-first-action", "crash before-record"),
-    "two renewals in one rollover": any("superseded"),
+    "records were withdrawn": someOf("withdraw"),
+    "a wait for caches": someOf("seen-everywhere"),
+    "killed before it saved": someOf("crash before-save"),
+    "killed between saving and acting": someOf("crash before-perform"),
+    "killed between two acts, or before it noted what it did": someOf(
+      "crash after-first-action",
+      "crash before-record",
+    ),
+    "two renewals in one rollover": someOf("superseded"),
     "a renewal with another issuer": has("renew-issuer") && renewed.length > 0,
     // Numbers from 499 on are those of keys that are published ahead.
     "a key that was published ahead came to be used":
       history.ahead && leaves.some((key) => Number.parseInt(key ?? "0", 16) >= 499),
-    "the clock was set": any("clock-set"),
-    "a name server regressed, or a record vanished": any("regressed", "record-vanished"),
+    "the clock was set": someOf("clock-set"),
+    "a name server regressed, or a record vanished": someOf("regressed", "record-vanished"),
     "a hidden primary": history.hiddenPrimary,
     "servers that lag": history.lags.some((lag) => lag > history.tickEvery) && history.servers > 1,
     "several addresses": history.hosts + history.peers > 1,
     "a peer behind the same name": history.peers > 0,
     "caches with a floor": history.cacheFloor > 0,
     "other parameters": has("reconfigured"),
-    "an operator's hold": any("hold"),
-    "an abort": any("abort"),
-    "a rollback": any("roll-back"),
-    "a teardown": any("torn-down"),
-    "an emergency": any("emergency"),
-    "an override": any("overridden"),
+    "an operator's hold": someOf("hold"),
+    "an abort": someOf("abort"),
+    "a rollback": someOf("roll-back"),
+    "a teardown": someOf("torn-down"),
+    "an emergency": someOf("emergency"),
+    "an override": someOf("overridden"),
     "frozen for a while": has("freeze"),
-    "a lost state": any("state-lost"),
-    "a refusal was lifted": any("lifted"),
+    "a lost state": someOf("state-lost"),
+    "a refusal was lifted": someOf("lifted"),
   };
   return Object.entries(tests).flatMap(([kind, is]) => (is && isKind(kind) ? [kind] : []));
 }
