@@ -217,7 +217,7 @@ describe("standby keys", () => {
     expect(unit.state?.phase).toMatchObject({ phase: "stable" });
   });
 
-  test("are no help while they are as young as any other record", () => {
+  test("are no help while they are no older than a record asked for now", () => {
     const unit = enrolled();
     unit.standby = [2];
     unit.run(seconds(100));

@@ -17,7 +17,7 @@ export interface SampledService {
   readonly starttls: boolean;
   /** Signature algorithms that the client offers (OpenSSL's names), so that it meets certificates of one kind; absent: all. */
   readonly sigalgs?: string;
-  /** The rule by which a client takes a chain (DER, leaf first); absent: any `3 1 1` record of the leaf's key. */
+  /** The rule by which a client takes a chain (DER, leaf first); absent: some `3 1 1` record of the leaf's key. */
   readonly accepts?: (records: readonly string[], chain: readonly Buffer[], host: string) => boolean;
 }
 
