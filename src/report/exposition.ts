@@ -50,5 +50,7 @@ function escapeLabel(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
-/** The same metric comes from `verify` and from the driver. */
+/** The same metrics come from `verify` and from the driver. */
 export const MATCH_HELP = "1 when a TLSA record authenticates what this address presents.";
+export const NOT_AFTER_HELP = "End of the validity of the server certificate.";
+export const SECURE_HELP = "1 when what is answered at this name is DNSSEC-secure, as far as is known.";

@@ -1,10 +1,11 @@
 /** The state of the driver and of its certificates for the textfile collector of node_exporter. */
+import { parseHostPort } from "../base/socket-address.ts";
 import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
-import { MATCH_HELP, gauge, renderMetric, sample } from "./exposition.ts";
+import { MATCH_HELP, NOT_AFTER_HELP, SECURE_HELP, gauge, renderMetric, sample } from "./exposition.ts";
 import type { Labels, Metric } from "./exposition.ts";
 import { concernOf } from "./model.ts";
-import type { CertificateStatus, StatusReport } from "./model.ts";
+import type { CertificateStatus, OwnerReport, StatusReport } from "./model.ts";
 
 /** What a run of the driver came to. */
 export interface RunFacts {
@@ -47,7 +48,7 @@ function certificateMetrics(report: StatusReport): readonly Metric[] {
   );
   const each = (values: (status: CertificateStatus) => readonly (readonly [Labels, number])[]) =>
     known.flatMap(({ name, status }) =>
-      values(status).map(([labels, value]) => sample({ certificate: name, ...labels }, value)),
+      values(status).map(([labels, value]) => sample({ cert: name, ...labels }, value)),
     );
   return [
     gauge("daneward_frozen", "1 while everything is frozen.", "higher", [
@@ -85,40 +86,34 @@ function certificateMetrics(report: StatusReport): readonly Metric[] {
       each(({ lookedAt }) => [[{}, lookedAt / 1000]]),
     ),
     gauge(
-      "daneward_rollover_not_after_timestamp_seconds",
-      "End of the certificate that is live (current) and of the one that is to follow (next).",
+      "daneward_cert_not_after_timestamp_seconds",
+      NOT_AFTER_HELP,
       "lower",
       each(({ current, next }) =>
         [
-          { chain: current, role: "current" },
-          { chain: next, role: "next" },
-        ].flatMap(({ chain, role }) => (chain === null ? [] : [[{ role }, chain.notAfter / 1000] as const])),
+          { chain: current, version: "deployed" },
+          { chain: next, version: "pending" },
+        ].flatMap(({ chain, version }) => (chain === null ? [] : [[{ version }, chain.notAfter / 1000] as const])),
       ),
     ),
     gauge(
-      "daneward_rollover_tlsa_records",
-      "TLSA records at an owner name: ours, and those of others.",
+      "daneward_tlsa_records",
+      "TLSA records: published by this program, those of them that every name server serves, and foreign ones.",
       "higher",
-      each(({ owners }) =>
-        owners.flatMap((owner) =>
-          [true, false].map((ours) => {
-            const labels = { owner: displayName(owner.owner), whose: ours ? "ours" : "others" };
-            return [labels, owner.records.filter((record) => record.ours === ours).length] as const;
-          }),
-        ),
-      ),
+      each(({ owners }) => owners.flatMap(recordCounts)),
     ),
+    gauge("daneward_dnssec_secure", SECURE_HELP, "lower", each(security)),
     gauge(
-      "daneward_rollover_name_server_in_sync",
+      "daneward_name_server_in_sync",
       "1 when this address of a name server serves what is wanted, signed.",
       "lower",
       each(({ owners }) =>
-        owners.flatMap((owner) =>
-          owner.servers
+        owners.flatMap(({ owner, servers }) =>
+          servers
             .filter(({ excluded }) => !excluded)
-            .map((server) => {
-              const labels = { owner: displayName(owner.owner), server: server.server, address: server.address };
-              return [labels, server.condition === "in-sync" ? 1 : 0] as const;
+            .map(({ server, address, condition }) => {
+              const labels = { name: displayName(owner), server, addr: address };
+              return [labels, condition === "in-sync" ? 1 : 0] as const;
             }),
         ),
       ),
@@ -133,6 +128,33 @@ function counts({ certificates }: StatusReport): Metric["samples"] {
   );
 }
 
+function recordCounts({ owner, records, servers }: OwnerReport): readonly (readonly [Labels, number])[] {
+  const counting = servers.filter(({ excluded }) => !excluded);
+  const ours = records.filter((record) => record.ours);
+  const everywhere = ours.filter(({ text }) => counting.every((server) => server.records?.includes(text) === true));
+  const foreign = records.filter((record) => !record.ours && record.served);
+  return Object.entries({ published: ours, served: counting.length === 0 ? [] : everywhere, foreign }).map(
+    ([state, those]) => [{ name: displayName(owner), state }, those.length],
+  );
+}
+
+const INSECURE: ReadonlySet<string> = new Set(["NOT_SECURE", "ZONE_BOGUS", "NS_UNSIGNED"]);
+
+/** A name of which no name server has answered yet is left out: nothing is known of it. */
+function security({ owners, refusals }: CertificateStatus): readonly (readonly [Labels, number])[] {
+  return owners
+    .filter(({ servers }) => servers.some(({ answeredAt }) => answeredAt !== null))
+    .map(({ owner, servers }) => {
+      const name = displayName(owner);
+      const refused = refusals.some(
+        ({ code, detail }) =>
+          INSECURE.has(code) && (detail.startsWith(`${name}: `) || detail.startsWith(`${name} is `)),
+      );
+      const unsigned = servers.some(({ excluded, condition }) => !excluded && condition === "unsigned");
+      return [{ name }, refused || unsigned ? 0 : 1];
+    });
+}
+
 /** An address that could not be asked proves nothing, so it is left out; `daneward verify` asks again. */
 function matches({ endpoints, refusals }: CertificateStatus): readonly (readonly [Labels, number])[] {
   return endpoints
@@ -141,6 +163,12 @@ function matches({ endpoints, refusals }: CertificateStatus): readonly (readonly
       const refused = refusals.some(
         ({ code, detail }) => code === "LIVE_MISMATCH" && detail.startsWith(`${endpoint} at ${address} `),
       );
-      return [{ endpoint, address }, refused ? 0 : 1] as const;
+      return [{ ...placeOf(endpoint), addr: address }, refused ? 0 : 1] as const;
     });
+}
+
+/** Host and port of a label of an endpoint, `mx.example.org:25`. */
+function placeOf(endpoint: string): Labels {
+  const parsed = parseHostPort(endpoint, 0);
+  return parsed.ok ? { host: parsed.value.host, port: String(parsed.value.port) } : { host: endpoint, port: "" };
 }

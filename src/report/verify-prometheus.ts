@@ -7,7 +7,7 @@ import { displayName } from "../dns/name.ts";
 import type { AddressReport, HostReport } from "../verifier/verdict.ts";
 import { signedAnswers } from "./verify-expiry.ts";
 import type { ListedReport, ListFacts } from "./verify-result.ts";
-import { MATCH_HELP, gauge, renderMetric, sample } from "./exposition.ts";
+import { MATCH_HELP, NOT_AFTER_HELP, SECURE_HELP, gauge, renderMetric, sample } from "./exposition.ts";
 import type { Labels, Metric, Sample } from "./exposition.ts";
 import { isMatch, stateOf } from "./verify-words.ts";
 
@@ -21,7 +21,10 @@ export function renderVerifyPrometheus(report: ListedReport): string {
 function metricsOf({ at, exit, hosts, list }: ListedReport): readonly Metric[] {
   const entries = hosts.flatMap((host) => entriesOf(host));
   const answers = hosts.flatMap((host) =>
-    signedAnswers(host).map((answer) => ({ ...answer, labels: { ...hostLabels(host), type: answer.type } })),
+    signedAnswers(host).map((answer) => ({
+      ...answer,
+      labels: { ...hostLabels(host), name: answer.name, type: answer.type },
+    })),
   );
   const certificates = entries.flatMap(({ labels, entry }) => {
     const certificate = entry?.certificate ?? null;
@@ -57,20 +60,20 @@ function metricsOf({ at, exit, hosts, list }: ListedReport): readonly Metric[] {
       entries.map(({ labels, verdict }) => sample({ ...labels, verdict }, 1)),
     ),
     gauge(
-      "daneward_tlsa_records",
+      "daneward_verify_tlsa_records",
       "TLSA records by what this address makes of them.",
       "higher",
       entries.flatMap(({ labels, entry }) => (entry === null ? [] : recordSamples(entry, labels))),
     ),
     gauge(
       "daneward_cert_not_after_timestamp_seconds",
-      "End of the validity of the server certificate that this address presents.",
+      NOT_AFTER_HELP,
       "lower",
       certificates.map(({ labels, certificate }) => sample(labels, certificate.notAfter / 1000)),
     ),
     gauge(
       "daneward_dnssec_secure",
-      "1 when the answer of this type is DNSSEC-secure.",
+      SECURE_HELP,
       "lower",
       answers.map(({ labels, secure }) => sample(labels, secure ? 1 : 0)),
     ),
@@ -97,7 +100,7 @@ function entriesOf(host: HostReport): readonly {
   readonly verdict: HostReport["verdict"];
   readonly entry: AddressReport | null;
 }[] {
-  const labelsOf = (address: string, algorithm: string): Labels => ({ ...hostLabels(host), address, algorithm });
+  const labelsOf = (addr: string, algorithm: string): Labels => ({ ...hostLabels(host), addr, algorithm });
   if (host.addresses.length === 0) return [{ labels: labelsOf("", ""), verdict: host.verdict, entry: null }];
   return host.addresses.map((entry) => {
     return { labels: labelsOf(entry.address ?? "", entry.algorithm ?? ""), verdict: entry.verdict, entry };

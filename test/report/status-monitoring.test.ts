@@ -6,7 +6,7 @@ import { renderStatusPrometheus } from "../../src/report/status-prometheus.ts";
 import { renderStatusText } from "../../src/report/status-text.ts";
 import type { Trouble } from "../../src/rollover/state.ts";
 import { readExposition } from "./exposition.ts";
-import { NOON, after, chain, known } from "./statuses.ts";
+import { AT_REST, NOON, after, chain, known } from "./statuses.ts";
 
 const THRESHOLDS = { warnDays: 14, criticalDays: 7, patience: seconds(1800) };
 
@@ -91,22 +91,62 @@ describe("the textfile", () => {
     const report: StatusReport = { at: NOON, certificates: [known("mx", { refusals: [mismatch] }), known("www")] };
     expect(samples("daneward_last_run_timestamp_seconds", report)).toEqual([{ labels: {}, value: NOON / 1000 }]);
     expect(samples("daneward_rollover_phase", report)).toContainEqual({
-      labels: { certificate: "mx", phase: "stable" },
+      labels: { cert: "mx", phase: "stable" },
       value: 1,
     });
-    expect(samples("daneward_dane_match", report)?.map(({ labels, value }) => [labels["certificate"], value])).toEqual([
-      ["mx", 0],
-      ["www", 1],
+    const place = { host: "mx.example.org", port: "25", addr: "192.0.2.10" };
+    expect(samples("daneward_dane_match", report)).toEqual([
+      { labels: { cert: "mx", ...place }, value: 0 },
+      { labels: { cert: "www", ...place }, value: 1 },
     ]);
-    expect(samples("daneward_rollover_tlsa_records", report)).toContainEqual({
-      labels: { certificate: "mx", owner: "_25._tcp.mx.example.org", whose: "others" },
-      value: 1,
+    expect(samples("daneward_cert_not_after_timestamp_seconds", report)?.[0]).toEqual({
+      labels: { cert: "mx", version: "deployed" },
+      value: after(40 * 86_400) / 1000,
     });
-    expect(samples("daneward_rollover_not_after_timestamp_seconds", report)?.[0]?.value).toBe(
-      after(40 * 86_400) / 1000,
-    );
-    expect(samples("daneward_rollover_name_server_in_sync", report)?.[0]?.value).toBe(1);
+    expect(samples("daneward_name_server_in_sync", report)?.[0]?.value).toBe(1);
     expect(samples("daneward_frozen", report)).toEqual([{ labels: {}, value: 0 }]);
+  });
+
+  test("counts records as published, served everywhere, and foreign", () => {
+    const [owner] = AT_REST.owners;
+    if (owner === undefined) throw new Error("the fixture has an owner name");
+    const [mine, theirs] = owner.records;
+    const lagging = owner.servers.map((server) => ({ ...server, address: "192.0.2.99", records: [] }));
+    const countsOf = (servers: typeof owner.servers): unknown =>
+      samples("daneward_tlsa_records", {
+        at: NOON,
+        certificates: [known("mx", { owners: [{ ...owner, servers }] })],
+      })?.map(({ labels, value }) => [labels["name"], labels["state"], value]);
+    const name = "_25._tcp.mx.example.org";
+    expect([mine?.ours, theirs?.ours]).toEqual([true, false]);
+    expect(countsOf(owner.servers)).toEqual([
+      [name, "published", 1],
+      [name, "served", 1],
+      [name, "foreign", 1],
+    ]);
+    expect(countsOf([...owner.servers, ...lagging])).toContainEqual([name, "served", 0]);
+    expect(countsOf([...owner.servers, ...lagging.map((server) => ({ ...server, excluded: true }))])).toContainEqual([
+      name,
+      "served",
+      1,
+    ]);
+    expect(countsOf([])).toContainEqual([name, "served", 0]);
+  });
+
+  test("a name is secure until a server or a validated answer says otherwise, and nothing without an answer", () => {
+    const [owner] = AT_REST.owners;
+    if (owner === undefined) throw new Error("the fixture has an owner name");
+    const secure = (changes: Parameters<typeof known>[1]) =>
+      samples("daneward_dnssec_secure", { at: NOON, certificates: [known("mx", changes)] })?.map(({ value }) => value);
+    const others = (change: Partial<(typeof owner.servers)[number]>) => ({
+      owners: [{ ...owner, servers: owner.servers.map((server) => ({ ...server, ...change })) }],
+    });
+    expect(secure({})).toEqual([1]);
+    expect(secure(others({ condition: "unsigned" }))).toEqual([0]);
+    expect(secure(others({ condition: "unsigned", excluded: true }))).toEqual([1]);
+    expect(secure(others({ answeredAt: null, condition: "unreachable" }))).toBeUndefined();
+    expect(secure({ refusals: [refusal("NOT_SECURE", "_25._tcp.mx.example.org is bogus: no RRSIG")] })).toEqual([0]);
+    expect(secure({ refusals: [refusal("NOT_SECURE", "_443._tcp.mx.example.org is bogus: no RRSIG")] })).toEqual([1]);
   });
 
   test("tells of the run alone where there are very many certificates", () => {

@@ -180,7 +180,7 @@ describe("Prometheus", () => {
       "daneward_dane_match",
       "daneward_verify_state",
       "daneward_verify_verdict_info",
-      "daneward_tlsa_records",
+      "daneward_verify_tlsa_records",
       "daneward_cert_not_after_timestamp_seconds",
       "daneward_dnssec_secure",
       "daneward_dnssec_signatures_expire_timestamp_seconds",
@@ -189,13 +189,13 @@ describe("Prometheus", () => {
     expect(metrics.every(({ type, help }) => type === "gauge" && help.endsWith("."))).toBe(true);
     const place = { target: "mx.example.org:25", host: "mx.example.org", port: "25" };
     expect(samples(metrics, "daneward_dane_match")).toEqual([
-      { labels: { ...place, address: "192.0.2.1", algorithm: "" }, value: 1 },
-      { labels: { ...place, address: "2001:db8::1", algorithm: "RSA" }, value: 0 },
+      { labels: { ...place, addr: "192.0.2.1", algorithm: "" }, value: 1 },
+      { labels: { ...place, addr: "2001:db8::1", algorithm: "RSA" }, value: 0 },
     ]);
     expect(samples(metrics, "daneward_cert_not_after_timestamp_seconds")[0]?.value).toBe(days(41) / 1000);
     expect(samples(metrics, "daneward_verify_timestamp_seconds")).toEqual([{ labels: {}, value: AT / 1000 }]);
     expect(
-      samples(metrics, "daneward_tlsa_records")
+      samples(metrics, "daneward_verify_tlsa_records")
         .filter(({ value }) => value > 0)
         .map(({ labels }) => labels["state"]),
     ).toEqual(["matched", "stale", "unusable"]);
@@ -210,7 +210,7 @@ describe("Prometheus", () => {
     const metrics = read(unresolved());
     expect(samples(metrics, "daneward_dane_match")).toEqual([
       {
-        labels: { target: "mx:example.net", host: "mx.example.org", port: "25", address: "", algorithm: "" },
+        labels: { target: "mx:example.net", host: "mx.example.org", port: "25", addr: "", algorithm: "" },
         value: 0,
       },
     ]);
@@ -227,7 +227,7 @@ describe("Prometheus", () => {
   test("offline: no address, no port, nothing of DNS", () => {
     const dns = { mx: null, a: null, aaaa: null, tlsa: null };
     const metrics = read(host({ endpoint: null, dns, addresses: [address({ address: null })] }));
-    expect(samples(metrics, "daneward_dane_match")[0]?.labels).toMatchObject({ port: "", address: "" });
+    expect(samples(metrics, "daneward_dane_match")[0]?.labels).toMatchObject({ port: "", addr: "" });
     expect(metrics.some((metric) => metric.name.includes("dnssec"))).toBe(false);
   });
 

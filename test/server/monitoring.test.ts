@@ -109,7 +109,8 @@ serverSuite("Prometheus", ["promtool", "prometheus"], () => {
       expect(firing.map(({ labels }) => labels)).toEqual([
         expect.objectContaining({
           alertname: "DaneClientsRefuse",
-          endpoint: "mx.example.org:25",
+          host: "mx.example.org",
+          port: "25",
           severity: "critical",
         }),
       ]);
