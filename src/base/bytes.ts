@@ -47,3 +47,11 @@ export function compareBytes(left: Uint8Array, right: Uint8Array): number {
   }
   return left.length - right.length;
 }
+
+/**
+ * One character for each octet, U+0000 to U+00FF, for protocols of lines. `TextDecoder("latin1")` is windows-1252 (so the
+ * Encoding Standard; Node obeys from 22 on) and loses octets.
+ */
+export function textOfOctets(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}

@@ -12,7 +12,7 @@
  */
 import { createHash } from "node:crypto";
 import { decodeBase32Hex } from "../base/base32.ts";
-import { compareBytes, equalBytes } from "../base/bytes.ts";
+import { compareBytes, equalBytes, textOfOctets } from "../base/bytes.ts";
 import { TYPE } from "../dns/iana.ts";
 import { countLabels, displayName, encodeName, isAtOrBelow, labelsOf, parentOf } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
@@ -58,7 +58,7 @@ export function nsec3Hash(name: DomainName, salt: Uint8Array, iterations: number
 function ownerHash(owner: DomainName, zone: DomainName): Uint8Array | null {
   if (parentOf(owner) !== zone) return null;
   const [label] = labelsOf(owner);
-  const hash = label === undefined ? null : decodeBase32Hex(Buffer.from(label).toString("latin1"));
+  const hash = label === undefined ? null : decodeBase32Hex(textOfOctets(label));
   return hash?.length === SHA1_LENGTH ? hash : null;
 }
 

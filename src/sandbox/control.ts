@@ -11,7 +11,7 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import { formatHex } from "../base/bytes.ts";
+import { formatHex, textOfOctets } from "../base/bytes.ts";
 import { portOf } from "./listener.ts";
 
 export interface ReloadControl {
@@ -33,7 +33,7 @@ export async function openReloadControl(directory: string, action: () => Promise
     socket.on("error", () => socket.destroy());
     let received = "";
     socket.on("data", (chunk: Uint8Array) => {
-      received += new TextDecoder("latin1").decode(chunk);
+      received += textOfOctets(chunk);
       if (received !== token) return;
       runs += 1;
       action().then(

@@ -12,6 +12,7 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { connect as startTls } from "node:tls";
 import type { DetailedPeerCertificate, PeerCertificate } from "node:tls";
+import { textOfOctets } from "../base/bytes.ts";
 import { TYPE } from "../dns/iana.ts";
 import type { DomainName } from "../dns/name.ts";
 import { displayName } from "../dns/name.ts";
@@ -176,7 +177,7 @@ async function expectReply(socket: Socket, code: string): Promise<void> {
   let text = "";
   while (!/^\d{3} .*\r?\n/m.test(text)) {
     const chunk: unknown = await nextChunk(socket);
-    text += chunk instanceof Uint8Array ? new TextDecoder("latin1").decode(chunk) : "";
+    text += chunk instanceof Uint8Array ? textOfOctets(chunk) : "";
   }
   if (!text.startsWith(code)) throw new Error(`the server answered ${text.trim()}`);
 }

@@ -1,6 +1,7 @@
 /** The few SMTP commands that come before a message: greeting, EHLO, STARTTLS, EHLO again, QUIT. */
 import type { Socket } from "node:net";
 import type { SecureContext, TLSSocket } from "node:tls";
+import { textOfOctets } from "../base/bytes.ts";
 
 /** Longest command line (RFC 5321 §4.5.3.1.4). */
 const LONGEST_LINE = 512;
@@ -61,7 +62,7 @@ function onLines(socket: Socket, handle: (verb: string) => void): () => void {
   let buffered = "";
   let stopped = false;
   const listen = (chunk: Uint8Array): void => {
-    buffered += new TextDecoder("latin1").decode(chunk);
+    buffered += textOfOctets(chunk);
     // Commands sent along with STARTTLS are dropped with the rest of the buffer: never carried into TLS (CVE-2011-0411).
     for (let end = buffered.indexOf("\n"); end >= 0 && !stopped; end = buffered.indexOf("\n")) {
       const line = buffered.slice(0, end).trim();

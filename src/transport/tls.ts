@@ -9,7 +9,7 @@
  */
 import { connect as connectTcpSocket, isIP } from "node:net";
 import type { Socket } from "node:net";
-import { connect as startTls, createSecureContext } from "node:tls";
+import { DEFAULT_CIPHERS, connect as startTls, createSecureContext } from "node:tls";
 import type { ConnectionOptions, SecureContext, SecureContextOptions, TLSSocket } from "node:tls";
 import type { X509Certificate } from "node:crypto";
 import { OperationalError } from "../base/errors.ts";
@@ -66,6 +66,12 @@ const SIGNATURE_ALGORITHMS: Readonly<Record<CertificateKind, string>> = {
   eddsa: ["ed25519", "ed448"].join(":"),
 };
 
+/**
+ * OpenSSL's security level 1, whatever the level of the library that Node came with (2 from Node 24 on): a server with
+ * Diffie-Hellman parameters of 1024 bits is to be looked at, like one with an old digest.
+ */
+const CIPHERS = `${DEFAULT_CIPHERS}:@SECLEVEL=1`;
+
 /** A context costs more than a handshake, so there is one for each set of options. */
 const CONTEXTS: Readonly<Record<CertificateKind | "any", SecureContext>> = {
   any: createContext({}),
@@ -75,7 +81,7 @@ const CONTEXTS: Readonly<Record<CertificateKind | "any", SecureContext>> = {
 };
 
 function createContext(options: SecureContextOptions): SecureContext {
-  return createSecureContext({ ca: [], minVersion: "TLSv1.2", ...options });
+  return createSecureContext({ ca: [], minVersion: "TLSv1.2", ciphers: CIPHERS, ...options });
 }
 
 /**

@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { Socket } from "node:net";
 import { TLSSocket, createSecureContext } from "node:tls";
+import type { SecureContextOptions } from "node:tls";
+import { textOfOctets } from "../../src/base/bytes.ts";
 
 /**
  * `send` goes out as it stands, one octet for each character. `then` says what follows: more lines, TLS, a closed
@@ -26,7 +28,14 @@ export interface Script {
   /** The first pattern that fits the client's line answers it. */
   readonly answers: readonly (readonly [RegExp, Answer])[];
   /** Leaf first, then what follows on the wire. Without it no handshake works. */
-  readonly certificates?: { readonly chainPem: string; readonly privateKeyPem: string } | undefined;
+  readonly certificates?:
+    | {
+        readonly chainPem: string;
+        readonly privateKeyPem: string;
+        /** With everything else of the handshake as OpenSSL likes it. */
+        readonly handshake?: Pick<SecureContextOptions, "ciphers" | "dhparam" | "maxVersion">;
+      }
+    | undefined;
 }
 
 export interface ScriptedServer {
@@ -59,7 +68,15 @@ export async function startScriptedServer(script: Script, address = "127.0.0.1",
   const serverNames: (string | false)[] = [];
   const sockets = new Set<Socket>();
   const { certificates, frame = lineEnd } = script;
-  const context = certificates && createSecureContext({ key: certificates.privateKeyPem, cert: certificates.chainPem });
+  const context =
+    certificates &&
+    createSecureContext({
+      key: certificates.privateKeyPem,
+      cert: certificates.chainPem,
+      // Weak keys and parameters too, whatever OpenSSL Node came with: it is the client that is tested.
+      ciphers: "DEFAULT:@SECLEVEL=0",
+      ...certificates.handshake,
+    });
   const secure = (socket: Socket): void => {
     if (context === undefined) {
       socket.destroy();
@@ -89,7 +106,7 @@ export async function startScriptedServer(script: Script, address = "127.0.0.1",
     if (script.greetingThen === "trickle") trickle(socket);
     let buffered = "";
     const listen = (chunk: Uint8Array): void => {
-      buffered += new TextDecoder("latin1").decode(chunk);
+      buffered += textOfOctets(chunk);
       const end = frame(buffered);
       if (end === null || buffered.length < end) return;
       const line = buffered.slice(0, end).replace(/\r?\n$/, "");

@@ -1,9 +1,10 @@
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { createDiffieHellmanGroup } from "node:crypto";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { OperationalError } from "../../src/base/errors.ts";
 import { instant } from "../../src/base/time.ts";
-import { issueCertificate } from "../../src/pki/peculiar.ts";
+import { issueCertificate, newPrivateKeyPem } from "../../src/pki/peculiar.ts";
 import type { IssuedCertificate, IssueOptions } from "../../src/pki/peculiar.ts";
 import { openTls } from "../../src/transport/tls.ts";
 import { smtpScript, startScriptedServer } from "../fakes/scripted-server.ts";
@@ -78,6 +79,30 @@ describe("the chain as sent", () => {
     session.close();
     expect(session.certificates).toEqual([expired.der]);
   });
+});
+
+/** PEM of the 1024-bit group of RFC 2409 §6.2, PKCS #3: SEQUENCE of prime and generator. */
+function oldGroup(): string {
+  const prime = createDiffieHellmanGroup("modp2").getPrime();
+  const body = [2, 0x81, prime.length + 1, 0, ...prime, 2, 1, 2];
+  return `-----BEGIN DH PARAMETERS-----\n${Buffer.from([0x30, 0x81, body.length, ...body]).toString("base64")}\n-----END DH PARAMETERS-----\n`;
+}
+
+test("a server with the Diffie-Hellman parameters of old is looked at, whatever OpenSSL Node came with", async () => {
+  const rsa = await issue({ subject: "CN=mx.example.org", privateKeyPem: newPrivateKeyPem("rsa-2048") });
+  const handshake = {
+    maxVersion: "TLSv1.2",
+    ciphers: "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0",
+    dhparam: oldGroup(),
+  } as const;
+  const server = await start({
+    ...direct(),
+    certificates: { chainPem: rsa.pem, privateKeyPem: rsa.privateKeyPem, handshake },
+  });
+  const session = await openTls({ ...server, ...options });
+  session.close();
+  expect([session.version, session.cipher]).toEqual(["TLSv1.2", "DHE-RSA-AES128-GCM-SHA256"]);
+  expect(session.certificates).toEqual([rsa.der]);
 });
 
 describe("server name indication", () => {

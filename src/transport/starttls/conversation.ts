@@ -4,6 +4,7 @@
  * Text is held with one character for each octet: what is compared and kept is ASCII.
  */
 import type { Socket } from "node:net";
+import { textOfOctets } from "../../base/bytes.ts";
 import { OperationalError } from "../../base/errors.ts";
 
 /** Longest line, message or tag accepted, in octets: RFC 5321 §4.5.3.1.5 allows 512, IMAP capability lines are longer. */
@@ -42,7 +43,7 @@ export function openConversation(
   };
   const onData = (chunk: Uint8Array): void => {
     total += chunk.byteLength;
-    buffer += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("latin1");
+    buffer += textOfOctets(chunk);
     // Enough for the longest unit: wait until it was read before taking more.
     if (buffer.length > MAX_UNIT_OCTETS) socket.pause();
     signal();
