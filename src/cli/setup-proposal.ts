@@ -3,6 +3,8 @@ import { protocolOfPort } from "../base/service-protocol.ts";
 import { displayName, isAtOrBelow, parseName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { CertificateUse } from "../driver/setup/certificate-use.ts";
+import { reloadActionOf } from "../driver/setup/init-system.ts";
+import type { InitSystem } from "../driver/setup/init-system.ts";
 import type { FoundKey, FoundLineage, Survey } from "../driver/setup/survey.ts";
 import { matchesDnsName } from "../pki/names.ts";
 import { bindGrant, knotAcl, powerDnsLua, powerDnsMeta } from "../publisher/policy-lines.ts";
@@ -72,7 +74,7 @@ export function proposeSetup(
   const names = namesOf(survey.lineages);
   const anyUsed = survey.lineages.some(({ uses }) => uses.length > 0);
   const certificates = survey.lineages.map((lineage, at) =>
-    certificateOf(lineage, names[at] ?? lineage.name, today, { anyUsed, isFirst: at === 0 }),
+    certificateOf(lineage, names[at] ?? lineage.name, today, { anyUsed, isFirst: at === 0, init: survey.init }),
   );
   const active = survey.lineages.filter((_lineage, at) => certificates[at]?.active === true);
   const owners = active.flatMap((lineage) => candidatesOf(lineage).filter((one) => isActive(one, lineage, today)));
@@ -80,9 +82,11 @@ export function proposeSetup(
   const config = around.file === "/etc/daneward/daneward.toml" ? "" : ` --config ${around.file}`;
   return {
     writtenTo: around.writtenTo,
+    editorSchema: survey.schema,
     resolver: around.resolver,
     publisher: publisherOf(survey, key ?? null, owners, today),
     certificates,
+    mailReload: reloadActionOf("postfix", survey.init),
     policies: policiesOf(survey, key?.name ?? null, owners, today),
     substitutions: survey.lineages.flatMap((lineage, at) =>
       certificates[at]?.active === true ? substitutionsOf(lineage.uses, `${DEPLOY_ROOT}/${certificates[at].name}`) : [],
@@ -118,7 +122,7 @@ function certificateOf(
   lineage: FoundLineage,
   name: string,
   today: ReadonlyMap<DomainName, OwnerToday>,
-  { anyUsed, isFirst }: { readonly anyUsed: boolean; readonly isFirst: boolean },
+  { anyUsed, isFirst, init }: { readonly anyUsed: boolean; readonly isFirst: boolean; readonly init: InitSystem },
 ): ProposedCertificate {
   const { client, dnsNames, keyAlgorithm, keepsKey, ownHook, uses, source } = lineage;
   const renewal = keepsKey
@@ -144,7 +148,7 @@ function certificateOf(
         why: active ? `${found}; ${state}` : `${found}; ${state}: clients gain little`,
       };
     }),
-    reload: [...new Set(uses.map(({ program }) => (program === "apache" ? "apache2" : program)))],
+    reload: [...new Set(uses.map(({ program }) => reloadActionOf(program, init)))],
   };
 }
 

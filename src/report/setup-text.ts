@@ -12,6 +12,8 @@ const OPEN = "FILL IN: ";
 export interface SetupProposal {
   /** Where the configuration was written; null: standard output. */
   readonly writtenTo: string | null;
+  /** File of the JSON Schema, for editors; null: none is installed. */
+  readonly editorSchema: string | null;
   readonly resolver: string;
   readonly publisher: {
     /** Null: to be filled in. */
@@ -23,6 +25,8 @@ export interface SetupProposal {
     readonly makeKey: readonly string[];
   };
   readonly certificates: readonly ProposedCertificate[];
+  /** What to write for Postfix where no certificate was found. */
+  readonly mailReload: string;
   readonly policies: readonly { readonly title: string; readonly lines: readonly string[] }[];
   readonly substitutions: readonly Substitution[];
   readonly hooks: readonly { readonly title: string; readonly lines: readonly string[] }[];
@@ -62,9 +66,11 @@ function quoted(text: string): string {
 
 /** The configuration, ready for `daneward check-config`; ends with a newline. */
 export function renderConfiguration(proposal: SetupProposal): string {
-  const { resolver, publisher, certificates } = proposal;
+  const { editorSchema, resolver, publisher, certificates } = proposal;
   const server = publisher.server ?? `${OPEN}address of the primary of the zone`;
   const lines = [
+    // Taplo takes it from the first comments alone.
+    ...(editorSchema === null ? [] : [`#:schema file://${encodeURI(editorSchema)}`]),
     "# Written by daneward adopt out of what it found. Look through it; daneward check-config names what is left to do.",
     "version = 1",
     `resolver = ${quoted(resolver)}  # a recursive resolver; its answers are validated here`,
@@ -78,7 +84,7 @@ export function renderConfiguration(proposal: SetupProposal): string {
     `server = ${quoted(server)}  # ${publisher.serverWhy}`,
     `key_file = ${quoted(publisher.keyFile)}  # ${publisher.keyWhy}`,
     ...certificates.flatMap(certificateLines),
-    ...(certificates.length === 0 ? emptyCertificate() : []),
+    ...(certificates.length === 0 ? emptyCertificate(proposal) : []),
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -107,7 +113,7 @@ function certificateLines(certificate: ProposedCertificate): readonly string[] {
   return ["", ...remarks.map((remark) => `# ${remark}`), ...written];
 }
 
-function emptyCertificate(): readonly string[] {
+function emptyCertificate({ mailReload }: SetupProposal): readonly string[] {
   return [
     "",
     "# No certificate of certbot, dehydrated, acme.sh or lego was found.",
@@ -115,7 +121,7 @@ function emptyCertificate(): readonly string[] {
     `source = ${quoted(`${OPEN}folder with fullchain.pem and privkey.pem`)}`,
     'publish = "local"',
     `services = [${quoted(`${OPEN}host:port of a service that presents this certificate`)}]`,
-    'reload = ["postfix"]',
+    `reload = [${quoted(mailReload)}]`,
   ];
 }
 

@@ -238,7 +238,7 @@ describe("parts", () => {
 
   const CRON = "*/10 * * * * root test -d /run/systemd/system || /usr/bin/daneward tick\n";
   test.each<readonly [string, Readonly<Record<string, string>>, string, RegExp]>([
-    ["nothing", {}, "warning", /neither a timer nor a cron line/],
+    ["nothing", {}, "warning", /neither a timer, a cron line nor daneward run/],
     ["a comment in cron", { "etc/crontab": "# daneward tick\n" }, "warning", /neither/],
     ["cron without systemd", { "etc/cron.d/daneward": CRON }, "ok", /cron\.d/],
     [

@@ -8,6 +8,7 @@ import { readConfiguration } from "../../config/load.ts";
 import type { Reading } from "../../config/load.ts";
 import { formatProblem } from "../../config/problem.ts";
 import type { Configuration } from "../../config/schema.ts";
+import { checkClientHooks } from "../../driver/doctor/client-hooks.ts";
 import { checkDeployment } from "../../driver/doctor/deployed.ts";
 import {
   attempt,
@@ -16,11 +17,13 @@ import {
   checkDisks,
   checkFileTimes,
   checkNode,
-  checkSchedule,
   checkState,
   ofError,
 } from "../../driver/doctor/host.ts";
 import { checkNetwork } from "../../driver/doctor/network.ts";
+import { checkRenewals } from "../../driver/doctor/renewal.ts";
+import { checkSandbox } from "../../driver/doctor/sandbox.ts";
+import { checkSchedule, readStarters } from "../../driver/doctor/schedule.ts";
 import { createLiveWorld } from "../../driver/live-world.ts";
 import { openTree } from "../../driver/setup/tree.ts";
 import { renderFindings } from "../../report/setup-text.ts";
@@ -56,6 +59,7 @@ async function examine(options: DoctorOptions, io: Io): Promise<readonly Finding
   const stateDirectory = stateDirectoryOf(options, io);
   const view = { mainFile, stateDirectory, configuration, now: io.clock(), node: process.versions.node };
   const tree = openTree(path.resolve(io.cwd, options.root ?? "/"));
+  const starters = readStarters(tree);
   return [
     checkNode(view.node),
     ...("configuration" in read ? configurationFindings(read, io) : [read]),
@@ -63,8 +67,11 @@ async function examine(options: DoctorOptions, io: Io): Promise<readonly Finding
     ...attempt("state", () => checkState(view)),
     ...attempt("clock", () => [checkFileTimes(view)]),
     ...attempt("disk", () => checkDisks(view)),
-    ...checkSchedule(view, tree),
+    ...checkSchedule(view, starters),
+    ...checkSandbox(configuration, stateDirectory, starters, tree),
     ...checkDeployment(configuration?.certificates ?? [], stateDirectory, tree),
+    ...checkClientHooks(configuration?.certificates ?? [], tree),
+    ...checkRenewals(configuration?.certificates ?? [], tree),
     ...checkAppArmor(view),
     ...(configuration === null || options.offline === true ? [] : await checkOutside(configuration, io)),
   ];

@@ -1,19 +1,15 @@
-/** Is this machine fit for the driver: its program, its clock, its disks, what starts it, and what is in its folders. */
+/** Is this machine fit for the driver: its program, its clock, its disks, and what is in its folders. */
 import { lstatSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs";
 import path from "node:path";
 import { OperationalError } from "../../base/errors.ts";
 import { doubtful, failing, fine } from "../../base/finding.ts";
 import type { Finding } from "../../base/finding.ts";
-import { formatDuration, secondsBetween } from "../../base/time.ts";
 import type { Instant } from "../../base/time.ts";
 import type { Configuration } from "../../config/schema.ts";
 import { nearestExisting } from "../../config/look.ts";
 import { systemCode } from "../../store/atomic-file.ts";
-import { nextWake, readDueIndex } from "../../store/due-index.ts";
 import { freezeFault, readFreeze } from "../../store/freeze.ts";
 import { listStates, loadState, stateFile } from "../../store/store.ts";
-import { programIn } from "../setup/tree.ts";
-import type { Tree } from "../setup/tree.ts";
 import { listVault, openVaultKey, vaultOf } from "../vault.ts";
 
 /** The place where everything is, and the time. */
@@ -159,61 +155,6 @@ export function ofError(
   const own = code === "PERMISSION_DENIED" ? "sudo daneward doctor" : hint;
   const type = code === "STATE_DAMAGED" && name !== undefined ? `daneward adopt ${name}` : own;
   return { ...failing(subject, message, type), code };
-}
-
-const UNIT_FOLDERS = [
-  "/etc/systemd/system",
-  "/usr/local/lib/systemd/system",
-  "/usr/lib/systemd/system",
-  "/lib/systemd/system",
-];
-const CRON_FILES = [
-  "/etc/cron.d/daneward",
-  "/usr/local/etc/cron.d/daneward",
-  "/etc/crontab",
-  "/var/spool/cron/crontabs/root",
-  "/var/cron/tabs/root",
-];
-/** As `daneward check` has it. */
-const PATIENCE_S = 1_800;
-
-/** What starts the driver on the system in `tree`, and whether it does. */
-export function checkSchedule(view: HostView, tree: Tree): readonly Finding[] {
-  return [starterOf(tree), ...attempt("schedule", () => lateness(view))];
-}
-
-function starterOf(tree: Tree): Finding {
-  const wanted = [
-    "/etc/systemd/system/timers.target.wants/daneward.timer",
-    "/etc/systemd/system/multi-user.target.wants/daneward-run.service",
-  ].find(tree.has);
-  if (wanted !== undefined) return fine("schedule", `${path.basename(wanted)} is enabled`);
-  const isBooted = tree.has("/run/systemd/system");
-  const cron = CRON_FILES.find((file) => startsTicks(tree.text(file) ?? "", isBooted));
-  if (cron !== undefined) return fine("schedule", `${cron} starts daneward tick`);
-  const unit = UNIT_FOLDERS.map((folder) => `${folder}/daneward.timer`).find(tree.has);
-  if (unit !== undefined && isBooted) {
-    return doubtful("schedule", `${unit} is not enabled`, "systemctl enable --now daneward.timer");
-  }
-  const line = `echo '*/10 * * * * root ${programIn(tree)} tick' > /etc/cron.d/daneward`;
-  return doubtful("schedule", "neither a timer nor a cron line starts daneward tick", line);
-}
-
-/** A line that leaves the matter to systemd starts nothing where that runs. */
-function startsTicks(crontab: string, isBooted: boolean): boolean {
-  const lines = crontab.split("\n").filter((line) => /^[^#]*\bdaneward\b.*\btick\b/.test(line));
-  return lines.some((line) => !isBooted || !line.includes("/run/systemd/system"));
-}
-
-function lateness({ stateDirectory, now }: HostView): readonly Finding[] {
-  const index = readDueIndex(stateDirectory);
-  if (index === null) return [doubtful("last run", "there has been no tick yet", "daneward tick")];
-  const due = nextWake(index);
-  if (due === null || secondsBetween(due, now) < PATIENCE_S) return [fine("last run", "nothing is overdue")];
-  const late = formatDuration(secondsBetween(due, now));
-  return [
-    doubtful("last run", `a look is overdue by ${late}: the driver does not run, or cannot`, "daneward tick --verbose"),
-  ];
 }
 
 /** Configuration files that others may write decide what root runs. */

@@ -3,6 +3,7 @@
  * what the client is going to do with the key at the next renewal and with the way to call our hook.
  */
 import path from "node:path";
+import { decodeBase64 } from "../../base/base64.ts";
 import type { Tree } from "./tree.ts";
 import { iniValues, shellValues } from "./words.ts";
 
@@ -81,6 +82,13 @@ export interface CertbotRenewal {
   readonly hook: string | null;
 }
 
+/** A hook that is not ours alone; null: there is none. */
+function others(command: string | null): string | null {
+  const isOurs = /^(?:exec\s+)?\S*\bdaneward(?:\.m?js)?\s+hook\s[^;&|]*$/.test(command ?? "");
+  // It is shown in a comment, which must end where its line does.
+  return command === null || command === "" || isOurs ? null : command.replace(/\p{Cc}+/gu, " ");
+}
+
 /** `renewal/NAME.conf`. */
 export function parseCertbotRenewal(text: string): CertbotRenewal {
   const values = iniValues(text);
@@ -97,7 +105,7 @@ export function parseCertbotRenewal(text: string): CertbotRenewal {
     authenticator,
     credentials: authenticator === "dns-rfc2136" ? option("dns_rfc2136_credentials") : null,
     // certbot calls its deploy hook renew_hook; what it did at an installation comes as an installer.
-    hook: option("renew_hook") ?? option("installer"),
+    hook: others(option("renew_hook")) ?? option("installer"),
   };
 }
 
@@ -164,11 +172,18 @@ function acmeShLineages(tree: Tree, program: string): readonly Lineage[] {
             `install -d -m 0700 ${own}`,
             `acme.sh --install-cert -d ${name}${ecc} --key-file ${own}/privkey.pem --fullchain-file ${own}/fullchain.pem --reloadcmd '${program} hook acme.sh'`,
           ],
-          ownHook: (values.get("Le_ReloadCmd") ?? "") === "" ? null : "its reload command",
+          ownHook: others(plainCommand(values.get("Le_ReloadCmd") ?? "")),
         },
       ];
     }),
   );
+}
+
+/** acme.sh keeps commands in base64 between marks. */
+export function plainCommand(value: string): string {
+  const [, encoded] = /^__ACME_BASE64__START_(.*)__ACME_BASE64__END_$/.exec(value) ?? [];
+  const bytes = encoded === undefined ? null : decodeBase64(encoded);
+  return bytes === null ? value : new TextDecoder().decode(bytes);
 }
 
 function legoLineages(tree: Tree, program: string): readonly Lineage[] {

@@ -7,9 +7,12 @@ import type { DomainName } from "../../dns/name.ts";
 import { parseName } from "../../dns/name.ts";
 import { readCredentials } from "../../pki/certificate.ts";
 import type { CertificateUse } from "./certificate-use.ts";
+import { initSystemOf } from "./init-system.ts";
+import type { InitSystem } from "./init-system.ts";
 import { readLineages } from "./lineages.ts";
 import type { Lineage } from "./lineages.ts";
 import { readServices } from "./services.ts";
+import { schemaIn } from "./tree.ts";
 import type { Tree } from "./tree.ts";
 import { bracedWords } from "./words.ts";
 
@@ -41,6 +44,10 @@ export interface Survey {
   readonly nameServers: readonly DnsServerProgram[];
   /** Zones that BIND on this host is primary for. */
   readonly primaryFor: readonly DomainName[];
+  /** What starts services there. */
+  readonly init: InitSystem;
+  /** File of the JSON Schema of configurations; null: it is not there. */
+  readonly schema: string | null;
   /** What this user may not read. */
   readonly denied: readonly string[];
 }
@@ -59,6 +66,8 @@ export function surveyOf(tree: Tree, program: string): Survey {
     keys: keysOf(tree, lineages),
     nameServers: nameServersOf(tree),
     primaryFor: primaryZones(tree),
+    init: initSystemOf(tree),
+    schema: schemaIn(tree),
     denied: tree.denied(),
   };
 }

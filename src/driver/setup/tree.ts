@@ -59,6 +59,16 @@ export function programIn(tree: Tree): string {
   return tree.has(packaged) && !tree.has(local) ? packaged : local;
 }
 
+/** Where the JSON Schema of configurations is there: with the program, as npm puts it, or as the Debian package does. */
+export function schemaIn(tree: Tree): string | null {
+  const programs = path.posix.dirname(tree.real(programIn(tree)));
+  const places = [
+    "/usr/share/daneward/daneward.schema.json",
+    path.posix.join(programs, "../dist/share/schema/daneward.schema.json"),
+  ];
+  return places.find(tree.has) ?? null;
+}
+
 /** realpath(3) below a root, which no link leads out of. */
 function realIn(root: string, file: string): string {
   let left = file.split("/").filter((part) => part !== "");

@@ -5,6 +5,7 @@ import { parseCertbotRenewal, readLineages } from "../../../src/driver/setup/lin
 import { parseDovecot, parseMainCf, parseMasterCf } from "../../../src/driver/setup/mail-servers.ts";
 import { readServices } from "../../../src/driver/setup/services.ts";
 import { parseNamedConf, surveyOf } from "../../../src/driver/setup/survey.ts";
+import { initSystemOf, reloadActionOf } from "../../../src/driver/setup/init-system.ts";
 import { openTree } from "../../../src/driver/setup/tree.ts";
 import { parseApache, parseHaproxy, parseNginx } from "../../../src/driver/setup/web-servers.ts";
 import { bracedWords, iniValues, matchesGlob, shellValues } from "../../../src/driver/setup/words.ts";
@@ -241,6 +242,88 @@ describe("services", () => {
   });
 });
 
+describe("hooks of a client's own", () => {
+  const START = "__ACME_BASE64__START_";
+  test.each<readonly [what: string, command: string, shown: string | null]>([
+    ["ours alone is none", "/usr/bin/daneward hook acme.sh", null],
+    ["ours with exec is none", "exec /usr/local/bin/daneward hook acme.sh", null],
+    [
+      "ours with something after it is one",
+      "daneward hook acme.sh; nginx -s reload",
+      "daneward hook acme.sh; nginx -s reload",
+    ],
+    ["a line break ends no comment", "true\n[certificate.evil]", "true [certificate.evil]"],
+  ])("%s", (_what, command, shown) => {
+    const encoded = `${START}${Buffer.from(command).toString("base64")}__ACME_BASE64__END_`;
+    host.write("/root/.acme.sh/a.example/a.example.conf", `Le_ReloadCmd='${encoded}'\n`);
+    const [lineage] = readLineages(openTree(host.root), "daneward");
+    expect(lineage?.ownHook).toBe(shown);
+    expect(parseCertbotRenewal(`[renewalparams]\nrenew_hook = ${command.split("\n")[0] ?? ""}\n`).hook).toBe(
+      shown === null ? null : (command.split("\n")[0] ?? ""),
+    );
+  });
+});
+
+describe("what starts services", () => {
+  test.each<readonly [what: string, files: readonly (readonly [string, string])[], init: string]>([
+    [
+      "systemd at work",
+      [
+        ["/run/systemd/system/x", ""],
+        ["/proc/self/x", ""],
+      ],
+      "systemd",
+    ],
+    [
+      "a container with systemd's files",
+      [
+        ["/proc/self/x", ""],
+        ["/sbin/init", "/lib/systemd/systemd"],
+      ],
+      "other",
+    ],
+    [
+      "a tree whose init is systemd",
+      [
+        ["/sbin/init", "/lib/systemd/systemd"],
+        ["/lib/systemd/systemd", ""],
+      ],
+      "systemd",
+    ],
+    ["a tree whose init is another", [["/sbin/init", ""]], "other"],
+    ["a tree without an init", [], "unknown"],
+    [
+      "FreeBSD",
+      [
+        ["/bin/freebsd-version", ""],
+        ["/etc/rc.subr", ""],
+        ["/sbin/init", ""],
+      ],
+      "freebsd",
+    ],
+  ])("%s", (_what, files, init) => {
+    for (const [file, target] of files) {
+      if (target === "") host.write(file, "");
+      else host.link(file, target);
+    }
+    expect(initSystemOf(openTree(host.root))).toBe(init);
+  });
+
+  test.each([
+    ["postfix", "systemd", "postfix"],
+    ["postfix", "freebsd", "postfix"],
+    ["postfix", "unknown", "postfix"],
+    ["postfix", "other", "postfix reload"],
+    ["dovecot", "other", "dovecot"],
+    ["nginx", "other", "nginx -s reload"],
+    ["apache", "systemd", "apache2"],
+    ["apache", "other", "apachectl graceful"],
+    ["haproxy", "other", "service haproxy reload"],
+  ] as const)("%s under %s is reloaded by %s", (program, init, action) => {
+    expect(reloadActionOf(program, init)).toBe(action);
+  });
+});
+
 describe("lineages", () => {
   test("of certbot, dehydrated, acme.sh and lego", async () => {
     await addCertbot(host, ["mx.example.org"]);
@@ -262,7 +345,7 @@ describe("lineages", () => {
     expect(found.map(({ client, name, keepsKey, ownHook }) => [client, name, keepsKey, ownHook])).toEqual([
       ["certbot", "mx.example.org", false, "systemctl reload postfix"],
       ["dehydrated", "d.example", true, "/etc/dehydrated/my-hook"],
-      ["acme.sh", "s.example", true, "its reload command"],
+      ["acme.sh", "s.example", true, "x"],
       ["lego", "l.example", false, null],
     ]);
     expect(found.map(({ source }) => source)).toEqual([

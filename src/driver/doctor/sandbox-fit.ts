@@ -1,0 +1,228 @@
+/** Whether the sandbox of the unit that runs the ticks leaves them what the configuration needs. Pure. */
+import { doubtful, failing, fine } from "../../base/finding.ts";
+import type { Finding } from "../../base/finding.ts";
+import type { CommandNeed, Needs, PlaceNeed } from "./sandbox-needs.ts";
+import type { Sandbox } from "./unit.ts";
+
+/** A unit as it was found, and the system around it. */
+export interface UnitView {
+  readonly name: string;
+  readonly sandbox: Sandbox;
+  /** Words of ExecStart; empty: it says none. */
+  readonly command: readonly string[];
+  /** False: it is not enabled, and nothing else starts the driver. */
+  readonly runs: boolean;
+  /** Whether a path is there. */
+  readonly has: (file: string) => boolean;
+  /** A path without links. */
+  readonly real: (file: string) => string;
+  /** Where the program is. */
+  readonly program: string;
+}
+
+/** What is wrong, with the lines of a drop-in and the commands that mend it. */
+interface Misfit {
+  readonly said: string;
+  readonly grade: "failure" | "warning";
+  readonly settings: Readonly<Record<string, readonly string[]>>;
+  /** To be typed before the drop-in is written, or instead of it. */
+  readonly before: readonly string[];
+}
+
+/** One drop-in mends everything; each finding has all of it, so that it is typed once. */
+export function judgeSandbox(unit: UnitView, needs: Needs): readonly Finding[] {
+  const subject = `sandbox of ${unit.name}`;
+  const misfits = [
+    ...startMisfits(unit),
+    ...needs.writes.flatMap((need) => writeMisfit(unit, need)),
+    ...needs.reads.flatMap((need) => readMisfit(unit, need)),
+    ...needs.commands.flatMap((need) => commandMisfit(unit, need)),
+  ];
+  if (misfits.length === 0) {
+    return [fine(subject, "it may write, read and run what the configuration needs, as far as files tell")];
+  }
+  const type = [...new Set(misfits.flatMap(({ before }) => before)), ...dropIn(unit, misfits)];
+  return misfits.map(({ said, grade, settings, before }) => {
+    // What is mended without a drop-in has its own words alone.
+    const own = Object.keys(settings).length === 0 ? before : type;
+    return grade === "failure" && unit.runs ? failing(subject, said, ...own) : doubtful(subject, said, ...own);
+  });
+}
+
+/** Added to what is there: a section may be said twice, and lists grow. */
+function dropIn({ name, runs }: UnitView, misfits: readonly Misfit[]): readonly string[] {
+  const values = new Map<string, readonly string[]>();
+  for (const { settings } of misfits) {
+    for (const [key, words] of Object.entries(settings)) {
+      values.set(key, [...new Set([...(values.get(key) ?? []), ...words])]);
+    }
+  }
+  if (values.size === 0) return [];
+  const lines = [...values].flatMap(([key, words]) =>
+    key === "ExecStart" ? ["ExecStart=", `ExecStart=${words.join(" ")}`] : [`${key}=${words.map(unitWord).join(" ")}`],
+  );
+  const folder = `/etc/systemd/system/${name}.d`;
+  return [
+    `install -d -m 0755 ${folder}`,
+    `printf '%s\\n' ${["[Service]", ...lines].map(shellWord).join(" ")} >> ${folder}/local.conf`,
+    "systemctl daemon-reload",
+    // A resident process keeps the sandbox that it was started in.
+    ...(runs && name === RESIDENT ? [`systemctl restart ${RESIDENT}`] : []),
+  ];
+}
+
+const RESIDENT = "daneward-run.service";
+
+function unitWord(text: string): string {
+  const escaped = text.replaceAll("%", "%%").replace(/["\\]/g, String.raw`\$&`);
+  return /^[\w.,:+=@%/-]+$/.test(escaped) ? escaped : `"${escaped}"`;
+}
+
+function shellWord(text: string): string {
+  return /^[\w.,:+=@%/-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function startMisfits({ name, sandbox, command, has, program }: UnitView): readonly Misfit[] {
+  const [called = "", ...words] = command;
+  const absent =
+    called.startsWith("/") && !has(called)
+      ? [
+          {
+            said: `${name} starts ${called}, which is not there`,
+            grade: "failure" as const,
+            settings: { ExecStart: [program, ...words] },
+            before: [],
+          },
+        ]
+      : [];
+  const missing = sandbox.required.filter((folder) => !has(folder));
+  return [
+    ...absent,
+    ...missing.map((folder) => ({
+      said: `${name} cannot start: ${folder}, which it may write to, is not there (status=226/NAMESPACE)`,
+      grade: "failure" as const,
+      settings: {},
+      before: [`install -d -m 0755 ${shellWord(folder)}`],
+    })),
+  ];
+}
+
+function writeMisfit({ name, sandbox, has, real }: UnitView, { place, why }: PlaceNeed): readonly Misfit[] {
+  // A link is gone through where it is, but what is written is where it leads.
+  const onTheWay = sandbox.access(place);
+  const access = ["hidden", "private"].includes(onTheWay) ? onTheWay : sandbox.access(real(place));
+  const base = { grade: "failure" as const, before: [] };
+  // What is needed there must be there, or the unit does not start at all.
+  const folder = has(place) ? [] : [`install -d -m 0755 ${shellWord(place)}`];
+  switch (access) {
+    case "writable":
+      return [];
+    case "read-only":
+      return [
+        {
+          ...base,
+          said: `${name} may not write to ${place}: ${why}`,
+          settings: { ReadWritePaths: [real(place)] },
+          before: folder,
+        },
+      ];
+    case "hidden": {
+      const said = `${name} does not see ${place}, and is to write there: ${why}`;
+      if (!isHome(place)) return [{ ...base, said, settings: {}, before: [uncover(name, place)] }];
+      const settings = { ProtectHome: ["read-only"], ReadWritePaths: [real(place)] };
+      return [{ ...base, said, settings, before: folder }];
+    }
+    case "private":
+      return [
+        {
+          ...base,
+          said: `what ${name} writes to ${place} nobody else sees (PrivateTmp): ${why}`,
+          settings: {},
+          before: [`choose a folder that is not in ${place}`],
+        },
+      ];
+  }
+}
+
+function readMisfit({ name, sandbox, real }: UnitView, { place, why }: PlaceNeed): readonly Misfit[] {
+  const unseen = [place, real(place)].find((one) => ["hidden", "private"].includes(sandbox.access(one)));
+  if (unseen === undefined) return [];
+  const path = unseen === place ? place : `${place}, which leads to ${unseen},`;
+  const said = `${name} cannot read ${path.replace(/,$/, "")}: ${why}`;
+  if (sandbox.access(unseen) === "private") {
+    const settings = {};
+    return [{ said, grade: "failure", settings, before: [`keep it elsewhere than in ${unseen}`] }];
+  }
+  return isHome(unseen)
+    ? [{ said, grade: "failure", settings: { ProtectHome: ["read-only"] }, before: [] }]
+    : [{ said, grade: "failure", settings: {}, before: [uncover(name, unseen)] }];
+}
+
+function isHome(place: string): boolean {
+  return /^\/(?:home|root|run\/user)(?:\/|$)/.test(place);
+}
+
+function uncover(name: string, place: string): string {
+  return `systemctl edit ${name}, and take what covers ${place} out of InaccessiblePaths`;
+}
+
+/** Programs that are known to need more than the units that are shipped leave them. */
+interface Demand {
+  readonly isMeant: (program: string, words: readonly string[]) => boolean;
+  readonly capabilities: readonly string[];
+  readonly writes: readonly string[];
+  /** What does the same without; null: the drop-in is the way. */
+  readonly instead: string | null;
+  readonly because: string;
+}
+
+const CHANGES_USER = ["CAP_SETUID", "CAP_SETGID"];
+
+const DEMANDS: readonly Demand[] = [
+  {
+    // postfix-script: postsuper, as Postfix's own user, before the signal.
+    isMeant: (program, words) => ["postfix", "postmulti"].includes(program) && words.includes("reload"),
+    capabilities: CHANGES_USER,
+    writes: ["/var/spool/postfix"],
+    instead: 'write reload = ["postfix"] (systemctl reload postfix, which systemd does outside of the sandbox)',
+    because: "it goes through Postfix's queue as another user",
+  },
+  {
+    isMeant: (program) => program === "ejabberdctl",
+    capabilities: CHANGES_USER,
+    writes: [],
+    instead: null,
+    because: "it changes its user",
+  },
+  {
+    isMeant: (program) => ["su", "runuser", "setpriv", "chpst", "gosu"].includes(program),
+    capabilities: CHANGES_USER,
+    writes: [],
+    instead: null,
+    because: "it changes its user",
+  },
+];
+
+function commandMisfit({ name, sandbox, real }: UnitView, { argv, why }: CommandNeed): readonly Misfit[] {
+  const [called = "", ...words] = argv;
+  const program = called.slice(called.lastIndexOf("/") + 1);
+  const line = argv.join(" ");
+  const hidden = called.startsWith("/") && ["hidden", "private"].includes(sandbox.access(real(called)));
+  if (hidden) {
+    const settings = isHome(real(called)) ? { ProtectHome: ["read-only"] } : {};
+    const before = isHome(real(called)) ? [] : [`keep ${called} elsewhere`];
+    return [{ said: `${name} does not see ${called}: ${why}`, grade: "failure", settings, before }];
+  }
+  return DEMANDS.filter(({ isMeant }) => isMeant(program, words)).flatMap((demand): readonly Misfit[] => {
+    const capabilities = demand.capabilities.filter((one) => !sandbox.has(one));
+    const closed = demand.writes.filter((folder) => sandbox.access(folder) !== "writable");
+    if (capabilities.length === 0 && closed.length === 0) return [];
+    const said = `"${line}" fails in ${name}, as ${demand.because}: ${why}`;
+    if (demand.instead !== null) return [{ said, grade: "warning", settings: {}, before: [demand.instead] }];
+    const settings = {
+      ...(capabilities.length === 0 ? {} : { CapabilityBoundingSet: capabilities }),
+      ...(closed.length === 0 ? {} : { ReadWritePaths: closed }),
+    };
+    return [{ said, grade: "warning", settings, before: [] }];
+  });
+}
