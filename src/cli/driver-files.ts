@@ -8,8 +8,8 @@ import { findCertificate, notesAbout } from "../driver/due.ts";
 import { indexSharers } from "../driver/sharers.ts";
 import { describeState, footingOf } from "../report/model.ts";
 import type { CertificateReport, CertificateStatus, Lookups, StatusReport } from "../report/model.ts";
-import { standing, USUAL_TICK_INTERVAL } from "../rollover/deadlines.ts";
-import type { Standing } from "../rollover/deadlines.ts";
+import { phaseTime, standing, USUAL_TICK_INTERVAL } from "../rollover/deadlines.ts";
+import type { Standing, Waits } from "../rollover/deadlines.ts";
 import { countingServers, recordState } from "../rollover/horizon.ts";
 import { matchesChain } from "../rollover/records.ts";
 import { readFreeze } from "../store/freeze.ts";
@@ -98,6 +98,7 @@ export function statusOf(
     deploy: certificate.deploy,
     renewalNoted,
     standing: standingOf(certificate, saved, at),
+    expected: phaseTime(saved.state.phase.phase, { ...waitsOf(certificate, saved.state), isAhead: false }),
   });
 }
 
@@ -110,6 +111,10 @@ export function standingOf(certificate: CertificateConfig, saved: SavedState, at
   if (current === undefined) return null;
   const ends = refusals.filter(({ code }) => code === "CLOCK_RUNNING").flatMap(({ until }) => until ?? []);
   const staged = "next" in active ? { readyAt: ends.length === 0 ? null : instant(Math.max(...ends)) } : null;
+  return standing(waitsOf(certificate, state), current, staged, at);
+}
+
+function waitsOf(certificate: CertificateConfig, state: SavedState["state"]): Waits {
   const seen = state.owners
     .flatMap((owner) => countingServers(owner))
     .filter(({ records }) => (records?.length ?? 0) > 0);
@@ -119,10 +124,5 @@ export function standingOf(certificate: CertificateConfig, saved: SavedState, at
   // Nothing binds anybody yet, or the next key is known everywhere already.
   const isAhead = !footingOf(state).published || (certificate.next === "prepublish" && ready);
   const ttlSeen = seconds(Math.max(0, ...seen.map(({ ttl }) => ttl)));
-  return standing(
-    { policy: certificate.policy, ttlSeen, tickInterval: USUAL_TICK_INTERVAL, isAhead },
-    current,
-    staged,
-    at,
-  );
+  return { policy: certificate.policy, ttlSeen, tickInterval: USUAL_TICK_INTERVAL, isAhead };
 }

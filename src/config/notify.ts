@@ -16,9 +16,10 @@ export const NOTIFY_EVENTS = [
   "failed",
   "recovered",
   "foreign-change",
-  "renewed",
+  "renewed-seen",
   "published",
-  "deployed",
+  "ready",
+  "flipped",
   "verified",
   "withdrawn",
 ] as const;

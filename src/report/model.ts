@@ -56,6 +56,8 @@ export type CertificateReport =
 export interface CertificateStatus {
   readonly phase: Phase["phase"];
   readonly phaseSince: Instant;
+  /** How long this phase takes when nothing goes wrong; null: it may last for ever. */
+  readonly expected: Seconds | null;
   /** The phase with all that belongs to it. */
   readonly detail: Phase;
   readonly hold: Extract<Phase, { phase: "held" }> | null;
@@ -144,6 +146,7 @@ export interface Lookups {
   readonly deploy: string;
   readonly renewalNoted: Instant | null;
   readonly standing: Standing | null;
+  readonly expected: Seconds | null;
 }
 
 /** What one saved state says. */
@@ -162,6 +165,7 @@ export function describeState(
   return {
     phase: state.phase.phase,
     phaseSince: state.phaseSince,
+    expected: lookups.expected,
     detail: state.phase,
     hold: state.phase.phase === "held" ? state.phase : null,
     current: chain(roles.current),
@@ -300,6 +304,16 @@ export function concernOf(status: CertificateStatus): Concern {
   if (awaitsServices(status) || status.refusals.some((refusal) => isAlarming(refusal))) return "attention";
   if (status.standing !== null && isOutOfTime(status.standing)) return "attention";
   return status.phase === "stable" && status.refusals.length === 0 ? "well" : "waiting";
+}
+
+/** Beyond twice its usual time a phase is no wait any more, but stuck; small ones may be late by this much, in milliseconds. */
+const LATENESS = { times: 2, leastMs: 3_600_000 } as const;
+
+/** A phase that lasts more than twice as long as it should. First deployed files wait for a person, however long. */
+export function isStuck(status: CertificateStatus, at: Instant): boolean {
+  const { expected, phaseSince } = status;
+  if (expected === null || awaitsServices(status)) return false;
+  return at - phaseSince > Math.max(LATENESS.times * expected * 1000, LATENESS.leastMs);
 }
 
 /** No waiting leads to a swap before the certificate ends. */

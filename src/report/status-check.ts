@@ -4,7 +4,7 @@
  */
 import { formatDuration, formatInstant, instant, secondsBetween } from "../base/time.ts";
 import type { Instant, Seconds } from "../base/time.ts";
-import { awaitsServices, concernOf, isAlarming } from "./model.ts";
+import { awaitsServices, concernOf, isAlarming, isStuck } from "./model.ts";
 import type { CertificateReport, CertificateStatus, StatusReport } from "./model.ts";
 import { onOneLine, shortenDigests } from "./words.ts";
 
@@ -111,6 +111,12 @@ function statusFindings(
   findings.push(...status.troubles.map(({ message, code }) => finding(1, `${message} [${code}]`)));
   const alarming = status.refusals.filter((refusal) => isAlarming(refusal) && !REFUSED.has(refusal.code));
   findings.push(...alarming.map(({ detail, code }) => finding(1, `${detail} [${code}]`)));
+  const { phase, expected } = status;
+  if (isStuck(status, at) && expected !== null && alarming.length === 0) {
+    const waits = status.refusals.map(({ detail, code }) => `: ${detail} [${code}]`)[0] ?? "";
+    const spent = formatDuration(secondsBetween(status.phaseSince, at));
+    findings.push(finding(1, `${phase} for ${spent}, where ${formatDuration(expected)} is usual${waits}`));
+  }
   if (awaitsServices(status))
     findings.push(finding(1, "nothing is published: the services do not read the deployed files"));
   const { current } = status;

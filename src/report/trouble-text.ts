@@ -2,8 +2,10 @@
  * What a tick says when something stands in the way: one block a certificate, with what happened, since when, what is
  * still safe and what to type.
  */
+import type { FaultCode } from "../base/errors.ts";
+import { formatDuration, secondsBetween } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
-import { awaitsServices, isAlarming, isUnread } from "./model.ts";
+import { awaitsServices, isAlarming, isStuck, isUnread } from "./model.ts";
 import type { CertificateStatus } from "./model.ts";
 import { formatMoment, pointServicesAt, safetyOf, shortenDigests } from "./words.ts";
 
@@ -29,7 +31,7 @@ export function troubleOf(
   certificate: string,
   status: CertificateStatus,
   at: Instant,
-  hintOf: (code: CertificateStatus["refusals"][number]["code"]) => string,
+  hintOf: (code: FaultCode) => string,
 ): TroubleBlock | null {
   const findings = findingsOf(certificate, status, at, hintOf);
   const [first] = findings;
@@ -65,7 +67,7 @@ function findingsOf(
   certificate: string,
   status: CertificateStatus,
   at: Instant,
-  hintOf: (code: CertificateStatus["refusals"][number]["code"]) => string,
+  hintOf: (code: FaultCode) => string,
 ): readonly Finding[] {
   const { hold } = status;
   const held: readonly Finding[] =
@@ -80,15 +82,31 @@ function findingsOf(
           },
         ];
   const troubles = status.troubles.map(({ code, message, since, hint }) => ({ code, message, since, hint }));
+  const isLong = isStuck(status, at);
   const refusals = status.refusals
     .filter((refusal) => !(awaitsServices(status) && isUnread(refusal)))
-    .filter((refusal) => isAlarming(refusal) || (refusal.until === null && at - refusal.since >= STUCK_MS))
+    .filter((refusal) => isAlarming(refusal) || (refusal.until === null && (isLong || at - refusal.since >= STUCK_MS)))
     .filter((refusal) => refusal.code !== "OPERATOR_HOLD")
     .map(({ code, detail, since }) => {
       return { code, message: detail, since, hint: hintOf(code).replace(/\bCERT\b/g, certificate) };
     });
-  const all = [...held, ...troubles, ...unreadFindings(certificate, status), ...refusals];
+  const reasons = [...held, ...troubles, ...unreadFindings(certificate, status), ...refusals];
+  const all = reasons.length === 0 && isLong ? [stuckFinding(certificate, status, at, hintOf)] : reasons;
   return all.filter((finding, index) => all.findIndex((other) => other.code === finding.code) === index);
+}
+
+/** A phase that takes too long although nothing stands in its way for long: a wait that starts again and again. */
+function stuckFinding(
+  certificate: string,
+  { phase, phaseSince, expected, refusals }: CertificateStatus,
+  at: Instant,
+  hintOf: (code: FaultCode) => string,
+): Finding {
+  const usual = expected === null ? "" : `, where ${formatDuration(expected)} is usual`;
+  const waits = refusals.map(({ detail }) => detail).slice(0, SHOWN_ADDRESSES);
+  const message = [`${phase} for ${formatDuration(secondsBetween(phaseSince, at))}${usual}`, ...waits].join("; ");
+  const hint = hintOf("PHASE_OVERDUE").replace(/\bCERT\b/g, certificate);
+  return { code: "PHASE_OVERDUE", message, since: phaseSince, hint };
 }
 
 /** Services that do not read the first deployed files yet, in one finding, however many addresses there are. */

@@ -18,7 +18,7 @@ import type { OwnerObservation } from "./observation.ts";
 import type { Policy } from "./policy.ts";
 import { RULES } from "./rules.ts";
 import type { Rules } from "./rules.ts";
-import type { Refusal } from "./state.ts";
+import type { Phase, Refusal } from "./state.ts";
 
 /** What the waits of a rollover depend on. */
 export interface Waits {
@@ -62,8 +62,8 @@ export interface Deadlines {
 /** Clients renew with a third of the life left (certbot since 4.0, lego, Caddy); most from there on try daily. */
 const RENEWED_AT = 2 / 3;
 
-/** The README's timer and cron line; no official reference. */
-export const USUAL_TICK_INTERVAL = seconds(300);
+/** That of the timer and the cron line that come with the program; no official reference. */
+export const USUAL_TICK_INTERVAL = seconds(600);
 
 /** A run of the driver is late three times: at the renewal, at the sight of the last name server, at the wait's end. */
 const LATE_RUNS = 3;
@@ -86,6 +86,30 @@ export function rolloverNeed(waits: Waits, ttl: Seconds, rules: Rules = RULES): 
     confirmation,
     total: seconds(ticks + propagation + wait + confirmation),
   };
+}
+
+/**
+ * How long a phase takes when nothing goes wrong, a run of the driver late each time; null: it may last for ever. The
+ * confirmation includes the time for which the old record is kept after it.
+ */
+export function phaseTime(phase: Phase["phase"], waits: Waits, rules: Rules = RULES): Seconds | null {
+  const { policy, tickInterval } = waits;
+  const { propagation, wait, confirmation } = rolloverNeed(waits, ttlOf(waits), rules);
+  switch (phase) {
+    case "stable":
+    case "held":
+      return null;
+    case "announcing":
+      return seconds(tickInterval + propagation);
+    case "aging":
+      return seconds(tickInterval + wait);
+    case "deploying":
+      return tickInterval;
+    case "confirming":
+      return seconds(tickInterval + confirmation + policy.retireSafety);
+    case "withdrawing":
+      return seconds(tickInterval + policy.propagationDelay);
+  }
 }
 
 /** D1 and D3 for certificates like this one. */

@@ -50,6 +50,12 @@ describe("check", () => {
     ["a certificate is to end very soon", { current: chain("a", 3) }, 2, "the live certificate ends"],
     ["a certificate ended", { current: chain("a", -1) }, 2, "the live certificate ended"],
     ["the driver stands still", { wakeAt: after(-7200), lookedAt: after(-9000) }, 3, "does it run?"],
+    [
+      "a phase takes too long",
+      { phase: "aging" as const, phaseSince: after(-20_000), expected: seconds(7500) },
+      1,
+      "is usual",
+    ],
     ["the source cannot be used", { refusals: [refusal("SOURCE_UNUSABLE", "key misfit")] }, 1, "key misfit"],
   ])("says when %s", (_, changes, state, says) => {
     const report = check(known("well"), known("mx", changes));

@@ -38,6 +38,7 @@ const owner = nameOf("_25._tcp.mx.example.org");
 const AGING: CertificateStatus = {
   phase: "aging",
   phaseSince: after(-600),
+  expected: null,
   detail: { phase: "aging", current: current.id, next: next.id, seenEverywhereAt: after(-600) },
   hold: null,
   current,
@@ -632,6 +633,26 @@ describe("what a tick says", () => {
     const stale = { ...AGING, refusals: [{ ...lagging, since: after(-86_400) }] };
     expect(troubleOf("mx", fresh, NOON, hint)).toBeNull();
     expect(troubleOf("mx", stale, NOON, hint)?.key).toBe("NS_LAGGING");
+  });
+
+  test("includes what stands when the phase lasts more than twice as long as it should", () => {
+    const lagging = { gate: "dane", code: "NS_LAGGING", until: null, detail: "ns2 lags", since: after(-3600) } as const;
+    const clock = { ...lagging, code: "CLOCK_RUNNING", until: after(60), detail: "the wait ends in 1m" } as const;
+    const long = { ...AGING, expected: seconds(7500), phaseSince: after(-15_001) };
+    const short = { ...long, phaseSince: after(-15_000) };
+    expect(troubleOf("mx", { ...short, refusals: [lagging] }, NOON, hint)).toBeNull();
+    expect(troubleOf("mx", { ...long, refusals: [clock, lagging] }, NOON, hint)?.key).toBe("NS_LAGGING");
+    const again = troubleOf("mx", { ...long, refusals: [clock] }, NOON, hint);
+    expect(again?.key).toBe("PHASE_OVERDUE");
+    expect(again?.text).toContain("mx: aging for 4h 10m, where 2h 5m is usual; the wait ends in 1m [PHASE_OVERDUE]");
+  });
+
+  test("of a short phase is nothing within the hour, nor of first files that wait for a person", () => {
+    const quick = { ...AGING, refusals: [], expected: seconds(30), phaseSince: after(-3600) };
+    expect(troubleOf("mx", quick, NOON, hint)).toBeNull();
+    expect(troubleOf("mx", { ...quick, phaseSince: after(-3601) }, NOON, hint)?.key).toBe("PHASE_OVERDUE");
+    const unread = { ...UNREAD, expected: seconds(30), phaseSince: after(-86_400) };
+    expect(troubleOf("mx", unread, NOON, hint)?.key).toBe("ENDPOINT_UNPROVEN");
   });
 
   test("of a state that cannot be used names the hint", () => {

@@ -29,6 +29,7 @@ const owner = nameOf("_25._tcp.mx.example.org");
 export const AT_REST: CertificateStatus = {
   phase: "stable",
   phaseSince: after(-86_400),
+  expected: null,
   detail: { phase: "stable", current: chain("a").id },
   hold: null,
   current: chain("a"),

@@ -4,6 +4,7 @@ import type { Seconds } from "../../src/base/time.ts";
 import {
   deadlines,
   endingSignatures,
+  phaseTime,
   rolloverNeed,
   standing,
   USUAL_TICK_INTERVAL,
@@ -57,11 +58,11 @@ describe("whether a rollover fits between renewal and expiry", () => {
 
   test("adds up: three runs that come late, propagation, the wait, and the rounds", () => {
     expect(rolloverNeed(waits(HOUR), seconds(HOUR))).toEqual({
-      ticks: 900,
+      ticks: 1800,
       propagation: 300,
       wait: 7500,
       confirmation: 30,
-      total: 8730,
+      total: 9630,
     });
   });
 
@@ -93,13 +94,23 @@ describe("whether a rollover fits between renewal and expiry", () => {
     expect(deadlines(waits(DAY), living(160)).largestTtl).toBe(13 * HOUR);
   });
 
+  test("each phase has its share, a run that comes late included, and rest lasts for ever", () => {
+    const share = (phase: Parameters<typeof phaseTime>[0]): number | null => phaseTime(phase, waits(HOUR));
+    expect(share("announcing")).toBe(600 + 300);
+    expect(share("aging")).toBe(600 + 7500);
+    expect(share("deploying")).toBe(600);
+    expect(share("confirming")).toBe(600 + 30 + DAY);
+    expect(share("withdrawing")).toBe(600 + 300);
+    expect([share("stable"), share("held")]).toEqual([null, null]);
+  });
+
   test("no TTL helps a certificate that lives an hour", () => {
     expect(deadlines(waits(60), living(1)).largestTtl).toBeNull();
   });
 
   test("when nothing has to be waited for any TTL fits", () => {
     const { verdict, need } = deadlines(waits(7 * DAY, { isAhead: true }), living(160));
-    expect([verdict, need.total]).toEqual(["off-path", 330]);
+    expect([verdict, need.total]).toEqual(["off-path", 630]);
   });
 });
 
@@ -114,7 +125,7 @@ describe("where a unit stands", () => {
   test("infeasible when the rest is shorter than the wait and nothing is staged", () => {
     const found = standing(waits(HOUR), chain, null, before(2));
     expect(found.kind).toBe("infeasible");
-    expect(found).toMatchObject({ readyAt: addSeconds(before(2), seconds(8730)) });
+    expect(found).toMatchObject({ readyAt: addSeconds(before(2), seconds(9630)) });
   });
 
   test("with a renewal staged it is late when that is ready too late, known or not", () => {

@@ -142,6 +142,10 @@ export const ROLLOVER_CODES = {
     title: "the current certificate expires before the rollover can finish",
     hint: "see daneward plan CERT",
   },
+  PHASE_OVERDUE: {
+    title: "a phase lasts more than twice as long as it should",
+    hint: "daneward status CERT says what it waits for, daneward timeline CERT what made it start again",
+  },
   ZONE_CHANGED: { title: "the owner name now leads to another zone", hint: "the waits start again under the new name" },
   NOT_APPLICABLE: { title: "the command does not apply in this phase", hint: "daneward status CERT shows the phase" },
 } as const satisfies CodeTable;

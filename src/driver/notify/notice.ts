@@ -24,9 +24,13 @@ export interface Notice {
   readonly codes: readonly string[];
 }
 
+const GOOD: ReadonlySet<NotifyEvent> = new Set([
+  ...(["recovered", "renewed-seen", "published", "ready", "flipped", "verified", "withdrawn"] as const),
+]);
+
 /** Events that mean that something is wrong now. */
 export function isBad(event: NotifyEvent): boolean {
-  return !["recovered", "renewed", "published", "deployed", "verified", "withdrawn"].includes(event);
+  return !GOOD.has(event);
 }
 
 const BY_CODE: Readonly<Record<string, NotifyEvent>> = {
@@ -48,6 +52,7 @@ const BY_CODE: Readonly<Record<string, NotifyEvent>> = {
   NOT_SECURE: "stuck",
   NOT_YET_RESOLVED: "stuck",
   HORIZON_UNSAFE: "stuck",
+  PHASE_OVERDUE: "stuck",
 };
 
 /** The gravest event among the codes of an alarm, in the order in which events are listed. */
@@ -89,10 +94,11 @@ export function noticeOfRecovery(alarm: Alarm, at: Instant): Notice {
 }
 
 const BY_JOURNAL: Readonly<Record<string, NotifyEvent>> = {
-  announcing: "renewed",
-  superseded: "renewed",
+  announcing: "renewed-seen",
+  superseded: "renewed-seen",
+  deploying: "ready",
   publish: "published",
-  deploy: "deployed",
+  deploy: "flipped",
   confirmed: "verified",
   withdrawn: "withdrawn",
   "torn-down": "withdrawn",

@@ -67,8 +67,9 @@ describe("what is worth telling", () => {
 
   test.each([
     ["publish", "published"],
-    ["deploy", "deployed"],
-    ["announcing", "renewed"],
+    ["deploy", "flipped"],
+    ["deploying", "ready"],
+    ["announcing", "renewed-seen"],
     ["confirmed", "verified"],
     ["withdrawn", "withdrawn"],
     ["record-vanished", "foreign-change"],

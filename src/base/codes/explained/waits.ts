@@ -130,6 +130,12 @@ export const WAIT_EXPLANATIONS = {
     meanwhile: "the rollover goes on at its pace; the live certificate may expire before the swap",
     type: ["daneward plan CERT", "daneward explain DEADLINE_MISSED"],
   },
+  PHASE_OVERDUE: {
+    why: "each phase has a time that it takes when nothing goes wrong: propagation_delay, the wait for caches, the rounds of the proof with retire_safety, and a run of daneward. This one took more than twice as long and more than an hour; most often a wait starts again and again, because a name server falls back, a record vanishes or the clock is set",
+    lifts: "the next phase, once what makes it start again has stopped",
+    meanwhile: "records and files stay as they are; whatever is live is matched",
+    type: ["daneward status CERT", "daneward timeline CERT", "daneward propagation OWNER"],
+  },
   DEADLINE_MISSED: {
     why: "from the renewal to the swap it takes propagation_delay, the wait for caches and some runs of daneward. What is left of the live certificate is shorter than that, and no renewal has been seen",
     lifts:
