@@ -109,6 +109,45 @@ describe("adopt alone", () => {
     );
   });
 
+  test.each<readonly [what: string, install: () => void, line: string]>([
+    [
+      "by the Debian package",
+      () => {
+        host.write("/usr/share/daneward/daneward.schema.json", "{}");
+      },
+      "#:schema file:///usr/share/daneward/daneward.schema.json",
+    ],
+    [
+      "by npm",
+      () => {
+        host.write("/usr/local/lib/node_modules/daneward/bin/daneward.js", "");
+        host.write("/usr/local/lib/node_modules/daneward/dist/share/schema/daneward.schema.json", "{}");
+        host.link("/usr/local/bin/daneward", "../lib/node_modules/daneward/bin/daneward.js");
+      },
+      "#:schema file:///usr/local/lib/node_modules/daneward/dist/share/schema/daneward.schema.json",
+    ],
+    ["as one file, without it", () => undefined, "# Written by daneward adopt out of what it found."],
+  ])("begins with the schema that was installed %s", async (_what, install, line) => {
+    install();
+    const { out } = await adopt();
+    expect(out.split("\n")[0]?.startsWith(line)).toBe(true);
+    expect((await written(out)).problems).toEqual([]);
+  });
+
+  test("reloads by presets where systemd is, and by the servers' own words in a container", async () => {
+    const line = async (): Promise<string | undefined> => /^reload = .*$/m.exec((await adopt()).out)?.[0];
+    expect(await line()).toBe('reload = ["postfix", "dovecot", "nginx"]');
+    host.write("/proc/self/status", "");
+    expect(await line()).toBe('reload = ["postfix reload", "dovecot", "nginx -s reload"]');
+    expect((await written((await adopt()).out)).configuration?.certificates[0]?.reload).toEqual([
+      ["postfix", "reload"],
+      ["doveadm", "reload"],
+      ["nginx", "-s", "reload"],
+    ]);
+    host.write("/run/systemd/system/x", "");
+    expect(await line()).toBe('reload = ["postfix", "dovecot", "nginx"]');
+  });
+
   test("never writes over a file", async () => {
     const { err } = await adopt({ output: "new.toml" });
     const file = path.join(host.root, "new.toml");

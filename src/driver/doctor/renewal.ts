@@ -23,9 +23,15 @@ export function readRenewal(renew: readonly string[], tree: Tree): readonly Rene
   const own = { words: renew, where: "renew" };
   if (!text.startsWith("#!")) return [own];
   const isShell = /^#!\s*\S*(?:\/|env\s+)(?:ba|da|k|z)?sh\b/.test(text);
-  const lines = text.replace(/\\\n/g, "  ").split("\n");
+  const lines = text.replace(/(?:[^\n]*\\\n)+[^\n]*/g, unfolded).split("\n");
   const script = lines.map((line, at) => ({ words: line.trim().split(/\s+/), where: `${program}:${String(at + 1)}` }));
   return isShell ? [own, ...script.filter(({ words }) => words[0]?.startsWith("#") === false)] : [own];
+}
+
+/** On one line, with as many behind it as there were, so that the others keep their numbers. */
+function unfolded(folded: string): string {
+  const lines = folded.split("\\\n");
+  return lines.join(" ") + "\n".repeat(lines.length - 1);
 }
 
 /** Whether certbot's own configuration tells it not to wait. */

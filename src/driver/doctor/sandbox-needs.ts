@@ -40,7 +40,7 @@ export function needsOf(configuration: Configuration, stateDirectory: string): N
       ...optional(folderOf(prometheusTextfile), "metrics"),
     ]),
     reads: merged([
-      ...configuration.files.map((place) => ({ place, why: "the configuration" })),
+      // Not the configuration: this one may be on trial, somewhere else than where the unit has its own.
       ...certificates.flatMap(({ name, source, nextKey }) => [
         ...(source.kind === "directory" ? [source.path] : [source.cert, source.key, source.chain]).flatMap((place) =>
           optional(place, `the source of ${name}`),
