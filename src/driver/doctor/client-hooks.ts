@@ -36,9 +36,15 @@ export function checkClientHooks(certificates: readonly CertificateConfig[], tre
   const shared = scheduledHooks(tree);
   return certificates.flatMap((certificate) => {
     const places = sourcePlaces(certificate);
-    const own = lineages.filter((lineage) => places.some((place) => isIn(place, lineage.places)));
+    const own = lineages.filter((lineage) =>
+      // acme.sh installs into a folder that is the source.
+      places.some((place) => isIn(place, lineage.places) || lineage.places.some((one) => isIn(one, [place]))),
+    );
     const deployed = uses.filter(({ file }) => isIn(file, [certificate.deploy]));
-    const hooks = [...own.flatMap((lineage) => hooksOf(tree, lineage)), ...(own.length === 0 ? [] : shared)];
+    const hooks = [
+      ...own.flatMap((lineage) => hooksOf(tree, lineage)),
+      ...shared.filter((hook) => own.some((one) => one.client === hook.client)),
+    ];
     const elsewhere = uses.filter((use) => !deployed.includes(use));
     return judgeHooks(certificate.name, hooks, { reload: certificate.reload, deployed, elsewhere });
   });

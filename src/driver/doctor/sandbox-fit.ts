@@ -31,7 +31,7 @@ interface Misfit {
 
 /** One drop-in mends everything; each finding has all of it, so that it is typed once. */
 export function judgeSandbox(unit: UnitView, needs: Needs): readonly Finding[] {
-  const subject = `sandbox of ${unit.name}`;
+  const subject = "sandbox";
   const misfits = [
     ...startMisfits(unit),
     ...needs.writes.flatMap((need) => writeMisfit(unit, need)),
@@ -39,12 +39,14 @@ export function judgeSandbox(unit: UnitView, needs: Needs): readonly Finding[] {
     ...needs.commands.flatMap((need) => commandMisfit(unit, need)),
   ];
   if (misfits.length === 0) {
-    return [fine(subject, "it may write, read and run what the configuration needs, as far as files tell")];
+    return [fine(subject, `${unit.name} may write, read and run what the configuration needs, as far as files tell`)];
   }
-  const type = [...new Set(misfits.flatMap(({ before }) => before)), ...dropIn(unit, misfits)];
-  return misfits.map(({ said, grade, settings, before }) => {
-    // What is mended without a drop-in has its own words alone.
-    const own = Object.keys(settings).length === 0 ? before : type;
+  const needsDropIn = ({ settings }: Misfit): boolean => Object.keys(settings).length > 0;
+  const mended = misfits.filter(needsDropIn);
+  const type = [...new Set(mended.flatMap(({ before }) => before)), ...dropIn(unit, mended)];
+  return misfits.map((misfit) => {
+    const { said, grade, before } = misfit;
+    const own = needsDropIn(misfit) ? type : before;
     return grade === "failure" && unit.runs ? failing(subject, said, ...own) : doubtful(subject, said, ...own);
   });
 }
@@ -107,6 +109,9 @@ function startMisfits({ name, sandbox, command, has, program }: UnitView): reado
   ];
 }
 
+/** Sandboxes of other units have these too. */
+const ELSEWHERE = "choose a place that is not in /tmp, /var/tmp or another TemporaryFileSystem of the unit";
+
 function writeMisfit({ name, sandbox, has, real }: UnitView, { place, why }: PlaceNeed): readonly Misfit[] {
   // A link is gone through where it is, but what is written is where it leads.
   const onTheWay = sandbox.access(place);
@@ -136,9 +141,9 @@ function writeMisfit({ name, sandbox, has, real }: UnitView, { place, why }: Pla
       return [
         {
           ...base,
-          said: `what ${name} writes to ${place} nobody else sees (PrivateTmp): ${why}`,
+          said: `what ${name} writes to ${place} nobody else sees, as it has a folder of its own there: ${why}`,
           settings: {},
-          before: [`choose a folder that is not in ${place}`],
+          before: [ELSEWHERE],
         },
       ];
   }
@@ -150,8 +155,7 @@ function readMisfit({ name, sandbox, real }: UnitView, { place, why }: PlaceNeed
   const path = unseen === place ? place : `${place}, which leads to ${unseen},`;
   const said = `${name} cannot read ${path.replace(/,$/, "")}: ${why}`;
   if (sandbox.access(unseen) === "private") {
-    const settings = {};
-    return [{ said, grade: "failure", settings, before: [`keep it elsewhere than in ${unseen}`] }];
+    return [{ said, grade: "failure", settings: {}, before: [ELSEWHERE] }];
   }
   return isHome(unseen)
     ? [{ said, grade: "failure", settings: { ProtectHome: ["read-only"] }, before: [] }]

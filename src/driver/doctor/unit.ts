@@ -173,9 +173,11 @@ export function sandboxOf(unit: Pick<Unit, "settings">, real: (file: string) => 
   return {
     access: (file) => accessBy(rules, file),
     has: capabilitiesOf(unit),
-    required: wordsOf(unit, "ReadWritePaths", "ReadOnlyPaths")
-      .filter((word) => !/^\+?-/.test(word))
-      .map(plain),
+    required: ["ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths"].flatMap((key) =>
+      wordsOf(unit, key)
+        .filter((word) => !/^\+?-/.test(word))
+        .map(plain),
+    ),
   };
 }
 

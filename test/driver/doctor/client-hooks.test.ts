@@ -153,6 +153,15 @@ reload = ["postfix"]
     expect(others).toEqual([]);
   });
 
+  test("knows acme.sh by the file that it installs, whatever its folder is called", async () => {
+    host.write(
+      "/root/.acme.sh/mx.example.org_ecc/mx.example.org.conf",
+      "Le_RealFullChainPath='/etc/daneward/acme.sh/mx/fullchain.pem'\nLe_ReloadCmd='service postfix restart'\n",
+    );
+    expect(await look("/etc/daneward/acme.sh/mx")).toHaveLength(1);
+    expect(await look("/etc/daneward/acme.sh/mx2")).toEqual([]);
+  });
+
   test("finds the flags of lego in cron and in units", async () => {
     const { chain } = await pemFor(["mx.example.org"]);
     const stem = "/var/lib/lego/certificates/mx.example.org";

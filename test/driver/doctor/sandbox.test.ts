@@ -75,7 +75,7 @@ ${SERVICES}`;
 
 describe("the shipped service", () => {
   test("leaves an ordinary configuration what it needs", async () => {
-    expect(await examine(PLAIN)).toMatchObject([{ subject: "sandbox of daneward.service", grade: "ok" }]);
+    expect(await examine(PLAIN)).toMatchObject([{ subject: "sandbox", grade: "ok" }]);
   });
 
   test("names what a wider one needs, and the drop-in that it prints ends all of it but what asks for other words", async () => {
