@@ -9,7 +9,7 @@ import { VERSION } from "../base/build.ts";
 import { instant } from "../base/time.ts";
 import type { Io } from "./io.ts";
 import { quickParse } from "./quick.ts";
-import { callVerb } from "./verbs.ts";
+import { callVerb } from "./call-verb.ts";
 
 /** Only a character device can be a terminal; asking `node:tty` costs a fifth of the start of Node itself. */
 function isTerminal(descriptor: 1 | 2): boolean {

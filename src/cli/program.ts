@@ -6,7 +6,8 @@ import { Command, CommanderError, Option } from "commander";
 import { EXIT, PLUGIN } from "./exit.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
-import { callVerb, flagsOf, GLOBAL_FLAGS, VERBS } from "./verbs.ts";
+import { callVerb } from "./call-verb.ts";
+import { flagsOf, GLOBAL_FLAGS, VERBS } from "./verbs.ts";
 import type { Flag, Verb } from "./verbs.ts";
 
 const HEADINGS: Readonly<Record<Verb["group"], string>> = {

@@ -460,20 +460,3 @@ export function flagsOf({ flags = [] }: Verb): readonly Flag[] {
   const own = new Set(flags.map(([notation]) => notation));
   return [...flags, ...GLOBAL_FLAGS.filter(([notation]) => !own.has(notation))];
 }
-
-/** Runs a verb and answers its failures: the one place where commands are called. */
-export async function callVerb(
-  verb: Verb,
-  args: readonly string[],
-  options: Readonly<Record<string, unknown>>,
-  io: Io,
-): Promise<ExitCode> {
-  const json = options["json"] === true || options["format"] === "json" || options["output"] === "json";
-  try {
-    const { run } = await verb.load();
-    return await run(args, options as never, options["color"] === false ? { ...io, color: false } : io);
-  } catch (error) {
-    const { reportFailure } = await import("./failure.ts");
-    return reportFailure(error, io, { json, plugin: verb.plugin === true });
-  }
-}

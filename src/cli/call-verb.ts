@@ -1,0 +1,51 @@
+/** From a parsed command line to an exit code. */
+import { EXIT, PLUGIN } from "./exit.ts";
+import type { ExitCode } from "./exit.ts";
+import type { Io } from "./io.ts";
+import type { Verb } from "./verbs.ts";
+
+/** Runs a verb and answers its failures: the one place where commands are called. */
+export async function callVerb(
+  verb: Verb,
+  args: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+  io: Io,
+): Promise<ExitCode> {
+  const json = options["json"] === true || options["format"] === "json" || options["output"] === "json";
+  try {
+    const { run } = await verb.load();
+    return await run(args, options as never, options["color"] === false ? { ...io, color: false } : io);
+  } catch (error) {
+    return await answerFailure(error, io, { json, plugin: verb.plugin === true });
+  }
+}
+
+async function answerFailure(
+  error: unknown,
+  io: Io,
+  options: { readonly json: boolean; readonly plugin: boolean },
+): Promise<ExitCode> {
+  try {
+    if (isReplaced(error)) return tellReplaced(io, options);
+    const { reportFailure } = await import("./failure.ts");
+    return reportFailure(error, io, options);
+  } catch (again) {
+    if (isReplaced(again)) return tellReplaced(io, options);
+    throw again;
+  }
+}
+
+/** Parts of the program are loaded when they are needed; an upgrade under a running process takes the old ones away. */
+function isReplaced(error: unknown): boolean {
+  if (!(error instanceof Error && "code" in error)) return false;
+  return error.code === "MODULE_NOT_FOUND" || error.code === "ERR_MODULE_NOT_FOUND";
+}
+
+/** In words that need no other part. Whatever was under way goes on at the next run, as after a kill. */
+function tellReplaced(io: Io, { plugin }: { readonly plugin: boolean }): ExitCode {
+  io.err(
+    "daneward: error: a part of the program is gone: it was upgraded or removed while this ran\n" +
+      "hint: run the command again; if that says the same, install daneward anew\n",
+  );
+  return plugin ? PLUGIN.unknown : EXIT.temporary;
+}
