@@ -78,7 +78,7 @@ describe("the shipped service", () => {
     expect(await examine(PLAIN)).toMatchObject([{ subject: "sandbox", grade: "ok" }]);
   });
 
-  test("names what a wider one needs, and the drop-in that it prints ends all of it but what asks for other words", async () => {
+  test("names what a wider one needs, and the drop-in that it prints ends it", async () => {
     const findings = await examine(ROAMING);
     expect(findings.map(({ said }) => said.replace(/^daneward\.service /, ""))).toEqual([
       "may not write to /srv/tls: the deployed files of mx",
@@ -97,10 +97,9 @@ describe("the shipped service", () => {
     ]);
     const [, written = ""] = /^printf '%s\\n' (.*) >> (\S+)$/.exec(typed.at(-2) ?? "") ?? [];
     const lines = [...written.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "");
-    host.write("/etc/systemd/system/daneward.service.d/local.conf", `${lines.join("\n")}\n`);
+    host.write("/etc/systemd/system/daneward.service.d/zz-local.conf", `${lines.join("\n")}\n`);
     for (const folder of ["/srv/tls", "/srv/ready", "/etc/nsd/parents"]) host.write(`${folder}/x`, "");
-    expect((await examine(ROAMING)).map(({ said }) => said.split(" fails")[0])).toEqual(['"postfix reload"']);
-    expect(await examine(ROAMING.replace("postfix reload", "postfix"))).toMatchObject([{ grade: "ok" }]);
+    expect(await examine(ROAMING)).toMatchObject([{ grade: "ok" }]);
   });
 
   test("sees no home where a drop-in forbids it", async () => {
@@ -111,7 +110,7 @@ describe("the shipped service", () => {
       said: "daneward.service cannot read /root/.acme.sh/mx: the source of mx",
     });
     expect(finding?.type).toContain(
-      "printf '%s\\n' '[Service]' ProtectHome=read-only >> /etc/systemd/system/daneward.service.d/local.conf",
+      "printf '%s\\n' '[Service]' ProtectHome=read-only >> /etc/systemd/system/daneward.service.d/zz-local.conf",
     );
   });
 
