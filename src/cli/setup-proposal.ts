@@ -252,6 +252,7 @@ function deployedName(file: string, role: "certificate" | "key" | "both"): strin
 
 function substitutionsOf(uses: readonly CertificateUse[], deploy: string): readonly Substitution[] {
   return uses.flatMap(({ program, file, companions, directive, configuration, line }): readonly Substitution[] => {
+    if (file.startsWith(`${deploy}/`)) return [];
     const place = `${configuration}:${String(line)}`;
     if (program === "postfix") {
       const to = `smtpd_tls_chain_files = ${deploy}/combined.pem`;

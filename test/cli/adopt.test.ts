@@ -148,6 +148,29 @@ describe("adopt alone", () => {
     expect(await line()).toBe('reload = ["postfix", "dovecot", "nginx"]');
   });
 
+  test("knows servers that read deployed files already, and has nothing to point anywhere for them", async () => {
+    host.write(
+      "/etc/postfix/main.cf",
+      "myhostname = mx.example.org\nsmtpd_tls_chain_files = /etc/ssl/daneward/mx/combined.pem\n",
+    );
+    const chain = readFileSync(path.join(host.root, "etc/letsencrypt/archive/mx.example.org/fullchain1.pem"), "utf8");
+    host.write("/etc/ssl/daneward/web/fullchain.pem", chain);
+    host.write("/etc/ssl/daneward/else/fullchain.pem", "something else");
+    const site = (name: string): string => `ssl_certificate /etc/ssl/daneward/${name}/fullchain.pem;`;
+    host.write(
+      "/etc/nginx/sites-available/www",
+      `server { listen 443 ssl; ${site("web")} }\nserver { ${site("else")} }\n`,
+    );
+    const { out, err } = await adopt();
+    expect((await written(out)).configuration?.certificates).toMatchObject([
+      { name: "mx", services: [{ label: "mx.example.org:25" }, { label: "mx.example.org:465" }] },
+    ]);
+    expect(/^reload = .*$/m.exec(out)?.[0]).toBe('reload = ["postfix", "dovecot", "nginx"]');
+    expect(err).not.toContain("/etc/postfix/main.cf");
+    expect(err.replace(/\s+/g, " ")).toContain("nginx reads /etc/ssl/daneward/else/fullchain.pem");
+    expect(err).toContain("old      /etc/ssl/daneward/web/fullchain.pem");
+  });
+
   test("never writes over a file", async () => {
     const { err } = await adopt({ output: "new.toml" });
     const file = path.join(host.root, "new.toml");

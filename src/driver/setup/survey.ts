@@ -72,10 +72,22 @@ export function surveyOf(tree: Tree, program: string): Survey {
   };
 }
 
-/** By the path that is configured, or by the file that it leads to. */
-function reads(tree: Tree, { file, companions }: CertificateUse, { places }: Lineage): boolean {
+/** By the path that is configured, by the file that it leads to, or as what was deployed out of it. */
+function reads(tree: Tree, { file, companions }: CertificateUse, lineage: Lineage): boolean {
+  const { places } = lineage;
   const isWithin = (one: string): boolean => places.some((place) => one === place || one.startsWith(`${place}/`));
-  return [file, ...companions].some((one) => isWithin(one) || isWithin(tree.real(one)));
+  return [file, ...companions].some(
+    (one) => isWithin(one) || isWithin(tree.real(one)) || isDeployedFrom(tree, one, lineage),
+  );
+}
+
+/** Below the usual deploy root: by the name that we would give it, or by what is in it. */
+function isDeployedFrom(tree: Tree, file: string, { name, certificate }: Lineage): boolean {
+  const [, folder] = /^\/etc\/ssl\/daneward\/([^/]+)\//.exec(file) ?? [];
+  if (folder === undefined) return false;
+  if (folder === name || folder === name.split(".")[0]) return true;
+  const text = certificate === null ? null : tree.text(certificate);
+  return text !== null && tree.text(`/etc/ssl/daneward/${folder}/fullchain.pem`) === text;
 }
 
 function certificateOf(tree: Tree, lineage: Lineage): Pick<FoundLineage, "dnsNames" | "keyAlgorithm"> {
