@@ -1,5 +1,5 @@
 /** Doctor without a network: what is wrong with files and folders, and what is to be typed. */
-import { chmodSync, lstatSync, mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Finding } from "../../src/base/finding.ts";
@@ -177,6 +177,41 @@ describe("doctor", () => {
     writeFileSync(conf, `smtpd_tls_chain_files = ${world.certificate.deploy}/combined.pem\n`);
     const { findings } = await doctor();
     expect(findings).toContainEqual(expect.objectContaining({ subject: "services of mx", grade: "ok" }));
+  });
+
+  test("names what the unit's sandbox, the client's hooks and renew would do, on the system below its root", async () => {
+    const write = (file: string, text: string): void => {
+      mkdirSync(path.dirname(path.join(world.root, file)), { recursive: true });
+      writeFileSync(path.join(world.root, file), text);
+    };
+    const units = path.resolve(import.meta.dirname, "../../src/share/systemd");
+    for (const unit of ["daneward.service", "daneward.timer"]) {
+      write(`usr/lib/systemd/system/${unit}`, readFileSync(path.join(units, unit), "utf8"));
+    }
+    write("etc/systemd/system/timers.target.wants/daneward.timer", "");
+    write("run/systemd/system/x", "");
+    write(
+      "etc/letsencrypt/renewal/mx.conf",
+      `fullchain = ${world.root}/live/fullchain.pem\n[renewalparams]\nrenew_hook = systemctl reload postfix\n`,
+    );
+    const renew = 'renew = "certbot renew --cert-name mx"';
+    const plain = readFileSync(config, "utf8");
+    writeFileSync(config, plain.replace('reload = ["/bin/true"]', `reload = ["postfix reload"]\n${renew}`));
+    const { findings, exit } = await doctor();
+    expect(exit).toBe(1);
+    for (const [subject, grade, said] of [
+      ["sandbox", "failure", /^daneward\.service starts \/usr\/bin\/daneward, which is not there$/],
+      ["sandbox", "failure", /the deployed files of mx$/],
+      ["sandbox", "warning", /^"postfix reload" fails in daneward\.service/],
+      ["hooks of mx", "warning", /^certbot reloads postfix at each renewal, before its record is known/],
+      ["renew of mx", "warning", /^renew: away from a terminal certbot sleeps/],
+    ] as const) {
+      expect(findings).toContainEqual(
+        expect.objectContaining({ subject, grade, said: expect.stringMatching(said) as string }),
+      );
+    }
+    const { out } = await doctor({ json: false });
+    expect(out.match(/^ {2}systemctl daemon-reload$/gm)).toHaveLength(1);
   });
 
   test("says how to make a key that is not there yet", async () => {

@@ -8,7 +8,7 @@ import { doubtful } from "../../base/finding.ts";
 import type { Finding } from "../../base/finding.ts";
 import type { CertificateConfig } from "../../config/schema.ts";
 import type { CertificateUse } from "../setup/certificate-use.ts";
-import { plainCommand, readLineages } from "../setup/lineages.ts";
+import { CERTBOT_ROOTS, plainCommand, readLineages } from "../setup/lineages.ts";
 import type { Lineage } from "../setup/lineages.ts";
 import { readServices } from "../setup/services.ts";
 import { programIn } from "../setup/tree.ts";
@@ -156,9 +156,15 @@ function hooksOf(tree: Tree, lineage: Lineage): readonly ClientHook[] {
   }
 }
 
-function certbotHooks(tree: Tree, { name, places }: Lineage): readonly ClientHook[] {
-  const root = (places[0] ?? "").replace(/\/live\/[^/]*$/, "");
-  const file = `${root}/renewal/${name}.conf`;
+function certbotHooks(tree: Tree, { name }: Lineage): readonly ClientHook[] {
+  return CERTBOT_ROOTS.filter((root) => tree.has(`${root}/renewal/${name}.conf`)).flatMap((root) => [
+    ...notedHooks(tree, `${root}/renewal/${name}.conf`),
+    ...sharedHooks(tree, root),
+  ]);
+}
+
+/** What certbot noted for one lineage. */
+function notedHooks(tree: Tree, file: string): readonly ClientHook[] {
   const values = iniValues(tree.text(file) ?? "");
   const option = (key: string): string | null => {
     const value = values.get(`renewalparams.${key}`) ?? "None";
@@ -184,6 +190,11 @@ function certbotHooks(tree: Tree, { name, places }: Lineage): readonly ClientHoo
             type: [`sed -i '/^installer *=/d' ${file}`],
           },
         ];
+  return [...noted, ...reloading];
+}
+
+/** What it runs for every lineage. */
+function sharedHooks(tree: Tree, root: string): readonly ClientHook[] {
   const ini = iniValues(tree.text(`${root}/cli.ini`) ?? "");
   const general = ["deploy-hook", "renew-hook", "post-hook"].flatMap((key): readonly ClientHook[] => {
     const command = ini.get(key);
@@ -200,7 +211,7 @@ function certbotHooks(tree: Tree, { name, places }: Lineage): readonly ClientHoo
   const folders = ["deploy", "post"].map((folder) => `${root}/renewal-hooks/${folder}`);
   const files = folders.flatMap((folder) => tree.names(folder).map((one) => `${folder}/${one}`));
   const run = files.filter((one) => !one.endsWith("~") && isExecutable(tree, one));
-  return [...noted, ...reloading, ...general, ...run.flatMap((one) => scriptHooks(tree, "certbot", one))];
+  return [...general, ...run.flatMap((one) => scriptHooks(tree, "certbot", one))];
 }
 
 function isExecutable(tree: Tree, file: string): boolean {

@@ -6,6 +6,7 @@
 import { doubtful, fine } from "../../base/finding.ts";
 import type { Finding } from "../../base/finding.ts";
 import type { CertificateConfig } from "../../config/schema.ts";
+import { CERTBOT_ROOTS } from "../setup/lineages.ts";
 import type { Tree } from "../setup/tree.ts";
 import { iniValues } from "../setup/words.ts";
 
@@ -36,12 +37,9 @@ function unfolded(folded: string): string {
 
 /** Whether certbot's own configuration tells it not to wait. */
 export function isHurried(tree: Tree): boolean {
-  return ["/etc/letsencrypt/cli.ini", "/usr/local/etc/letsencrypt/cli.ini"].some((file) => {
-    return (
-      iniValues(tree.text(file) ?? "")
-        .get("no-random-sleep-on-renew")
-        ?.toLowerCase() === "true"
-    );
+  return CERTBOT_ROOTS.some((root) => {
+    const values = iniValues(tree.text(`${root}/cli.ini`) ?? "");
+    return values.get("no-random-sleep-on-renew")?.toLowerCase() === "true";
   });
 }
 

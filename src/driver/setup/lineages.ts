@@ -43,8 +43,11 @@ export function readLineages(tree: Tree, program: string): readonly Lineage[] {
   ];
 }
 
+/** certbot's folders on Linux and on FreeBSD. */
+export const CERTBOT_ROOTS = ["/etc/letsencrypt", "/usr/local/etc/letsencrypt"];
+
 function certbotLineages(tree: Tree, program: string): readonly Lineage[] {
-  return ["/etc/letsencrypt", "/usr/local/etc/letsencrypt"].flatMap((root) =>
+  return CERTBOT_ROOTS.flatMap((root) =>
     tree
       .names(`${root}/renewal`)
       .filter((name) => name.endsWith(".conf"))
