@@ -204,7 +204,7 @@ describe("doctor", () => {
       ["sandbox", "failure", /the deployed files of mx$/],
       ["sandbox", "warning", /^"postfix reload" fails in daneward\.service/],
       ["hooks of mx", "warning", /^certbot reloads postfix at each renewal, before its record is known/],
-      ["renew of mx", "warning", /^renew: away from a terminal certbot sleeps/],
+      ["renew of mx", "warning", /^away from a terminal certbot sleeps/],
     ] as const) {
       expect(findings).toContainEqual(
         expect.objectContaining({ subject, grade, said: expect.stringMatching(said) as string }),

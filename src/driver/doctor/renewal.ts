@@ -56,7 +56,10 @@ export function judgeRenewal(name: string, lines: readonly RenewalLine[], hurrie
   const subject = `renew of ${name}`;
   const problems = lines.flatMap(({ words, where }) => {
     const problem = problemOf(words, hurried);
-    return problem === null ? [] : [doubtful(subject, `${where}: ${problem.said}`, problem.type)];
+    if (problem === null) return [];
+    const isOwn = where === "renew";
+    const said = `${isOwn ? "" : `${where}: `}${problem.said}`;
+    return [doubtful(subject, said, `${problem.type} in ${isOwn ? `renew of [certificate.${name}]` : where}`)];
   });
   return problems.length > 0 ? problems : [fine(subject, "it ends by itself, as far as can be seen")];
 }
@@ -73,11 +76,11 @@ function problemOf(
   if (program === "acme.sh") {
     if (flags.includes("--home") || words.slice(0, at).some((word) => word.startsWith("HOME="))) return null;
     const said = "acme.sh looks for its folder in HOME, which is not set when daneward runs it";
-    return { said, type: "add --home /root/.acme.sh (or where it is) to the acme.sh of renew" };
+    return { said, type: "add --home /root/.acme.sh (or where it is) after acme.sh" };
   }
   if (!flags.includes("renew")) return null;
   const flag = program === "lego" ? "--no-random-sleep" : "--no-random-sleep-on-renew";
   if (flags.includes(flag) || (program !== "lego" && hurried)) return null;
-  const said = `away from a terminal ${program} sleeps for up to 8 minutes before it renews, and daneward roll waits for it 15`;
-  return { said, type: `add ${flag} to the ${program} renew of renew` };
+  const said = `away from a terminal ${program} sleeps for up to 8 minutes before it renews, and daneward roll gives it 15 in all`;
+  return { said, type: `add ${flag} after ${program} renew` };
 }

@@ -5,7 +5,7 @@ import { openTree } from "../../../src/driver/setup/tree.ts";
 import { makeHost } from "../setup/host.ts";
 import type { Host } from "../setup/host.ts";
 
-const CERTBOT = "add --no-random-sleep-on-renew to the certbot renew of renew";
+const CERTBOT = "add --no-random-sleep-on-renew after certbot renew in renew of [certificate.mx]";
 
 describe("judgement", () => {
   test.each<readonly [line: string, hurried: boolean, type: string | null]>([
@@ -18,13 +18,13 @@ describe("judgement", () => {
     [
       "lego --path /var/lib/lego --domains mx renew --days 9999",
       true,
-      "add --no-random-sleep to the lego renew of renew",
+      "add --no-random-sleep after lego renew in renew of [certificate.mx]",
     ],
     ["lego --path /var/lib/lego renew --no-random-sleep", false, null],
     [
       "/root/.acme.sh/acme.sh --renew -d mx --force",
       false,
-      "add --home /root/.acme.sh (or where it is) to the acme.sh of renew",
+      "add --home /root/.acme.sh (or where it is) after acme.sh in renew of [certificate.mx]",
     ],
     ["/root/.acme.sh/acme.sh --renew --home /root/.acme.sh", false, null],
     ["env HOME=/root acme.sh --renew", false, null],
