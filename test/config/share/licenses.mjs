@@ -2,23 +2,29 @@
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 
-/** Names of the packages that modules come from, sorted. `modules` are paths, as a source map has them. */
-export function packagesOf(modules) {
-  const names = modules.flatMap((file) => /^.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []);
-  return [...new Set(names)].sort();
+/** The name of the package in a folder such as `node_modules/a/node_modules/@b/c`. */
+export const nameOf = (place) => place.slice(place.lastIndexOf("node_modules/") + "node_modules/".length);
+
+/** Folders of the packages that modules come from, sorted by name. `modules` are paths, as a source map has them. */
+function placesOf(modules) {
+  const found = modules.flatMap(
+    (file) => /node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file) ?? [],
+  );
+  const order = (one, other) => (nameOf(one) < nameOf(other) ? -1 : nameOf(one) > nameOf(other) ? 1 : 0);
+  return [...new Set(found)].sort().sort(order);
 }
 
-/** Names of the packages of which something is in a folder of bundles. */
-export function bundledPackages(folder) {
+/** Folders below the root (`node_modules/…`) of the packages of which something is in a folder of bundles. */
+export function bundledPlaces(folder) {
   const maps = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith(".map"));
-  return packagesOf(maps.flatMap((file) => JSON.parse(readFileSync(path.join(folder, file), "utf8")).sources));
+  return placesOf(maps.flatMap((file) => JSON.parse(readFileSync(path.join(folder, file), "utf8")).sources));
 }
 
 /** Name, version and the whole text of the license of each. */
-export function licensesOf(root, names) {
-  return names.map((name) => {
-    const folder = path.join(root, "node_modules", name);
-    const { version, license } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
+export function licensesAt(root, places) {
+  return places.map((place) => {
+    const folder = path.join(root, place);
+    const { name, version, license } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
     const file = readdirSync(folder).find((one) => /^(licen[cs]e|copying)/i.test(one));
     if (file === undefined) throw new Error(`${name} comes without the text of its license`);
     return { name, version, license, text: readFileSync(path.join(folder, file), "utf8").trim() };

@@ -6,7 +6,7 @@ import { commandPage, programPage } from "./command-pages.mjs";
 import { readCommandTree } from "./command-tree.mjs";
 import { bashCompletion, fishCompletion, zshCompletion } from "./completions.mjs";
 import { configurationPage } from "./configuration-page.mjs";
-import { bundledPackages, licensesOf } from "./licenses.mjs";
+import { bundledPlaces, licensesAt } from "./licenses.mjs";
 
 const SUMMARY = "keep DANE true: TLSA records, staged rollovers, live verification";
 
@@ -19,7 +19,7 @@ export function releaseDate(root, version) {
 }
 
 function bundledNotice(root, dist) {
-  const parts = licensesOf(root, bundledPackages(dist)).map(
+  const parts = licensesAt(root, bundledPlaces(dist)).map(
     ({ name, version, license, text }) => `${name} ${version} (${license})\n\n${text}\n`,
   );
   const head = "daneward contains code of these packages, under their terms.\n";
