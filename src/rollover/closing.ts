@@ -1,5 +1,5 @@
 /** How each phase moves on after the deployment: confirming, withdrawing, and held. */
-import { addSeconds, formatDuration, formatSecond, instant, seconds, secondsBetween } from "../base/time.ts";
+import { addSeconds, formatSecond, instant, seconds } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { Action } from "./actions.ts";
@@ -158,10 +158,16 @@ export function advanceConfirming(scene: Scene, before: Confirming): Turn {
   const tooEarly = phase.rounds < scene.policy.confirmRounds && bindsNobody(scene);
   const published = tooEarly ? nothingPublished(withPhase) : publication(withPhase, wantedRecords(withPhase));
   const refusals = [...failures, ...published.refusals];
+  // Of leftovers that are tidied up nobody wants to hear that they were proven.
+  const isNews = before.obsolete === null || before.confirmedAt === null;
+  const confirmation = `every address presents ${describeChain(scene, current.id)}`;
+  const isConfirmedNow = before.obsolete !== null && before.confirmedAt === null && phase.confirmedAt !== null;
+  const events = isConfirmedNow ? [{ event: "confirmed", detail: confirmation }] : [];
+  const withNews = (turn: Turn): Turn => ({ ...turn, events: [...events, ...turn.events] });
   const proven = failures.length === 0 && phase.rounds >= scene.policy.confirmRounds && phase.confirmedAt !== null;
   if (proven && published.actions.length === 0 && !needsWithdrawal(withPhase, current)) {
-    const detail = `every address presents ${describeChain(scene, current.id)}`;
-    return moveTo(withPhase, { phase: "stable", current: current.id }, "confirmed", detail);
+    const [event, detail] = isNews ? ["confirmed", confirmation] : ["settled", "there is nothing of ours to withdraw"];
+    return moveTo(withPhase, { phase: "stable", current: current.id }, event, detail);
   }
   // The time to go back free of cost: not with a key that must go. Workers that are late still count.
   const compromised = chainOf(scene, phase.obsolete);
@@ -171,7 +177,7 @@ export function advanceConfirming(scene: Scene, before: Confirming): Turn {
   const until = addSeconds(phase.confirmedAt ?? scene.now, safety);
   if (isOverridden(scene, "withdraw", current.id) && remainderRefusals(withPhase, current).length === 0) {
     const next = { phase: "withdrawing", obsolete: phase.obsolete, current: phase.current } as const;
-    return moveTo(withPhase, next, "overridden", "the operator overrides the gates");
+    return withNews(moveTo(withPhase, next, "overridden", "the operator overrides the gates"));
   }
   if (proven) {
     const closing = [
@@ -181,7 +187,7 @@ export function advanceConfirming(scene: Scene, before: Confirming): Turn {
     ];
     if (until <= scene.now && closing.length === 0 && published.actions.length === 0) {
       const next = { phase: "withdrawing", obsolete: phase.obsolete, current: phase.current } as const;
-      return moveTo(withPhase, next, "withdrawing", `proven since ${formatSecond(phase.confirmedAt)}`);
+      return withNews(moveTo(withPhase, next, "withdrawing", `proven since ${formatSecond(phase.confirmedAt)}`));
     }
     refusals.push(...closing, ...retireRefusal(scene, until));
   } else if (failures.length === 0) {
@@ -189,11 +195,11 @@ export function advanceConfirming(scene: Scene, before: Confirming): Turn {
   }
   // Whatever keeps the old record here (a peer that never follows, a host that is down): no renewal waits for that.
   const overdue = phase.confirmedAt !== null && until <= scene.now ? renewal(withPhase, current) : null;
-  if (overdue !== null) return overdue;
+  if (overdue !== null) return withNews(overdue);
   const wakeAt = proven
     ? instant(Math.min(addSeconds(scene.now, WATCH_EVERY), until > scene.now ? until : wakeAtPollOr(scene, [])))
     : instant(Math.min(addSeconds(scene.now, scene.policy.confirmInterval), wakeAtPollOr(scene, refusals)));
-  return { kind: "stay", state: published.state, actions: published.actions, refusals, events: [], wakeAt };
+  return { kind: "stay", state: published.state, actions: published.actions, refusals, events, wakeAt };
 }
 
 /** A newer certificate ends this phase; what is left to withdraw is withdrawn at the end of the next rollover. */
@@ -210,8 +216,8 @@ function renewal(scene: Scene, current: ChainFacts): Turn | null {
 
 function retireRefusal(scene: Scene, until: Instant): readonly Refusal[] {
   if (until <= scene.now) return [];
-  const left = formatDuration(secondsBetween(scene.now, until));
-  return [{ gate: "time", code: "RETIRE_RUNNING", until, detail: `the old record is withdrawn in ${left}` }];
+  const detail = "the old record stays for a while, so that there is a way back";
+  return [{ gate: "time", code: "RETIRE_RUNNING", until, detail }];
 }
 
 function roundsRefusal(scene: Scene, phase: Confirming): Refusal {

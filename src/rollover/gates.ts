@@ -2,7 +2,7 @@
  * The three gates of every transition: policy (is it wanted and sound), DANE safety (may caches hold an RRset that the
  * servers would then fail), time (has the wait run). Each says why not as {@link Refusal}s; none means open.
  */
-import { addSeconds, formatDuration, formatSecond, instant, secondsBetween } from "../base/time.ts";
+import { addSeconds, formatSecond, instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { CertificateDigests, ChainFacts, ChainId, KeyKind, RecordText } from "./chain.ts";
@@ -224,15 +224,8 @@ export function timeGate(scene: Scene, wanted: readonly RecordText[]): readonly 
   return scene.state.owners.flatMap((owner): readonly Refusal[] => {
     const until = agedAt(scene, owner, wanted);
     if (until === null || until <= scene.now) return [];
-    const left = formatDuration(secondsBetween(scene.now, until));
-    return [
-      {
-        gate: "time",
-        code: "CLOCK_RUNNING",
-        until,
-        detail: `${displayName(owner.owner)}: ${left} until every cache has the new RRset`,
-      },
-    ];
+    const detail = `${displayName(owner.owner)}: some caches may not have the new RRset yet`;
+    return [{ gate: "time", code: "CLOCK_RUNNING", until, detail }];
   });
 }
 

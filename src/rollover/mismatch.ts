@@ -43,23 +43,36 @@ export function mismatchRefusals(scene: Scene): readonly Refusal[] {
 
 /**
  * Since when it is known that the services do not wait for the deployment: they presented the renewed certificate while
- * the deployed files still held the current one. It stands until a later rollover shows the contrary; for as long as it
- * does, every renewal stops mail.
+ * the deployed files still held the current one. It stands until a later rollover shows the contrary, or their
+ * configuration says that it was mended, or the operator does; for as long as it does, every renewal stops mail.
  */
 export function bypassedSince(before: RolloverState, scene: Scene): RolloverState["bypassedAt"] {
   const { source, deployed } = scene.observation;
   const { phase } = before.phase;
-  if (source.outcome === "failed" || deployed === null || source.chain.id === deployed.id) return before.bypassedAt;
+  const known = isMended(scene) ? null : before.bypassedAt;
+  if (source.outcome === "failed" || deployed === null || source.chain.id === deployed.id) return known;
   const current = chainOf(scene, deployed.id);
   const ahead = livePresented(scene) === source.chain.id && scene.state.rejected !== source.chain.id;
   const changes = current !== null && without(source.chain.records, current.records).length > 0;
   const waiting = phase === "stable" || phase === "announcing" || phase === "aging";
   if (ahead && changes && waiting) return before.bypassedAt ?? scene.now;
   // At the end of a wait that was kept, the services still present what is deployed: they read our files.
-  return phase === "aging" && livePresented(scene) === deployed.id ? null : before.bypassedAt;
+  return phase === "aging" && livePresented(scene) === deployed.id ? null : known;
 }
 
-export function bypassRefusals(state: RolloverState): readonly Refusal[] {
+function isMended({ observation: { readers } }: Scene): boolean {
+  return readers !== undefined && readers.deployed.length > 0 && readers.source.length === 0;
+}
+
+/** The services were seen not to wait for the deployment, or are configured not to. Without records nobody minds. */
+export function bypassRefusals({ observation, state }: Scene): readonly Refusal[] {
+  const { readers } = observation;
+  const isBinding = state.owners.some(({ ours }) => ours.length > 0);
+  if (isBinding && readers !== undefined && readers.source.length > 0) {
+    const who = readers.source.join(", ");
+    const detail = `${who} reads the ACME client's own files: the next renewal would be on the wire before its record is known`;
+    return [{ gate: "policy", code: "DEPLOY_BYPASSED", until: null, detail }];
+  }
   if (state.bypassedAt === null) return [];
   const detail = `a renewed certificate was on the wire before it was deployed, at ${formatSecond(state.bypassedAt)}`;
   return [{ gate: "policy", code: "DEPLOY_BYPASSED", until: null, detail }];

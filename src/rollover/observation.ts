@@ -23,8 +23,18 @@ export interface Observation {
   readonly companions?: readonly Companion[];
   /** Keys that the next certificate may have; absent: nothing is to be published ahead. */
   readonly standby?: StandbyObservation;
+  /** What the servers on this host are told to read; absent: it was not looked at, or nothing is known of any. */
+  readonly readers?: ConfiguredReaders;
   /** Why this unit may only look: everything is frozen, or it and a companion may not both act; absent: it may act. */
   readonly halted?: Fault;
+}
+
+/** Who is configured to read which files, each in words: `postfix (/etc/postfix/main.cf:10)`. */
+export interface ConfiguredReaders {
+  /** Our deployed files. */
+  readonly deployed: readonly string[];
+  /** The ACME client's own, which change before any record is known. */
+  readonly source: readonly string[];
 }
 
 export type StandbyObservation =

@@ -28,14 +28,16 @@ export function hold(state: RolloverState, now: Instant, detail: string): Result
 
 /**
  * Goes on after a hold; after a failed deployment the gates are asked again and the deployment is tried again. When it
- * is not held: takes back an abort, a rollback or a teardown, and forgets that others removed our records.
+ * is not held: takes back an abort, a rollback or a teardown, and forgets that others removed our records, or that
+ * services did not wait for the deployment: whoever says so has mended it.
  */
 export function resume(state: RolloverState, now: Instant): Result<RolloverState, Fault> {
-  const owners = state.owners.map((owner) => ({ ...owner, reverted: 0 }));
+  const mended = { owners: state.owners.map((owner) => ({ ...owner, reverted: 0 })), bypassedAt: null };
   // What was aborted stays aborted until a second word.
-  if (state.phase.phase === "held") return success({ ...enter(state, state.phase.resume, now), owners });
-  const lifted = state.rejected !== null || state.teardown !== null || state.owners.some((owner) => owner.reverted > 0);
-  if (lifted) return success({ ...state, rejected: null, teardown: null, owners });
+  if (state.phase.phase === "held") return success({ ...enter(state, state.phase.resume, now), ...mended });
+  const isReverted = state.owners.some((owner) => owner.reverted > 0);
+  const lifted = state.rejected !== null || state.teardown !== null || isReverted || state.bypassedAt !== null;
+  if (lifted) return success({ ...state, rejected: null, teardown: null, ...mended });
   return failure(fault("NOT_APPLICABLE", "it is not held", "daneward status CERT shows what it waits for"));
 }
 

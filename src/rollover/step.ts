@@ -3,7 +3,7 @@
  * look again. Pure and synchronous: no clock, no I/O, no chance. A tick may be killed anywhere; the next one observes
  * afresh, and what is observed beats what was intended.
  */
-import { instant } from "../base/time.ts";
+import { earliest, instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { assert, assertNever } from "../base/assert.ts";
 import type { Action } from "./actions.ts";
@@ -69,8 +69,11 @@ export function step(
     events.push(...turn.events);
     if (turn.kind === "stay") {
       const state = finish({ ...scene, state: turn.state }, turn.actions);
-      const alarms = [...mismatchRefusals(scene), ...bypassRefusals(state)];
-      return { state, actions: turn.actions, wakeAt: turn.wakeAt, refusals: [...turn.refusals, ...alarms], events };
+      const alarms = [...mismatchRefusals(scene), ...bypassRefusals({ ...scene, state })];
+      // An alarm that time ends is looked at again when it does.
+      const ends = alarms.map(({ until }) => until).filter((until) => until !== null && until > now);
+      const wakeAt = earliest(turn.wakeAt, ...ends) ?? turn.wakeAt;
+      return { state, actions: turn.actions, wakeAt, refusals: [...turn.refusals, ...alarms], events };
     }
     scene = { ...scene, state: turn.state };
   }

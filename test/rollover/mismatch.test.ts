@@ -5,6 +5,7 @@ import type { DomainName } from "../../src/dns/name.ts";
 import { chainId, recordText } from "../../src/rollover/chain.ts";
 import type { ChainFacts, RecordText } from "../../src/rollover/chain.ts";
 import type { Observation } from "../../src/rollover/observation.ts";
+import { resume } from "../../src/rollover/operator.ts";
 import { recordOutcomes } from "../../src/rollover/outcomes.ts";
 import type { Policy } from "../../src/rollover/policy.ts";
 import type { RolloverState } from "../../src/rollover/state.ts";
@@ -153,4 +154,81 @@ describe("a certificate that went live before its record", () => {
     const result = look(settled(), sight(sameKey, FIRST, sameKey, FIRST.records), 0);
     expect(codes(result)).not.toContain("DEPLOY_BYPASSED");
   });
+});
+
+describe("what servers are configured to read", () => {
+  const mended = { deployed: ["postfix (/etc/postfix/main.cf:10)"], source: [] };
+  const wrong = { deployed: [], source: ["postfix (/etc/postfix/main.cf:10)"] };
+  const bypassed: RolloverState = { ...settled(), bypassedAt: instant(NOW - 60_000) };
+  const calm = sight(FIRST, FIRST, FIRST, FIRST.records);
+  /** The record is ours, so that clients are bound by our word. */
+  const binding = (state: RolloverState): RolloverState => ({
+    ...state,
+    owners: state.owners.map((owner) => ({ ...owner, ours: FIRST.records })),
+  });
+
+  test("ends the warning when it is the deployed files", () => {
+    expect(codes(look(bypassed, calm, 0))).toContain("DEPLOY_BYPASSED");
+    const after = look(bypassed, { ...calm, readers: mended }, 0);
+    expect(codes(after)).not.toContain("DEPLOY_BYPASSED");
+    expect(after.state.bypassedAt).toBeNull();
+    // What is on the wire counts for more than what a file says.
+    const early = look(bypassed, { ...sight(SECOND, FIRST, SECOND, FIRST.records), readers: mended }, 0);
+    expect(early.state.bypassedAt).not.toBeNull();
+  });
+
+  test("does not end it while somebody else is known to read the client's own, or nothing is known", () => {
+    const both = { deployed: mended.deployed, source: wrong.source };
+    expect(look(bypassed, { ...calm, readers: both }, 0).state.bypassedAt).not.toBeNull();
+    expect(look(bypassed, { ...calm, readers: { deployed: [], source: [] } }, 0).state.bypassedAt).not.toBeNull();
+  });
+
+  test("is an alarm before anything happened when it is the client's own, once a record of ours is out", () => {
+    const seen = { ...calm, readers: wrong };
+    const alarm = look(binding(settled()), seen, 0).refusals.find(({ code }) => code === "DEPLOY_BYPASSED");
+    expect(alarm?.detail).toContain("postfix (/etc/postfix/main.cf:10) reads the ACME client's own files");
+    const unbound = { ...settled(), owners: settled().owners.map((owner) => ({ ...owner, ours: [] })) };
+    expect(codes(look(unbound, seen, 0))).not.toContain("DEPLOY_BYPASSED");
+  });
+
+  test("and the operator's word ends it too", () => {
+    const result = resume(bypassed, instant(NOW));
+    expect(result.ok && result.value.bypassedAt).toBeNull();
+  });
+});
+
+test("an alarm that time ends is looked at again when it does", () => {
+  const both = [...FIRST.records, ...SECOND.records];
+  const mixed = look(settled(), sight(SECOND, FIRST, SECOND, FIRST.records), 0);
+  const served = look(mixed.state, sight(SECOND, SECOND, SECOND, both), 2);
+  const slow = { ...POLICY, pollInterval: seconds(86_400), observeInterval: seconds(86_400), retireSafety: seconds(0) };
+  const later = step(served.state, sight(SECOND, SECOND, SECOND, both), slow, instant(NOW + 3 * 60_000));
+  const alarm = later.refusals.find(({ code }) => code === "LIVE_MISMATCH");
+  expect(alarm?.until).not.toBeNull();
+  expect(later.wakeAt).toBeLessThanOrEqual(alarm?.until ?? 0);
+});
+
+test("the proof of a swap is told once, whenever the withdrawal follows", () => {
+  const both = [...FIRST.records, ...SECOND.records];
+  const deployed: RolloverState = {
+    ...settled(),
+    phase: {
+      phase: "confirming",
+      obsolete: FIRST.id,
+      current: SECOND.id,
+      deployedAt: instant(NOW - 60_000),
+      rounds: 0,
+      lastRoundAt: null,
+      confirmedAt: null,
+      failingSince: null,
+    },
+    chains: [FIRST, SECOND],
+  };
+  const seen = sight(SECOND, SECOND, SECOND, both);
+  const told = (result: Step): readonly string[] => result.events.map(({ event }) => event);
+  const proven = look(deployed, seen, 0);
+  expect(told(proven)).toEqual(["confirmed"]);
+  expect(told(look(proven.state, seen, 1))).toEqual([]);
+  const atOnce = step(deployed, seen, { ...POLICY, retireSafety: seconds(0) }, instant(NOW));
+  expect(told(atOnce).filter((event) => event === "confirmed")).toHaveLength(1);
 });

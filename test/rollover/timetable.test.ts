@@ -135,7 +135,16 @@ function hoursUntil(entries: readonly ForecastEntry[], event: string): number {
   return entry === undefined ? Number.NaN : Math.round(((entry.at - NOW) / 3_600_000) * 10) / 10;
 }
 
-const WHOLE = ["announcing", "publish", "publish", "seen-everywhere", "deploying", "deploy", "withdrawing"];
+const WHOLE = [
+  "announcing",
+  "publish",
+  "publish",
+  "seen-everywhere",
+  "deploying",
+  "deploy",
+  "confirmed",
+  "withdrawing",
+];
 
 describe("the timetable of a rollover with two owner names and the usual waits", () => {
   test("a renewal that nobody has seen yet is announced now, deployed after the wait, withdrawn a day later", () => {
@@ -191,7 +200,15 @@ describe("the timetable of a rollover with two owner names and the usual waits",
     const served = sight({ source: SECOND, deployed: FIRST, servers: [BOTH, BOTH] });
     const start = instant(NOW - 3_600_000);
     const entries = forecast(after(settled(), [renewed, served, served], start, 60), served, POLICY, NOW);
-    expect(events(entries)).toEqual(["deploying", "deploy", "withdrawing", "withdraw", "withdraw", "withdrawn"]);
+    expect(events(entries)).toEqual([
+      "deploying",
+      "deploy",
+      "confirmed",
+      "withdrawing",
+      "withdraw",
+      "withdraw",
+      "withdrawn",
+    ]);
     expect(hoursUntil(entries, "deploy")).toBe(1.1);
   });
 
