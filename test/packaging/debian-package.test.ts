@@ -61,11 +61,12 @@ serverSuite("the Debian package", ["dpkg", "dpkg-deb", "lintian", "root"], () =>
     const program = (args: readonly string[]): Promise<Ended> =>
       run(process.execPath, [at("usr/bin/daneward"), ...args], { cwd: target });
 
-    async function install(): Promise<void> {
+    async function install(): Promise<string> {
       for (const name of ["var/lib/dpkg/info", "var/lib/dpkg/updates"]) mkdirSync(at(name), { recursive: true });
       if (!existsSync(at("var/lib/dpkg/status"))) writeFileSync(at("var/lib/dpkg/status"), "");
       const { code, stdout, stderr } = await dpkg(["--install", file]);
       if (code !== 0) throw new Error(stdout + stderr);
+      return stdout;
     }
 
     /** A configuration, a deployed certificate and state, as there are after a while. */
@@ -88,7 +89,11 @@ serverSuite("the Debian package", ["dpkg", "dpkg-deb", "lintian", "root"], () =>
     }
 
     test("is whole, and no unit of it is enabled", async () => {
-      await install();
+      const said = await install();
+      expect(said).toContain('daneward: nothing runs yet; "daneward adopt" proposes a configuration, see ');
+      const next = /see (\/\S+)$/m.exec(said)?.[1] ?? "";
+      expect(readFileSync(at(next), "utf8")).toContain("systemctl enable --now daneward.timer");
+      expect(await install()).not.toContain("nothing runs yet");
       expect(await dpkg(["--verify", "daneward"])).toMatchObject({ code: 0, stdout: "" });
       expect((await dpkg(["--status", "daneward"])).stdout).toContain("Status: install ok installed");
       expect(existsSync(at("etc/systemd"))).toBe(false);

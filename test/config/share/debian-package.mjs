@@ -81,6 +81,7 @@ export function buildDebianPackage(root, dist, file, { version, date, sbom }) {
   const read = (name) => readFileSync(path.join(debian, name), "utf8");
   const maintainer = /^Maintainer: (.*)$/m.exec(read("control"))[1];
   const doc = "usr/share/doc/daneward";
+  put(`${doc}/README.Debian`, read("README.Debian"));
   put(`${doc}/README.md.gz`, compressed(path.join(root, "README.md")));
   put(`${doc}/changelog.gz`, compressed(path.join(root, "CHANGELOG.md")));
   put(`${doc}/changelog.Debian.gz`, gzipSync(debianChangelog(version, date, maintainer), { level: 9 }));
