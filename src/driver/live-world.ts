@@ -4,7 +4,7 @@ import { seconds } from "../base/time.ts";
 import { OperationalError } from "../base/errors.ts";
 import type { FaultCode } from "../base/errors.ts";
 import type { Clock, Instant } from "../base/time.ts";
-import type { Configuration } from "../config/schema.ts";
+import type { CertificateConfig, Configuration } from "../config/schema.ts";
 import { readTrustAnchorFile } from "../config/trust-anchor-file.ts";
 import { TYPE } from "../dns/iana.ts";
 import type { TrustAnchors } from "../dnssec/anchors.ts";
@@ -13,6 +13,7 @@ import type { Publisher } from "../publisher/publisher.ts";
 import { viewOwner } from "../resolver/authoritative.ts";
 import { openResolver } from "../resolver/open.ts";
 import type { KeyKind } from "../rollover/chain.ts";
+import type { ConfiguredReaders } from "../rollover/observation.ts";
 import type { ProbeOutcome } from "../verifier/endpoint.ts";
 import { probeAddress, probeEveryKind } from "../verifier/probe.ts";
 import { openPublisher } from "./open-publisher.ts";
@@ -67,6 +68,7 @@ export function createLiveWorld(configuration: Configuration, clock: Clock, sign
       const seen = await probeEveryKind(handshake, look.look === "known-kinds" ? look.kinds : undefined);
       return seen.map(({ outcome }) => outcome);
     },
+    readers: readersOn(),
     uptime: () => {
       const known = os.uptime();
       return known > 0 ? seconds(Math.floor(known)) : null;
@@ -80,4 +82,29 @@ export function createLiveWorld(configuration: Configuration, clock: Clock, sign
       return opened;
     },
   };
+}
+
+/**
+ * Reads the mail servers' configurations once a tick, when the first certificate is looked at. Those of web servers may
+ * have a file for each of many thousand sites: `daneward doctor` reads them.
+ */
+function readersOn(): World["readers"] {
+  let reading: Promise<(certificate: CertificateConfig) => ConfiguredReaders | null> | null = null;
+  const read = async (): Promise<(certificate: CertificateConfig) => ConfiguredReaders | null> => {
+    const [{ openTree }, { dovecotUses, postfixUses }, { readersOf }] = await Promise.all([
+      import("./setup/tree.ts"),
+      import("./setup/mail-servers.ts"),
+      import("./setup/readers.ts"),
+    ]);
+    const tree = openTree("/");
+    const uses = [...postfixUses(tree), ...dovecotUses(tree)];
+    const words = (use: (typeof uses)[number]): string => `${use.program} (${use.configuration}:${String(use.line)})`;
+    return (certificate) => {
+      const { deployed, source } = readersOf(certificate, tree, uses);
+      return deployed.length + source.length === 0
+        ? null
+        : { deployed: deployed.map(words), source: source.map(words) };
+    };
+  };
+  return async (certificate) => (await (reading ??= read()))(certificate);
 }

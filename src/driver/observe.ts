@@ -80,13 +80,14 @@ export async function observe(subject: Subject): Promise<Sight> {
   const sharing = sharingOf(certificate, subject.sharers, subject.stateDirectory);
   const findKey = keyFinder(vaultOf(subject.stateDirectory, certificate.name));
   const reading = readSource(certificate.source, subject.reread, findKey);
-  const [source, standby, owners, endpoints] = await Promise.all([
+  const [source, standby, owners, endpoints, readers] = await Promise.all([
     reading,
     reading.then((read) => observeStandby(standbyView(subject, store, read))),
     mapLimited(certificate.policy.owners, (owner) => observeOwner(subject, owner), OWNERS_AT_ONCE),
     reading.then((read) =>
       observeEndpoints(certificate, subject.world, subject.signal, sightsOf(subject, store, sharing, read)),
     ),
+    subject.world.readers(certificate),
   ]);
   return {
     observation: {
@@ -98,6 +99,7 @@ export async function observe(subject: Subject): Promise<Sight> {
       endpoints,
       ...(sharing === null ? {} : { companions: sharing.companions }),
       ...(standby === null ? {} : { standby }),
+      ...(readers === null ? {} : { readers }),
       ...haltedBy(subject, sharing),
     },
     source: source.ok ? source.value : null,

@@ -4,8 +4,9 @@ import type { Publisher } from "../publisher/publisher.ts";
 import type { Resolve } from "../resolver/resolver.ts";
 import type { NameServerAddress, OwnerView } from "../resolver/server-view.ts";
 import type { KeyKind } from "../rollover/chain.ts";
+import type { ConfiguredReaders } from "../rollover/observation.ts";
 import type { Endpoint, ProbeOutcome } from "../verifier/endpoint.ts";
-import type { Configuration, PublisherConfig } from "../config/schema.ts";
+import type { CertificateConfig, Configuration, PublisherConfig } from "../config/schema.ts";
 import type { Clock, Seconds } from "../base/time.ts";
 
 /**
@@ -31,6 +32,8 @@ export interface World {
     signal: AbortSignal,
     look: Look,
   ) => Promise<readonly ProbeOutcome[]>;
+  /** Who is configured on this host to read which files of a certificate; null: nothing is known of anybody. */
+  readonly readers: (certificate: CertificateConfig) => Promise<ConfiguredReaders | null>;
   /** Seconds since the machine booted; null where that cannot be known. */
   readonly uptime: () => Seconds | null;
   /** The publisher of that configuration. Rejects with OperationalError when its key or token cannot be read. */

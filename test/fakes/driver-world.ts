@@ -264,6 +264,7 @@ function worldOf(innards: Innards): World {
         return Promise.resolve([{ outcome: "failed", fault: fault("TLS_FAILED", "the service is not up") }]);
       }
     },
+    readers: () => Promise.resolve(null),
     uptime: () => seconds(86_400 + Math.floor((innards.clock() - START) / 1000)),
     publisher: () =>
       Promise.resolve({

@@ -8,6 +8,7 @@ import { loadState } from "../../store/store.ts";
 import { faultOf, viewStore } from "../deploy.ts";
 import { groupIdOf } from "../group.ts";
 import type { CertificateUse } from "../setup/certificate-use.ts";
+import { readersOf } from "../setup/readers.ts";
 import { readServices } from "../setup/services.ts";
 import type { Tree } from "../setup/tree.ts";
 import { attempt } from "./host.ts";
@@ -55,30 +56,18 @@ function foldersAbove(file: string): readonly string[] {
 
 /** A service that reads the client's own files presents a renewal before its record is known (DEPLOY_BYPASSED). */
 function checkUses(
-  { name, source, deploy }: CertificateConfig,
+  certificate: CertificateConfig,
   stateDirectory: string,
   tree: Tree,
   uses: readonly CertificateUse[],
 ): readonly Finding[] {
+  const { name, deploy } = certificate;
   const subject = `services of ${name}`;
-  const places =
-    source.kind === "directory" ? [source.path] : [source.cert, source.key].filter((file) => file !== null);
-  const sources = [...places, ...places.map((place) => tree.real(place))];
-  // certbot's links lead into its archive, one file at a time.
-  const archive = places.flatMap((place) => {
-    const found = tree.real(`${place}/fullchain.pem`);
-    return found === `${place}/fullchain.pem` ? [] : [path.dirname(found)];
-  });
-  const isIn = (file: string, folders: readonly string[]): boolean =>
-    folders.some((folder) => file === folder || file.startsWith(`${folder}/`));
-  const reads = (use: CertificateUse, folders: readonly string[]): boolean =>
-    [use.file, ...use.companions].some((file) => isIn(file, folders) || isIn(tree.real(file), folders));
-  const right = uses.filter((use) => isIn(use.file, [deploy]));
-  const wrong = uses.filter((use) => !right.includes(use) && reads(use, [...sources, ...archive]));
+  const readers = readersOf(certificate, tree, uses);
   const published = hasRecords(stateDirectory, name);
   return [
-    ...right.map((use) => fine(subject, `${use.program} reads ${use.file}`)),
-    ...wrong.map((use): Finding => {
+    ...readers.deployed.map((use) => fine(subject, `${use.program} reads ${use.file}`)),
+    ...readers.source.map((use): Finding => {
       const said = `${use.program} reads ${use.file} (${use.configuration}:${String(use.line)}), which the ACME client changes: a renewal would be presented before its record is known`;
       const type = `point ${use.program} at ${deploy} in ${use.configuration}:${String(use.line)} (after the first tick)`;
       return { ...(published ? failing(subject, said, type) : doubtful(subject, said, type)), code: "DEPLOY_BYPASSED" };
