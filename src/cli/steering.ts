@@ -38,6 +38,9 @@ export interface SteerOptions extends FileOptions {
   readonly quiet?: boolean;
 }
 
+/** The end of a dry run whose announcement does not say it. */
+export const NOTHING_CHANGED = "nothing was changed (--dry-run)";
+
 /** An order by DNS waits for propagation; no official reference. */
 const RENEW_LIMIT = seconds(900);
 
@@ -45,7 +48,7 @@ const RENEW_LIMIT = seconds(900);
 const GRAVE: ReadonlySet<SteerVerb> = new Set<SteerVerb>(["override", "emergency", "deinit"]);
 
 /**
- * Runs one verb. Ends with 0, with 1 when the answer was no, and like a tick with --now or a renewal of ours. Throws
+ * Runs one verb. Ends with 0, also when there is nothing to hold or to resume, with 1 when the answer was no, and like a tick with --now or a renewal of ours. Throws
  * CERTIFICATE_UNKNOWN, NEVER_SEEN, NOT_APPLICABLE, STEER_OVERTAKEN, LOCK_HELD, RENEW_FAILED and USAGE.
  */
 export async function runSteering(
@@ -57,9 +60,13 @@ export async function runSteering(
   const configuration = await configurationOf(options, io);
   const certificate = findCertificate(configuration, args[0] ?? "");
   const input: SteerInput = { verb, certificate, ...sayingOf(options, io) };
-  const told = considerSteering(input);
-  const said = announcementOf(input, told);
   const dryRun = options.dryRun === true;
+  const told = considerOrNothing(input);
+  if (told instanceof OperationalError) {
+    tellNothingToDo(input, told, options, io);
+    return options.now === true && !dryRun ? tickNow([certificate.name], options, io) : EXIT.done;
+  }
+  const said = announcementOf(input, told);
   const asks = !dryRun && willAsk(options, io);
   if (asks || (options.json !== true && options.quiet !== true)) {
     io.err(renderAnnouncement(`${certificate.name}: ${wordOf(verb)}`, said));
@@ -75,6 +82,30 @@ export async function runSteering(
   const isRenewing = certificate.renew !== null && !isFrozen && wantsRenewal(verb, done.after);
   if (isRenewing) await renew(certificate.renew, options, io);
   return isRenewing || options.now === true ? tickNow([certificate.name], options, io) : EXIT.done;
+}
+
+/** What is so already: to say it again is no failure. Of the others NOT_APPLICABLE means that they cannot be. */
+const STATES: ReadonlySet<SteerVerb> = new Set<SteerVerb>(["hold", "resume"]);
+
+/** What would come of it, or why there is nothing to do. Throws as `considerSteering`. */
+function considerOrNothing(input: SteerInput): Steering | OperationalError {
+  try {
+    return considerSteering(input);
+  } catch (error) {
+    if (error instanceof OperationalError && error.code === "NOT_APPLICABLE" && STATES.has(input.verb)) return error;
+    throw error;
+  }
+}
+
+function tellNothingToDo(
+  { verb, certificate }: SteerInput,
+  { message, hint }: OperationalError,
+  options: SteerOptions,
+  io: Io,
+): void {
+  const head = { schema: "daneward/steer/1", certificate: certificate.name, verb: wordOf(verb) };
+  if (options.json === true) io.out(`${JSON.stringify({ ...head, changed: false, message, hint })}\n`);
+  else if (options.quiet !== true) io.err(`${message}: nothing to do (${hint})\n`);
 }
 
 /** In an emergency a certificate with another key may be on its way: yet another one would begin its wait anew. */
@@ -184,5 +215,13 @@ function asJson(
   dryRun: boolean,
 ): object {
   const phases = { from: before.phase.phase, phase: after.phase.phase };
-  return { schema: "daneward/steer/1", certificate: certificate.name, verb: wordOf(verb), ...phases, dryRun, ...said };
+  return {
+    schema: "daneward/steer/1",
+    certificate: certificate.name,
+    verb: wordOf(verb),
+    ...phases,
+    changed: !dryRun,
+    dryRun,
+    ...said,
+  };
 }

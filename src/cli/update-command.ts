@@ -312,8 +312,40 @@ export function printNotes(notes: readonly Fault[], io: Io): void {
   for (const { message, hint } of notes) io.err(`daneward: warning: ${message}\nhint: ${hint}\n`);
 }
 
-/** The change as a script for nsupdate: what `--dry-run` prints. */
-export function formatUpdateScript(prepared: PreparedUpdate, change: TlsaChange): string {
+/** What `--dry-run` prints: the change as a script for nsupdate, with `--json` in a document beside its parts. */
+export function printDryRun(
+  verb: "publish" | "withdraw",
+  prepared: PreparedUpdate,
+  change: TlsaChange,
+  options: UpdateOptions,
+  io: Io,
+): void {
+  const script = formatUpdateScript(prepared, change);
+  if (options.json !== true) {
+    io.out(script);
+    return;
+  }
+  const { server, key } = prepared;
+  const { owner, zone, ttl, add, remove, expected } = change;
+  const document = {
+    schema: `daneward/${verb}/1`,
+    dryRun: true,
+    changed: false,
+    owner,
+    zone,
+    server: formatServer({ address: server.host, port: server.port }),
+    key: { name: key.name, algorithm: key.algorithm },
+    ttl,
+    expected: expected === null ? null : expected.map(formatTlsa),
+    add: add.map(formatTlsa),
+    remove: remove.map(formatTlsa),
+    update: script,
+  };
+  io.out(`${JSON.stringify(document)}\n`);
+}
+
+/** The change as a script for nsupdate. */
+function formatUpdateScript(prepared: PreparedUpdate, change: TlsaChange): string {
   const { server, key } = prepared;
   const { owner, zone, ttl } = change;
   return [

@@ -233,6 +233,7 @@ Exit codes (monitoring plugins):
     flags: [
       ["--html <dir>", "folder that index.html and daneward.ics are written into; made by you"],
       ["--offline", "out of saved state alone: asks nobody, so without timetables and chains of trust"],
+      DRY_RUN,
     ],
     load: () => import("./commands/report.ts"),
   },

@@ -157,6 +157,9 @@ describe("a request", () => {
     expect([exit, out]).toEqual([0, ""]);
     expect(err).toContain("mx: would be a request for a new key, mx.example.org, smtp.example.org\n");
     expect(existsSync(vaultOf(world.stateDirectory, "mx"))).toBe(false);
+    const json = await csr({ dryRun: true, json: true });
+    const names = ["mx.example.org", "smtp.example.org"];
+    expect(JSON.parse(json.out)).toMatchObject({ schema: "daneward/csr/1", dryRun: true, wouldMake: true, names });
   });
 
   test("never shows the key", async () => {

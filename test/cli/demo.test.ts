@@ -55,6 +55,19 @@ describe("daneward demo", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  test("with --json puts one document on standard output, and the picture on standard error", async () => {
+    const { io, text } = interruptedAt("first certificate issued");
+    let out = "";
+    expect(await run([], { json: true }, { ...io, out: (more) => void (out += more) })).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({
+      schema: "daneward/demo/1",
+      proved: false,
+      interrupted: true,
+      rollover: { finished: false, samples: 0, failed: 0 },
+    });
+    expect(text()).toContain("daneward demo: root, test.");
+  });
+
   test("--keep keeps the directory and names it", async () => {
     const { io, text } = interruptedAt("first certificate issued");
     expect(await run([], { keep: true }, io)).toBe(1);

@@ -154,6 +154,23 @@ describe("publish", () => {
     expect(server.updates()).toHaveLength(0);
   });
 
+  test("has the update and its text in a document with --dry-run --json", async () => {
+    const server = await primary({ records: [tlsaRecord(OWNER, 300, OTHER)] });
+    const recording = io();
+    expect(await publish([OWNER, TEXT], flags(server, { dryRun: true, json: true }), recording)).toBe(0);
+    const facts = { dryRun: true, changed: false, owner: `${OWNER}.`, zone: "example.org." };
+    expect(JSON.parse(recording.said().out)).toMatchObject({
+      ...{ schema: "daneward/publish/1", ...facts, ttl: 300, expected: null, add: [TEXT], remove: [] },
+      key: { name: "dane-key.", algorithm: "hmac-sha256" },
+      update: expect.stringContaining(`update add ${OWNER}. 300 IN TLSA ${TEXT}\nsend\n`) as string,
+    });
+    const gone = io();
+    expect(await withdraw([OWNER, OTHER], flags(server, { dryRun: true, json: true }), gone)).toBe(0);
+    const wanted = { schema: "daneward/withdraw/1", ...facts, expected: [OTHER], add: [], remove: [OTHER] };
+    expect(JSON.parse(gone.said().out)).toMatchObject(wanted);
+    expect(server.updates()).toHaveLength(0);
+  });
+
   test("is silent when told so", async () => {
     const server = await primary({ signed: false });
     const recording = io();

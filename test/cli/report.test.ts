@@ -72,6 +72,22 @@ function page(): string {
   return readFileSync(path.join(folder, "index.html"), "utf8");
 }
 
+test("as a dry run it names what it would write, and writes nothing", async () => {
+  await aRenewalUnderWay();
+  const page = path.join(folder, "index.html");
+  const said = await call({ dryRun: true });
+  expect(said).toMatchObject({ exit: 0, out: "" });
+  expect(said.err).toBe(
+    `would write ${page} and ${path.join(folder, "daneward.ics")} (1 certificate); nothing was changed (--dry-run)\n`,
+  );
+  const json = await call({ dryRun: true, json: true });
+  const facts = { schema: "daneward/report/1", files: [page, path.join(folder, "daneward.ics")], certificates: 1 };
+  expect(JSON.parse(json.out)).toMatchObject({ ...facts, dryRun: true });
+  expect(readdirSync(folder)).toEqual([]);
+  expect(JSON.parse((await call({ json: true })).out)).toMatchObject({ ...facts, dryRun: false });
+  expect(existsSync(page)).toBe(true);
+});
+
 describe("daneward report --html", () => {
   test("writes a page and a calendar that everybody may read, says nothing and touches nothing else", async () => {
     await aRenewalUnderWay();

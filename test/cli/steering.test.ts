@@ -234,6 +234,28 @@ describe("what it says", () => {
     });
   });
 
+  test("of a hold that stands, and of a resume of nothing, is one line that is no failure", async () => {
+    await leadTo(world, "aging");
+    const before = stateText(world);
+    const resume = await call(runResume, ["mx"]);
+    expect(resume).toEqual({
+      exit: 0,
+      out: "",
+      err: "mx: it is not held: nothing to do (daneward status mx shows what it waits for)\n",
+    });
+    expect(stateText(world)).toBe(before);
+    await call(runHold, ["mx"]);
+    const hold = await call(runHold, ["mx"]);
+    expect(hold).toMatchObject({
+      exit: 0,
+      err: "mx: it is held already: OPERATOR_HOLD: nothing to do (daneward resume mx goes on)\n",
+    });
+    const json = await call(runHold, ["mx"], { json: true });
+    expect(JSON.parse(json.out)).toMatchObject({ schema: "daneward/steer/1", verb: "hold", changed: false });
+    // What cannot be is a failure as before.
+    await expect(call(runDeinit, ["mx"], { yes: true })).rejects.toMatchObject({ code: "NOT_APPLICABLE" });
+  });
+
   test("is silent with --quiet where nothing is asked", async () => {
     await leadTo(world, "aging");
     expect(await call(runHold, ["mx"], { quiet: true })).toEqual({ exit: 0, out: "", err: "" });
@@ -320,6 +342,36 @@ describe("daneward freeze, thaw", () => {
     await call(runFreeze, [], { yes: true, quiet: true });
     expect((await call(runThaw, [], {}, terminal("n\n"))).exit).toBe(1);
     expect(existsSync(file)).toBe(true);
-    await expect(call(runFreeze, [])).rejects.toMatchObject({ code: "NOT_APPLICABLE" });
+  });
+
+  test("as a dry run say that nothing was changed, as text and as JSON", async () => {
+    await leadTo(world, "stable");
+    const words = "nothing was changed (--dry-run)";
+    expect((await call(runFreeze, [], { dryRun: true })).err).toMatch(
+      /^freeze\n[^]*\nnothing was changed \(--dry-run\)\n$/,
+    );
+    const freeze = await call(runFreeze, [], { dryRun: true, json: true });
+    const facts = { dryRun: true, changed: false, message: words, will: expect.any(Array) as string[] };
+    expect(JSON.parse(freeze.out)).toMatchObject({ schema: "daneward/freeze/1", frozen: false, ...facts });
+    await call(runFreeze, [], { yes: true });
+    expect((await call(runThaw, [], { dryRun: true })).err).toContain(`\n${words}\n`);
+    const thaw = await call(runThaw, [], { dryRun: true, json: true });
+    expect(JSON.parse(thaw.out)).toMatchObject({ schema: "daneward/thaw/1", frozen: true, ...facts });
+    expect(existsSync(path.join(world.stateDirectory, "frozen.json"))).toBe(true);
+  });
+
+  test("of what is frozen, or thawed, already say so in one line, and end well", async () => {
+    await leadTo(world, "stable");
+    expect(await call(runThaw, [])).toEqual({ exit: 0, out: "", err: "nothing is frozen: nothing to do\n" });
+    const thaw = await call(runThaw, [], { json: true });
+    expect(JSON.parse(thaw.out)).toMatchObject({ schema: "daneward/thaw/1", frozen: false, changed: false });
+    await call(runFreeze, [], { because: "first" });
+    const again = await call(runFreeze, [], { because: "second" });
+    expect(again).toMatchObject({
+      exit: 0,
+      err: expect.stringMatching(/^everything is frozen .*: first: nothing to do\n$/) as string,
+    });
+    const json = await call(runFreeze, [], { json: true });
+    expect(JSON.parse(json.out)).toMatchObject({ schema: "daneward/freeze/1", frozen: true, changed: false });
   });
 });

@@ -57,7 +57,9 @@ export async function run(args: readonly string[], options: CsrOptions, io: Io):
   };
   const names = requestNames(certificate, others);
   if (options.dryRun === true) {
-    say(dryRunLines(certificate, considerRequest(wish), names), options, io);
+    const ready = considerRequest(wish);
+    if (options.json === true) io.out(`${JSON.stringify(dryRunJson(certificate, ready, names), null, 2)}\n`);
+    say(dryRunLines(certificate, ready, names), options, io);
     return EXIT.done;
   }
   const taken = await takeRequestKey(wish);
@@ -148,6 +150,22 @@ function uncovered({ services }: CertificateConfig, names: readonly string[]): r
 function placeOf({ source }: CertificateConfig): string {
   if (source.kind === "directory") return source.path;
   return source.chain === null ? source.cert : `${source.cert} and ${source.chain}`;
+}
+
+/** Without a key that is ready one would be made. */
+function dryRunJson({ name }: CertificateConfig, ready: RequestKey | null, names: readonly string[]): object {
+  const head = { schema: "daneward/csr/1", certificate: name, dryRun: true, made: false };
+  if (ready === null) return { ...head, wouldMake: true, names };
+  const { key, announced, knownAt } = ready;
+  return {
+    ...head,
+    wouldMake: false,
+    spkiSha256: key.spkiSha256,
+    keyAlgorithm: key.algorithm,
+    announced,
+    ...(knownAt === null ? {} : { knownAt: formatInstant(knownAt) }),
+    names,
+  };
 }
 
 function asJson({ name }: CertificateConfig, taken: TakenKey, names: readonly string[], pem: string): object {

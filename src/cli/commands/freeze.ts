@@ -6,7 +6,7 @@ import { renderAnnouncement } from "../../report/steer-text.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
-import { isConfirmed, sayingOf } from "../steering.ts";
+import { isConfirmed, NOTHING_CHANGED, sayingOf } from "../steering.ts";
 import type { SteerOptions } from "../steering.ts";
 
 const WILL: Announcement = {
@@ -21,19 +21,36 @@ const WILL: Announcement = {
   then: ["daneward thaw lets everything go on"],
 };
 
-/** Ends with 0, with 1 when the answer was no. Throws NOT_APPLICABLE when it is frozen already. */
+/** What came of it, for programs; people read the message. */
+interface Facts extends Readonly<Record<string, unknown>> {
+  readonly message: string;
+}
+
+/** Ends with 0, also when it is frozen already, and with 1 when the answer was no. */
 export async function run(_args: readonly string[], options: SteerOptions, io: Io): Promise<ExitCode> {
-  if (options.quiet !== true && options.json !== true) io.err(renderAnnouncement("freeze", WILL));
   const saying = sayingOf(options, io);
-  const dryRun = options.dryRun === true;
-  if (dryRun || !(await isConfirmed("freeze everything?", false, options, io))) return dryRun ? EXIT.done : EXIT.failed;
+  const standing = readFreeze(saying.stateDirectory);
+  if (standing !== null) {
+    const message = `${freezeFault(standing).message}: nothing to do`;
+    return told({ frozen: true, changed: false, message, busy: null }, options, io);
+  }
+  if (options.quiet !== true && options.json !== true) io.err(renderAnnouncement("freeze", WILL));
+  if (options.dryRun === true) {
+    return told({ frozen: false, changed: false, dryRun: true, message: NOTHING_CHANGED, ...WILL }, options, io);
+  }
+  if (!(await isConfirmed("freeze everything?", false, options, io))) return EXIT.failed;
   const busy = await freezeAll(saying);
   const freeze = readFreeze(saying.stateDirectory);
   const message = freeze === null ? "somebody else has just thawed it" : freezeFault(freeze).message;
-  if (options.json === true)
-    io.out(`${JSON.stringify({ schema: "daneward/freeze/1", frozen: freeze !== null, message, busy })}\n`);
-  else if (options.quiet !== true) {
-    io.err(`${message}${busy === null ? "" : `\n${busy}: it ends what it has begun, and begins nothing else`}\n`);
+  told({ frozen: freeze !== null, changed: true, message, busy }, options, io);
+  if (busy !== null && options.quiet !== true && options.json !== true) {
+    io.err(`${busy}: it ends what it has begun, and begins nothing else\n`);
   }
+  return EXIT.done;
+}
+
+function told(facts: Facts, options: SteerOptions, io: Io): ExitCode {
+  if (options.json === true) io.out(`${JSON.stringify({ schema: "daneward/freeze/1", ...facts })}\n`);
+  else if (options.quiet !== true) io.err(`${facts.message}\n`);
   return EXIT.done;
 }

@@ -4,7 +4,7 @@ import type { TlsaChange } from "../../publisher/publisher.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
-import { formatUpdateScript, printReadBack, updateFollowingAliases } from "../update-command.ts";
+import { printDryRun, printReadBack, updateFollowingAliases } from "../update-command.ts";
 import type { PreparedUpdate, UpdateOptions } from "../update-command.ts";
 
 /** `daneward publish OWNER RECORD…`: adds TLSA records in one update and reads them back; adding them again is no error. */
@@ -13,7 +13,7 @@ export async function run(args: readonly string[], options: UpdateOptions, io: I
     const { owner, zone, ttl, records, publisher } = prepared;
     const change: TlsaChange = { owner, zone, ttl, add: records, remove: [], expected: null };
     if (options.dryRun === true) {
-      io.out(formatUpdateScript(prepared, change));
+      printDryRun("publish", prepared, change, options, io);
       return EXIT.done;
     }
     const isThere = await isServed(prepared);

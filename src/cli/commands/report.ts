@@ -3,10 +3,12 @@
  * is gathered here; what it looks like is in `report/html`.
  */
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import path from "node:path";
 import { VERSION } from "../../base/build.ts";
 import { fault, OperationalError } from "../../base/errors.ts";
+import { formatInstant } from "../../base/time.ts";
+import { isAllowed } from "../../config/look.ts";
 import type { CertificateConfig, Configuration } from "../../config/schema.ts";
 import { TYPE } from "../../dns/iana.ts";
 import type { DomainName } from "../../dns/name.ts";
@@ -40,6 +42,9 @@ export interface ReportOptions extends FileOptions {
   readonly html?: string;
   /** Out of saved state alone. */
   readonly offline?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
 }
 
 const PAGE = "index.html";
@@ -56,6 +61,14 @@ export async function run(_args: readonly string[], options: ReportOptions, io: 
   const configuration = await configurationOf(options, io);
   const stateDirectory = stateDirectoryOf(options, io);
   const report = statusReport(stateDirectory, configuration.certificates, io.clock());
+  const files = [PAGE, CALENDAR].map((name) => path.join(directory, name));
+  if (options.dryRun === true) {
+    if (!isAllowed(directory, constants.W_OK)) {
+      throw OperationalError.of(fault("PERMISSION_DENIED", `this user may not write to ${directory}`));
+    }
+    tell(files, report, options, io);
+    return EXIT.done;
+  }
   const certificates = withSections(report, configuration);
   const details = await detailsOf(configuration, certificates, stateDirectory, options.offline === true, io);
   const upcoming = upcomingOf(report, details);
@@ -65,7 +78,21 @@ export async function run(_args: readonly string[], options: ReportOptions, io: 
     renderPage({ report, version: VERSION, styleDigest, details, upcoming }),
   );
   replacePublicHint(path.join(directory, CALENDAR), renderCalendar(upcoming, { at: report.at, version: VERSION }));
+  tell(files, report, options, io);
   return EXIT.done;
+}
+
+/** People are told of a dry run alone: what was asked for is in the folder. */
+function tell(files: readonly string[], { at, certificates }: StatusReport, options: ReportOptions, io: Io): void {
+  const dryRun = options.dryRun === true;
+  const count = certificates.length;
+  if (options.json === true) {
+    const facts = { at: formatInstant(at), dryRun, files, certificates: count };
+    io.out(`${JSON.stringify({ schema: "daneward/report/1", ...facts })}\n`);
+  } else if (dryRun && options.quiet !== true) {
+    const about = `${String(count)} certificate${count === 1 ? "" : "s"}`;
+    io.err(`would write ${files.join(" and ")} (${about}); nothing was changed (--dry-run)\n`);
+  }
 }
 
 /** The folder is the operator's: it is there already, and a page of somebody else's in it stays. */

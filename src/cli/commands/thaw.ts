@@ -6,7 +6,7 @@ import { renderAnnouncement } from "../../report/steer-text.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
-import { isConfirmed, sayingOf, tickNow } from "../steering.ts";
+import { isConfirmed, NOTHING_CHANGED, sayingOf, tickNow } from "../steering.ts";
 import type { SteerOptions } from "../steering.ts";
 
 const WILL: Announcement = {
@@ -15,20 +15,32 @@ const WILL: Announcement = {
   then: ["daneward tick --force looks at all of them at once (or --now here); else each goes on at its next look"],
 };
 
-/** Ends with 0, with 1 when the answer was no, like a tick with --now. Throws NOT_APPLICABLE when nothing is frozen, LOCK_HELD. */
+/** What came of it, for programs; people read the message. */
+interface Facts extends Readonly<Record<string, unknown>> {
+  readonly message: string;
+}
+
+/** Ends with 0, also when nothing is frozen, with 1 when the answer was no, like a tick with --now. Throws LOCK_HELD. */
 export async function run(_args: readonly string[], options: SteerOptions, io: Io): Promise<ExitCode> {
   const saying = sayingOf(options, io);
   const standing = readFreeze(saying.stateDirectory);
-  const isTalking = options.quiet !== true && options.json !== true;
-  if (isTalking) {
-    const message = standing === null ? "" : `${freezeFault(standing).message}\n`;
-    io.err(`${message}${renderAnnouncement("thaw", WILL)}`);
-  }
   const dryRun = options.dryRun === true;
-  if (dryRun || !(await isConfirmed("thaw everything?", false, options, io))) return dryRun ? EXIT.done : EXIT.failed;
+  const tell = (facts: Facts): void => {
+    if (options.json === true) io.out(`${JSON.stringify({ schema: "daneward/thaw/1", ...facts })}\n`);
+    else if (options.quiet !== true) io.err(`${facts.message}\n`);
+  };
+  if (standing === null) {
+    tell({ frozen: false, changed: false, message: "nothing is frozen: nothing to do" });
+    return options.now === true && !dryRun ? tickNow([], options, io) : EXIT.done;
+  }
+  const was = freezeFault(standing).message;
+  if (options.quiet !== true && options.json !== true) io.err(`${was}\n${renderAnnouncement("thaw", WILL)}`);
+  if (dryRun) {
+    tell({ frozen: true, changed: false, dryRun, was, message: NOTHING_CHANGED, ...WILL });
+    return EXIT.done;
+  }
+  if (!(await isConfirmed("thaw everything?", false, options, io))) return EXIT.failed;
   const lifted = await thawAll(saying);
-  const { message } = freezeFault(lifted);
-  if (options.json === true) io.out(`${JSON.stringify({ schema: "daneward/thaw/1", frozen: false, was: message })}\n`);
-  else if (isTalking) io.err("everything goes on\n");
+  tell({ frozen: false, changed: true, was: freezeFault(lifted).message, message: "everything goes on" });
   return options.now === true ? tickNow([], options, io) : EXIT.done;
 }

@@ -5,7 +5,7 @@ import type { TlsaChange } from "../../publisher/publisher.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
-import { formatUpdateScript, printReadBack, updateFollowingAliases } from "../update-command.ts";
+import { printDryRun, printReadBack, updateFollowingAliases } from "../update-command.ts";
 import type { UpdateOptions } from "../update-command.ts";
 
 /**
@@ -19,7 +19,7 @@ export async function run(args: readonly string[], options: UpdateOptions, io: I
     if (alias !== null) throw OperationalError.of(aliasFault(owner, alias));
     const change: TlsaChange = { owner, zone, ttl, add: [], remove: asked, expected: records };
     if (options.dryRun === true) {
-      io.out(formatUpdateScript(prepared, change));
+      printDryRun("withdraw", prepared, change, options, io);
       return EXIT.done;
     }
     const isThere = records.some((one) => asked.some((gone) => formatTlsa(one) === formatTlsa(gone)));

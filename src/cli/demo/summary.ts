@@ -44,6 +44,28 @@ export function summarize(findings: Findings, style: Style): readonly string[] {
   return lines;
 }
 
+/** The document `daneward/demo/1`. */
+export function summaryJson(findings: Findings, interrupted: boolean): object {
+  const { enrolled, rollover, naive, finalRecords } = findings;
+  return {
+    schema: "daneward/demo/1",
+    proved: !interrupted && isProved(findings),
+    interrupted,
+    enrolled,
+    rollover: { finished: rollover.finished, ...tallyOf(rollover.samples) },
+    naive: tallyOf(naive.samples),
+    records: finalRecords,
+  };
+}
+
+function tallyOf(samples: readonly Sample[]): object {
+  const failures = failuresOf(samples);
+  const [first, last] = [failures[0], failures.at(-1)];
+  const span = first === undefined || last === undefined ? 0 : (last.at - first.at) / 1000;
+  const reasons = [...new Set(failures.map(({ failure }) => failure))];
+  return { samples: samples.length, failed: failures.length, failedForSeconds: span, reasons };
+}
+
 function failuresOf(samples: readonly Sample[]): readonly Sample[] {
   return samples.filter((sample) => sample.failure !== null);
 }
