@@ -7,6 +7,7 @@ import path from "node:path";
 import { OperationalError } from "../base/errors.ts";
 import { instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
+import { suggestion } from "../config/nearest.ts";
 import type { CertificateConfig, Configuration } from "../config/schema.ts";
 import { CatalogueDamaged, openCatalogue, removeCatalogue } from "../store/catalogue.ts";
 import type { Catalogue } from "../store/catalogue.ts";
@@ -137,10 +138,11 @@ export function findCertificate(configuration: Configuration, name: string): Cer
 /** More names than this are no help. */
 const NAMES_SHOWN = 10;
 
-/** Throws CERTIFICATE_UNKNOWN, naming some that are configured. */
+/** Throws CERTIFICATE_UNKNOWN, naming the nearest and some that are configured. */
 export function refuseName(name: string, names: readonly string[]): never {
   const more = names.length > NAMES_SHOWN ? ` and ${String(names.length - NAMES_SHOWN)} more` : "";
-  throw new OperationalError("CERTIFICATE_UNKNOWN", `no certificate "${name}" is configured`, {
+  const what = `no certificate "${name}" is configured${suggestion(name, names)}`;
+  throw new OperationalError("CERTIFICATE_UNKNOWN", what, {
     retry: "never",
     hint:
       names.length === 0

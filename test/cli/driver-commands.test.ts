@@ -134,13 +134,17 @@ describe("daneward status", () => {
   });
 
   test("of a name that is not configured is an error", async () => {
-    await expect(call(runStatus, ["mz"])).rejects.toMatchObject({ code: "CERTIFICATE_UNKNOWN" });
+    const wanted = { code: "CERTIFICATE_UNKNOWN", message: 'no certificate "mz" is configured (did you mean "mx"?)' };
+    await expect(call(runStatus, ["mz"])).rejects.toMatchObject(wanted);
   });
 
   test("of a damaged state file shows the others and the way out", async () => {
     mkdirSync(path.join(world.stateDirectory, "certificates"), { recursive: true });
     writeFileSync(path.join(world.stateDirectory, "certificates/mx.json"), "{");
-    expect((await call(runStatus)).out).toContain("state unreadable");
+    const { exit, out } = await call(runStatus);
+    expect(out).toContain("state unreadable");
+    expect(exit).toBe(1);
+    expect((await call(runStatus, [], { json: true })).exit).toBe(1);
   });
 });
 
@@ -183,10 +187,15 @@ describe("daneward timeline", () => {
     expect(out).toContain('"event": "announcing"');
   });
 
-  test("of a name that it does not know says which may be meant", async () => {
+  test("of a name that neither the configuration nor the journal knows says which may be meant, and fails", async () => {
+    const { exit, out } = await call(runTimeline, ["mx"]);
+    expect([exit, out]).toEqual([0, 'nothing has happened yet to "mx"\n']);
     await aRenewalUnderWay();
-    const { exit, out } = await call(runTimeline, ["mz"]);
-    expect([exit, out]).toEqual([0, 'nothing has happened yet to "mz" (did you mean "mx"?)\n']);
+    const unknown = { code: "CERTIFICATE_UNKNOWN", message: expect.stringContaining('did you mean "mx"?') as string };
+    await expect(call(runTimeline, ["mz"])).rejects.toMatchObject(unknown);
+    await expect(call(runTimeline, ["mz"], { config: "/nonexistent.toml" })).rejects.toMatchObject(unknown);
+    // What is on record may be configured no more.
+    expect((await call(runTimeline, ["mx"], { config: "/nonexistent.toml" })).exit).toBe(0);
     expect((await call(runTimeline, ["mx"])).out).toMatch(/\(now\) +aging for /);
   });
 });

@@ -25,7 +25,10 @@ export interface StatusOptions extends FileOptions {
   readonly watch?: string | true;
 }
 
-/** Ends with 0, whatever the status is: `check` is for monitoring. Throws USAGE. */
+/**
+ * Ends with 0, whatever the status is: `check` is for monitoring; with 1 when a state cannot be read, so that there is
+ * none to show. Throws USAGE and CERTIFICATE_UNKNOWN.
+ */
 export async function run(args: readonly string[], options: StatusOptions, io: Io): Promise<ExitCode> {
   const { name, everySeconds } = watchOf(args[0], options);
   const configuration = await configurationOf(options, io);
@@ -41,7 +44,7 @@ export async function run(args: readonly string[], options: StatusOptions, io: I
   const report = look();
   if (options.json === true) io.out(`${JSON.stringify(renderStatusJson(report), null, 2)}\n`);
   else io.out(textOf(report, { configuration, directory, options, io }));
-  return EXIT.done;
+  return report.certificates.some(({ outcome }) => outcome === "unreadable") ? EXIT.failed : EXIT.done;
 }
 
 interface Setting {
