@@ -23,7 +23,9 @@ export function nextStep(name: string, status: CertificateStatus): NextStep {
   if (hold !== null) {
     if (hold.restoring !== null) return { by: "daneward", what: "put the old files back and reload", at: null };
     const first = hold.reason === "OPERATOR_HOLD" ? "" : `daneward explain ${hold.reason}; when it is mended: `;
-    return you(`${first}daneward resume ${name}; or give the rollover up: daneward abort ${name}`);
+    const isRolling = hold.resume.phase !== "stable" && hold.resume.phase !== "withdrawing";
+    const giveUp = isRolling ? `; or give the rollover up: daneward abort ${name}` : "";
+    return you(`${first}daneward resume ${name}${giveUp}`);
   }
   const alarming = status.refusals.find((refusal) => isAlarming(refusal));
   if (alarming !== undefined) return you(CATALOGUE[alarming.code].hint.replace(/\bCERT\b/g, name));
@@ -52,7 +54,7 @@ function ownStep(status: CertificateStatus): NextStep {
     case "deploying":
       return does("swap the files and reload the services", status.wakeAt);
     case "confirming":
-      return does(confirmingWords(status), until);
+      return does(confirmingWords(status), isRetiring(status) ? until : null);
     case "withdrawing":
       return does("see the old records gone from every name server", null);
     case "held":
@@ -67,8 +69,16 @@ const SERVER_CODES: ReadonlySet<string> = new Set([
   "NS_NOT_AUTHORITATIVE",
 ]);
 
+/** The end of the rounds is no end: what follows them begins to be counted then. */
+function isRetiring({ obsolete, refusals }: CertificateStatus): boolean {
+  return obsolete === null || refusals.some(({ code }) => code === "RETIRE_RUNNING");
+}
+
 function confirmingWords(status: CertificateStatus): string {
   const { obsolete, refusals } = status;
+  if (obsolete !== null && !isRetiring(status)) {
+    return "see every address present the new certificate, round after round, and withdraw the old records some time after that";
+  }
   if (obsolete !== null) return "withdraw the old records";
   if (refusals.some(({ code }) => SERVER_CODES.has(code))) return "see the records on every name server";
   if (leftovers(status).length > 0) return "withdraw the records that no certificate needs";
@@ -84,12 +94,28 @@ function lifts(refusals: readonly StandingRefusal[]): Instant | null {
 /** What may be done meanwhile, and what may not. */
 export function safeNow(status: CertificateStatus): string {
   const { detail, footing } = status;
+  if (stands(status, "LIVE_MISMATCH", "SECOND_CERTIFICATE")) return REFUSED_NOW;
+  if (stands(status, "DEPLOY_BYPASSED")) return `${safetyOf(detail, footing)}; ${BYPASSED}`;
   const base = safetyOf(detail, footing);
   const advice = adviceOf(status);
   return advice === "" ? base : `${base}; ${advice}`;
 }
 
-function adviceOf({ detail, bypassedAt, emergency, footing }: CertificateStatus): string {
+/** DANE clients are turned away now, or will be at the next renewal: what is safe in the phase is not safe then. */
+export function isRefusing(status: CertificateStatus): boolean {
+  return stands(status, "LIVE_MISMATCH", "SECOND_CERTIFICATE", "DEPLOY_BYPASSED");
+}
+
+function stands({ refusals }: CertificateStatus, ...codes: readonly string[]): boolean {
+  return refusals.some(({ code }) => codes.includes(code));
+}
+
+const REFUSED_NOW =
+  "not now: DANE clients that remember the records of before are turned away. Records and files are left as they are or made to match; leave the services alone until this is over";
+
+const BYPASSED = "but do not renew, reload or restart by hand before the services read the deployed files";
+
+function adviceOf({ detail, emergency, footing }: CertificateStatus): string {
   const active = detail.phase === "held" ? detail.resume : detail;
   if (emergency !== null) return "do not put back a certificate with the compromised key";
   switch (active.phase) {
@@ -97,9 +123,6 @@ function adviceOf({ detail, bypassedAt, emergency, footing }: CertificateStatus)
       return "renew, reload and restart as you like";
     case "announcing":
     case "aging":
-      if (bypassedAt !== null) {
-        return "do not reload or restart the services by hand: they read the ACME client's files, whose certificate is not known yet";
-      }
       return footing.published
         ? "reloads and restarts do no harm, since the deployed files are still the old ones"
         : "reloads and restarts do no harm";

@@ -1,9 +1,9 @@
 /** `daneward status` for people: one screen a certificate, the answer first, the evidence after it. */
-import { formatDuration, secondsBetween } from "../base/time.ts";
+import { formatDuration, instant, secondsBetween } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { displayName } from "../dns/name.ts";
 import type { ChainFacts } from "../rollover/chain.ts";
-import { awaitsServices, concernOf, standingRefusals } from "./model.ts";
+import { awaitsServices, concernOf, isAlarming, standingRefusals } from "./model.ts";
 import type {
   CertificateReport,
   CertificateStatus,
@@ -236,8 +236,28 @@ function reasonLines(status: CertificateStatus, at: Instant): readonly string[] 
 /** Of many alike, a screen has room for the first; the name servers and services below tell of each. */
 const SHOWN_DETAILS = 3;
 
-/** Refusals that differ in their words alone share the line that says which, since when and until when. */
+/** Waits that time ends by itself are one wait, the longest: the others are over before. Whatever else stands is told apart. */
 function waitLines(refusals: readonly StandingRefusal[], at: Instant): readonly string[] {
+  const timed = refusals.filter((refusal) => refusal.until !== null && !isAlarming(refusal));
+  const ends = instant(Math.max(0, ...timed.map(({ until }) => until ?? 0)));
+  const last = timed.filter(({ until }) => until === ends);
+  const [first] = last;
+  const others = reasonGroups(
+    refusals.filter((refusal) => !timed.includes(refusal)),
+    at,
+  );
+  if (first === undefined) return others;
+  const details = [...new Set(last.map(({ detail }) => detail))];
+  const more = details.length > SHOWN_DETAILS ? `; and ${String(details.length - SHOWN_DETAILS)} more` : "";
+  const codes = [...new Set(timed.map(({ code }) => code))].join(", ");
+  const since = instant(Math.min(...timed.map((one) => one.since)));
+  const when = ends > at ? `until ${formatMoment(ends, at)}` : `its end was due ${formatMoment(ends, at)}`;
+  const text = `${details.slice(0, SHOWN_DETAILS).join("; ")}${more}`;
+  return [row("waits", `${when}: ${shortenDigests(text)} [${codes}, since ${formatMoment(since, at)}]`), ...others];
+}
+
+/** Refusals that differ in their words alone share the line that says which, since when and until when. */
+function reasonGroups(refusals: readonly StandingRefusal[], at: Instant): readonly string[] {
   const groups = new Map<string, { readonly why: string; readonly details: string[] }>();
   for (const { gate, code, since, until, detail } of refusals) {
     const ends = until === null ? "" : `, until ${formatMoment(until, at)}`;

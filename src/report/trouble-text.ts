@@ -7,6 +7,7 @@ import { formatDuration, secondsBetween } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
 import { awaitsServices, isAlarming, isStuck, isUnread } from "./model.ts";
 import type { CertificateStatus } from "./model.ts";
+import { isRefusing, safeNow } from "./status-next.ts";
 import { formatMoment, pointServicesAt, safetyOf, shortenDigests } from "./words.ts";
 
 /** A failure that stands. `key` names it whatever its words are, so that it is not reported at every tick. */
@@ -39,7 +40,7 @@ export function troubleOf(
   const lines = [
     ...findings.map(({ code, message }) => `daneward: ${certificate}: ${shortenDigests(message)} [${code}]`),
     `  since: ${formatMoment(first.since, at)}`,
-    `  safe:  ${safetyOf(status.detail, status.footing)}`,
+    `  safe:  ${isRefusing(status) ? safeNow(status) : safetyOf(status.detail, status.footing)}`,
     ...[...new Set(findings.map(({ hint }) => hint))].map((hint) => `  do:    ${hint}`),
     `  see:   daneward status ${certificate}`,
   ];

@@ -190,7 +190,7 @@ describe("status for people", () => {
     expect(text).toContain("next     3 1 1 bbbbbbbbbbbb…");
     expect(text).toContain("aging since 2026-11-22 11:50:00Z (10m ago)");
     expect(text).toContain(
-      "1h 50m until every cache has it [time: CLOCK_RUNNING, since 2026-11-22 11:50:00Z (10m ago), until 2026-11-22 13:50:00Z (in 1h 50m)]",
+      "waits    until 2026-11-22 13:50:00Z (in 1h 50m): 1h 50m until every cache has it [CLOCK_RUNNING, since 2026-11-22 11:50:00Z (10m ago)]",
     );
     expect(text).toContain("then     swap the files and reload the services: 2026-11-22 13:50:00Z (in 1h 50m)\n");
     expect(text).toContain("deadline 39d 22h to spare: the live certificate ends 2027-01-01 12:00:00Z (in 40d)\n");
@@ -262,15 +262,42 @@ describe("status for people", () => {
     expect(text).not.toContain("daneward withdraw");
   });
 
-  test("gives several refusals of one kind one reason", () => {
+  test("tells waits that time ends as one, the longest, and whatever else stands apart", () => {
     const [clock] = AGING.refusals;
     if (clock === undefined) throw new Error("AGING waits");
     const more = { ...clock, detail: "another address" };
-    const text = renderStatusText(reportOf({ ...AGING, refusals: [clock, more] }), { color: false });
+    const shorter = {
+      ...clock,
+      code: "HORIZON_UNSAFE",
+      until: after(60),
+      detail: "caches may hold a",
+      since: after(-900),
+    } as const;
+    const lag = { ...clock, gate: "dane", code: "NS_LAGGING", until: null, detail: "ns2 lags" } as const;
+    const text = told(reportOf({ ...AGING, refusals: [clock, more, shorter, lag] }), { color: false });
     expect(text).toContain(
-      "  waits    1h 50m until every cache has it\n           another address [time: CLOCK_RUNNING",
+      "  waits    until 2026-11-22 13:50:00Z (in 1h 50m): 1h 50m until every cache has it; another address " +
+        "[CLOCK_RUNNING, HORIZON_UNSAFE, since 2026-11-22 11:45:00Z (15m ago)]\n" +
+        "  waits    ns2 lags [dane: NS_LAGGING, since 2026-11-22 11:50:00Z (10m ago)]\n",
     );
     expect(text.split("CLOCK_RUNNING")).toHaveLength(2);
+  });
+
+  test("gives several refusals of one kind one reason", () => {
+    const [clock] = AGING.refusals;
+    if (clock === undefined) throw new Error("AGING waits");
+    const lag = { ...clock, gate: "dane", code: "NS_LAGGING", until: null, detail: "ns2 lags" } as const;
+    const refusals = [lag, { ...lag, detail: "ns3 lags" }];
+    const text = renderStatusText(reportOf({ ...AGING, refusals }), { color: false });
+    expect(text).toContain("  waits    ns2 lags\n           ns3 lags [dane: NS_LAGGING");
+    expect(text.split("NS_LAGGING")).toHaveLength(2);
+  });
+
+  test("of an end that has passed since the last look says that it was due", () => {
+    const [clock] = AGING.refusals;
+    if (clock === undefined) throw new Error("AGING waits");
+    const text = told(reportOf({ ...AGING, refusals: [{ ...clock, until: after(-20) }] }), { color: false });
+    expect(text).toContain("waits    its end was due 2026-11-22 11:59:40Z (20s ago): ");
   });
 
   test("of a first publication that no name server shows yet says just that, and waits for nothing else", () => {
@@ -403,8 +430,11 @@ describe("status of what operators said and prepared", () => {
     ],
     [
       "services that read the client's files",
-      { bypassedAt: after(-60) },
-      "do not reload or restart the services by hand: they read the ACME client's files",
+      {
+        bypassedAt: after(-60),
+        refusals: [{ gate: "policy", code: "DEPLOY_BYPASSED", until: null, detail: "postfix reads them", since: NOON }],
+      },
+      "; but do not renew, reload or restart by hand before the services read the deployed files\n",
     ],
     [
       "a deadline that is missed",
@@ -416,6 +446,7 @@ describe("status of what operators said and prepared", () => {
     expect(text).toContain(line);
     expect(JSON.stringify(renderStatusJson(reportOf({ ...AGING, ...changes })))).toContain(
       Object.keys(changes)
+        .slice(0, 1)
         .join()
         .replace("rejected", "aborted")
         .replace("bypassedAt", "bypassedSince")
@@ -570,6 +601,41 @@ describe("status for programs", () => {
   });
 });
 
+describe("the next step", () => {
+  const step = (status: CertificateStatus): string => told(reportOf(status), { color: false });
+  const proving = {
+    ...AGING,
+    phase: "confirming",
+    obsolete: chain("a"),
+    detail: {
+      phase: "confirming",
+      obsolete: chain("a").id,
+      current: chain("b").id,
+      deployedAt: NOON,
+      rounds: 1,
+      lastRoundAt: NOON,
+      confirmedAt: null,
+      failingSince: null,
+    },
+  } as const satisfies CertificateStatus;
+  const wait = { gate: "time", until: after(10), detail: "1 of 3 rounds good", since: NOON } as const;
+
+  test("after the swap is the proof, without a time: that of the withdrawal is counted from there", () => {
+    const text = step({ ...proving, refusals: [{ ...wait, code: "ROUNDS_MISSING" }] });
+    expect(text).toContain("  then     see every address present the new certificate, round after round, and withdraw");
+    const proven = step({ ...proving, refusals: [{ ...wait, code: "RETIRE_RUNNING", until: after(3600) }] });
+    expect(proven).toContain("  then     withdraw the old records: 2026-11-22 13:00:00Z (in 1h)\n");
+  });
+
+  test("of a hold offers to give up only what is under way", () => {
+    const { hold } = HELD;
+    if (hold === null) throw new Error("HELD is held");
+    const atRest = { ...hold, reason: "OPERATOR_HOLD", resume: { phase: "stable", current: chain("a").id } } as const;
+    expect(step({ ...HELD, hold: atRest, detail: atRest })).not.toContain("daneward abort");
+    expect(step(HELD)).toContain("daneward abort mx");
+  });
+});
+
 describe("the concern", () => {
   test.each([
     ["nothing under way", { ...AGING, phase: "stable", refusals: [] }, "well"],
@@ -625,6 +691,20 @@ describe("what a tick says", () => {
     if (hold === null) throw new Error("HELD is held");
     const byHand = { ...HELD, hold: { ...hold, reason: "OPERATOR_HOLD" } } as const;
     expect(troubleOf("mx", byHand, NOON, hint)).toBeNull();
+  });
+
+  test("does not call safe what is not, while a client is refused", () => {
+    const mismatch = {
+      gate: "dane",
+      code: "LIVE_MISMATCH",
+      until: null,
+      detail: "mx presents b",
+      since: NOON,
+    } as const;
+    const refused = { ...AGING, refusals: [mismatch] };
+    expect(troubleOf("mx", refused, NOON, hint)?.text).toContain("\n  safe:  not now: DANE clients that remember");
+    expect(told(reportOf(refused), { color: false })).toContain("  safe     not now: ");
+    expect(told(reportOf(refused), { color: false })).not.toContain("do no harm");
   });
 
   test("includes a wait that has stood for a day without an end", () => {

@@ -125,8 +125,8 @@ export const ROLLOVER_CODES = {
     hint: "renew with the former kind of key, or join the sections of this service to one",
   },
   DEPLOY_BYPASSED: {
-    title: "a service presented a renewed certificate before daneward deployed it",
-    hint: "the service reads the ACME client's files: point it at the deployed files",
+    title: "a service reads the ACME client's own files, and so presents renewals before they are deployed",
+    hint: "point the service at the deployed files (daneward doctor names file and line), then daneward resume CERT",
   },
   FOREIGN_RECORD: {
     title: "a record that daneward did not publish",

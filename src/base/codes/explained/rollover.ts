@@ -110,12 +110,12 @@ export const ROLLOVER_EXPLANATIONS = {
     type: ["daneward check-config"],
   },
   DEPLOY_BYPASSED: {
-    why: "a renewed certificate was on the wire before its records had aged: the service reads the ACME client's files, so that each restart, or a new Postfix process, shows the new certificate too early. This breaks mail at every renewal with a new key",
+    why: "a renewed certificate was on the wire before its records had aged, or the configuration of Postfix or Dovecot says that it will be: the service reads the ACME client's files, so that each restart, or a new Postfix process, shows the new certificate too early. This breaks mail at every renewal with a new key",
     lifts:
-      "point the service at the deployed files, once. The alarm ends when a later rollover shows that they are read",
+      "point the service at the deployed files, once. Of Postfix and Dovecot daneward sees it at its next look; for others say daneward resume CERT, or a later rollover shows it",
     meanwhile:
-      "daneward goes on as well as it can; do not reload or restart that service by hand between a renewal and the swap",
-    type: ["daneward status CERT"],
+      "daneward goes on as well as it can; do not renew, and do not reload or restart that service by hand, before it is mended",
+    type: ["daneward doctor", "daneward resume CERT"],
   },
   FOREIGN_RECORD: {
     why: "only what daneward published, octet for octet, is ever removed by it. This record is somebody else's, or from before its time",
