@@ -8,7 +8,7 @@ import type { Trouble } from "../../src/rollover/state.ts";
 import { readExposition } from "./exposition.ts";
 import { AT_REST, NOON, after, chain, known } from "./statuses.ts";
 
-const THRESHOLDS = { warnDays: 14, criticalDays: 7, patience: seconds(1800) };
+const THRESHOLDS = { warnDays: null, criticalDays: null, patience: seconds(1800) };
 
 function check(...certificates: StatusReport["certificates"]): ReturnType<typeof checkStatus> {
   return checkStatus({ at: NOON, certificates }, THRESHOLDS);
@@ -27,12 +27,17 @@ const TROUBLE: Trouble = {
   at: after(-60),
 };
 
+/** A certificate of 90 days. */
+function ofQuarter(left: number): ReturnType<typeof chain> {
+  return { ...chain("a", left), notBefore: after((left - 90) * 86_400) };
+}
+
 describe("check", () => {
   test("is OK at rest, and says so with figures", () => {
     const { state, text } = check(known("mx"));
     expect(state).toBe(0);
     expect(text).toBe(
-      "DANEWARD OK - 1 certificate, all at rest | certificates=1;;;0 rolling=0;;;0 wanting_attention=0;;;0 days_left=40 last_look=60s;;;0\n",
+      "DANEWARD OK - 1 certificate, all at rest | certificates=1;;;0 rolling=0;;;0 wanting_attention=0;;;0 days_left=40;6.8:;3.4: last_look=60s;;;0\n",
     );
   });
 
@@ -40,14 +45,14 @@ describe("check", () => {
     const wait = { ...refusal("CLOCK_RUNNING", "wait"), gate: "time" as const, until: after(6600) };
     const { state, text } = check(known("mx", { phase: "aging", next: chain("b"), refusals: [wait] }));
     expect(state).toBe(0);
-    expect(text).toContain("1 rolling over: mx is aging until 2026-11-22T13:50:00Z");
+    expect(text).toContain("1 rolling over: mx is aging until 2026-11-22 13:50:00Z");
   });
 
   test.each([
     ["a client refuses now", { refusals: [refusal("LIVE_MISMATCH", "mx presents b")] }, 2, "LIVE_MISMATCH"],
     ["a name cannot be written", { troubles: [TROUBLE] }, 1, "REFUSED / twice"],
-    ["a certificate is to end soon", { current: chain("a", 10) }, 1, "the live certificate ends"],
-    ["a certificate is to end very soon", { current: chain("a", 3) }, 2, "the live certificate ends"],
+    ["a certificate is to end soon", { current: ofQuarter(10) }, 1, "the live certificate ends"],
+    ["a certificate is to end very soon", { current: ofQuarter(3) }, 2, "the live certificate ends"],
     ["a certificate ended", { current: chain("a", -1) }, 2, "the live certificate ended"],
     ["the driver stands still", { wakeAt: after(-7200), lookedAt: after(-9000) }, 3, "does it run?"],
     [
@@ -72,6 +77,50 @@ describe("check", () => {
     const report = check(known("a", { troubles: [TROUBLE] }), never);
     expect(report.state).toBe(3);
     expect(report.text).toMatch(/^DANEWARD UNKNOWN - new: no tick has looked at it yet \(and 1 more\) \|/);
+  });
+
+  test("of certificates that live long two weeks and one are the limits, of others a share of their life", () => {
+    const days = (life: number, left: number): ReturnType<typeof check> =>
+      check(known("mx", { current: { ...chain("a", left), notBefore: after((left - life) * 86_400) } }));
+    expect([days(90, 14.1).state, days(90, 13.9).state, days(90, 6.9).state]).toEqual([0, 1, 2]);
+    expect([days(6, 5.9).state, days(6, 1.1).state, days(6, 0.9).state, days(6, 0.4).state]).toEqual([0, 0, 1, 2]);
+    expect(days(6, 5.9).text).toContain("days_left=5;1:;0.5:");
+    const asked = { warnDays: 30, criticalDays: 20, patience: seconds(1800) };
+    const told = checkStatus({ at: NOON, certificates: [known("mx", { current: chain("a", 25) })] }, asked);
+    expect(told.state).toBe(1);
+    expect(told.text).toContain("days_left=25;30:;20:");
+  });
+
+  test.each([
+    ["ZONE_UNKNOWN", 3],
+    ["NS_UNREACHABLE", 1],
+    ["NS_UNSIGNED", 2],
+    ["NS_LAGGING", 1],
+    ["NOT_SECURE", 1],
+  ] as const)("what cannot be seen is well for a while only: %s is %i then", (code, state) => {
+    const since = (secondsAgo: number): ReturnType<typeof check> =>
+      check(known("mx", { refusals: [{ ...refusal(code, "why"), since: after(-secondsAgo) }] }));
+    expect(since(1800).state).toBe(0);
+    expect(since(1801)).toMatchObject({ state });
+    expect(since(1801).text).toContain(`why [${code}]`);
+  });
+
+  test("a name server that lags while records spread is no news", () => {
+    const lag = { ...refusal("NS_LAGGING", "ns2 lags"), since: after(-7200) };
+    expect(check(known("mx", { phase: "announcing", refusals: [lag] })).state).toBe(0);
+  });
+
+  test("a zone that is bogus turns clients away now", () => {
+    expect(check(known("mx", { refusals: [refusal("ZONE_BOGUS", "no DNSKEY matches the DS")] })).state).toBe(2);
+  });
+
+  test("an address that could not be asked is unknown, another host's is not ours to know", () => {
+    const [endpoint] = AT_REST.endpoints;
+    if (endpoint === undefined) throw new Error("the fixture has an endpoint");
+    const mute = { ...endpoint, verdict: "failed", detail: "no answer after 20 s" } as const;
+    expect(check(known("mx", { endpoints: [endpoint, mute] })).state).toBe(3);
+    expect(check(known("mx", { endpoints: [mute] })).text).toContain(": no answer after 20 s");
+    expect(check(known("mx", { endpoints: [endpoint, { ...mute, own: false }] })).state).toBe(0);
   });
 
   test("what cannot be read, and having nothing to look after, are unknown", () => {

@@ -18,16 +18,16 @@ export interface CheckOptions extends FileOptions {
   readonly json?: boolean;
 }
 
-/** certbot renews with a third of the life left: at 14 days something did not happen, at 7 it is late. */
-const WARN_DAYS = 14;
-const CRITICAL_DAYS = 7;
 /** Ticks come every ten minutes; three may be missed. */
 const PATIENCE = seconds(1800);
 
-function days(text: string | undefined, flag: string, fallback: number): number {
-  if (text === undefined) return fallback;
-  if (/^\d{1,4}$/.test(text)) return Number(text);
-  throw OperationalError.of(fault("USAGE", `${flag}: "${text}" is not a number of days`));
+/** `14`, as other plugins for certificates have it, or the same as a range: `14:`, `@0:14`. Null: by the certificate's life. */
+function days(text: string | undefined, flag: string): number | null {
+  if (text === undefined) return null;
+  const written = /^(?:(?<least>\d{1,4}(?:\.\d)?):?|@(?:[0~]?:)(?<most>\d{1,4}(?:\.\d)?))$/.exec(text)?.groups;
+  const number = written?.["least"] ?? written?.["most"];
+  if (number !== undefined) return Number(number);
+  throw OperationalError.of(fault("USAGE", `${flag}: "${text}" is not a number of days, as 14 or 14: is`));
 }
 
 function duration(text: string | undefined): Seconds {
@@ -40,8 +40,8 @@ function duration(text: string | undefined): Seconds {
 /** Ends with 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. */
 export async function run(args: readonly string[], options: CheckOptions, io: Io): Promise<ExitCode> {
   const thresholds = {
-    warnDays: days(options.warning, "--warning", WARN_DAYS),
-    criticalDays: days(options.critical, "--critical", CRITICAL_DAYS),
+    warnDays: days(options.warning, "--warning"),
+    criticalDays: days(options.critical, "--critical"),
     patience: duration(options.patience),
   };
   const configuration = await configurationOf(options, io);
