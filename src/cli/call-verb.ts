@@ -1,7 +1,9 @@
 /** From a parsed command line to an exit code. */
 import { EXIT, PLUGIN } from "./exit.ts";
 import type { ExitCode } from "./exit.ts";
+import type { FailureOptions } from "./failure.ts";
 import type { Io } from "./io.ts";
+import { serviceOf, unknownLines } from "./monitoring.ts";
 import type { Verb } from "./verbs.ts";
 
 /** Runs a verb and answers its failures: the one place where commands are called. */
@@ -16,15 +18,12 @@ export async function callVerb(
     const { run } = await verb.load();
     return await run(args, options as never, options["color"] === false ? { ...io, color: false } : io);
   } catch (error) {
-    return await answerFailure(error, io, { json, plugin: verb.plugin === true });
+    const service = serviceOf(verb.usage.split(" ")[0] ?? "", options["format"]);
+    return await answerFailure(error, io, { json, plugin: verb.plugin === true, service });
   }
 }
 
-async function answerFailure(
-  error: unknown,
-  io: Io,
-  options: { readonly json: boolean; readonly plugin: boolean },
-): Promise<ExitCode> {
+async function answerFailure(error: unknown, io: Io, options: FailureOptions): Promise<ExitCode> {
   try {
     if (isReplaced(error)) return tellReplaced(io, options);
     const { reportFailure } = await import("./failure.ts");
@@ -42,10 +41,10 @@ function isReplaced(error: unknown): boolean {
 }
 
 /** In words that need no other part. Whatever was under way goes on at the next run, as after a kill. */
-function tellReplaced(io: Io, { plugin }: { readonly plugin: boolean }): ExitCode {
-  io.err(
-    "daneward: error: a part of the program is gone: it was upgraded or removed while this ran\n" +
-      "hint: run the command again; if that says the same, install daneward anew\n",
-  );
+function tellReplaced(io: Io, { plugin, json, service = null }: FailureOptions): ExitCode {
+  const message = "a part of the program is gone: it was upgraded or removed while this ran";
+  const hint = "run the command again; if that says the same, install daneward anew";
+  io.err(`daneward: error: ${message}\nhint: ${hint}\n`);
+  if (service !== null && !json) io.out(unknownLines(service, message, hint));
   return plugin ? PLUGIN.unknown : EXIT.temporary;
 }

@@ -9,6 +9,8 @@ export interface Io {
   /** Whether standard output (and for talk, standard error) is a terminal. */
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
+  /** Whether standard error leads to the journal of systemd; absent: it does not. */
+  readonly errIsJournal?: boolean;
   readonly color: boolean;
   readonly columns: number;
   /** Lines of the terminal; absent: not known. */

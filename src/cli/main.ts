@@ -8,6 +8,7 @@ import { fstatSync, writeSync } from "node:fs";
 import { VERSION } from "../base/build.ts";
 import { instant } from "../base/time.ts";
 import type { Io } from "./io.ts";
+import { isJournalStream } from "./journal-log.ts";
 import { quickParse } from "./quick.ts";
 import { callVerb } from "./call-verb.ts";
 
@@ -57,6 +58,7 @@ function processIo(): Io {
     },
     outIsTerminal,
     errIsTerminal: isTerminal(2),
+    errIsJournal: isJournalStream(env["JOURNAL_STREAM"], 2),
     color: outIsTerminal && colorWanted && env["TERM"] !== "dumb",
     get columns() {
       return outIsTerminal ? process.stdout.columns : 100;

@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from "commander";
 import { EXIT, PLUGIN } from "./exit.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { serviceOf, unknownLines } from "./monitoring.ts";
 import { callVerb } from "./call-verb.ts";
 import { flagsOf, GLOBAL_FLAGS, VERBS } from "./verbs.ts";
 import type { Flag, Verb } from "./verbs.ts";
@@ -95,6 +96,12 @@ export async function runProgram(
     );
     if (!/\bhint: |\(Did you mean /.test(error.message))
       io.err(`hint: daneward ${verb ? `${argv[0] ?? ""} ` : ""}--help\n`);
+    const format = argv.some(
+      (word, at) => word === "--format=nagios" || (word === "nagios" && argv[at - 1] === "--format"),
+    );
+    const service = serviceOf(verb?.usage.split(" ")[0] ?? "", format ? "nagios" : null);
+    const said = error.message.replace(/^error: /, "");
+    if (service !== null && !argv.includes("--json")) io.out(unknownLines(service, said, ""));
     return verb?.plugin ? PLUGIN.unknown : EXIT.usage;
   }
   return code;

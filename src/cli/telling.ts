@@ -2,22 +2,26 @@
  * What is told to others after a tick: notices, as `[notify]` says, and signs of life to a healthchecks server and a
  * Prometheus textfile.
  */
+import { existsSync } from "node:fs";
 import { hostname } from "node:os";
+import path from "node:path";
 import { VERSION } from "../base/build.ts";
 import { OperationalError } from "../base/errors.ts";
+import { CONFIGURATION, updateAlarms } from "../driver/alarms.ts";
 import type { AlarmNews } from "../driver/alarms.ts";
 import { ping } from "../driver/notify/channels.ts";
 import type { Sender } from "../driver/notify/channels.ts";
-import { noticeOfAlarm, noticeOfEvent, noticeOfRecovery } from "../driver/notify/notice.ts";
+import { noticeOfAlarm, noticeOfEvent, noticeOfRecovery, noticesOfPassing } from "../driver/notify/notice.ts";
 import { attempt, tell } from "../driver/notify/notify.ts";
 import { forgetSigns, isSignDue, noteSign } from "../driver/notify/signs.ts";
-import { openRegister } from "../driver/register.ts";
+import { lastGoodRegister, openRegister } from "../driver/register.ts";
 import type { Register } from "../driver/register.ts";
 import { renderEvent } from "../report/event-text.ts";
 import { renderStatusPrometheus } from "../report/status-prometheus.ts";
+import { CatalogueDamaged } from "../store/catalogue.ts";
 import type { JournalEntry } from "../store/journal.ts";
 import { statusReport } from "./driver-files.ts";
-import { mainFileOf } from "./file-options.ts";
+import { mainFileOf, stateDirectoryOf } from "./file-options.ts";
 import type { FileOptions } from "./file-options.ts";
 import type { Io } from "./io.ts";
 
@@ -38,6 +42,7 @@ export async function tellOfTick(register: Told, news: TickNews, directory: stri
     const notices = [
       ...news.alarms.due.map((alarm) => noticeOfAlarm(alarm, now)),
       ...news.alarms.over.map((alarm) => noticeOfRecovery(alarm, now)),
+      ...noticesOfPassing(news.events, news.alarms, renderEvent),
       ...news.events.flatMap((entry) => noticeOfEvent(entry, renderEvent) ?? []),
     ];
     problems.push(...(await tell(notices, notify, senderOf(io))));
@@ -53,6 +58,43 @@ export async function tellWhenIdle(alarms: AlarmNews, directory: string, options
     await tellOfTick(register, { alarms, events: [] }, directory, io);
   } finally {
     register.catalogue.close();
+  }
+}
+
+/**
+ * The configuration cannot be used, so that no tick goes on: told as `[notify]` was when it last could, once and then
+ * daily. The tick after it was mended tells that it is over. What goes wrong here is a warning.
+ */
+export async function tellOfConfiguration(
+  { code, message, hint }: OperationalError,
+  options: FileOptions,
+  io: Io,
+): Promise<void> {
+  const directory = stateDirectoryOf(options, io);
+  try {
+    const register = lastGoodRegister(directory, mainFileOf(options, io));
+    if (register === null) return;
+    try {
+      const [first = "", ...more] = message.split("\n");
+      const lines = [
+        `daneward: configuration: ${first} [${code}]`,
+        ...more.map((line) => `  ${line}`),
+        "  safe:  records and files stay as they are",
+        "  but:   no rollover goes on, and nothing is looked at, before it is mended",
+        `  do:    ${hint}`,
+        "  see:   daneward check-config",
+      ];
+      const alarm = { certificate: CONFIGURATION, key: code, text: lines.map((line) => `${line}\n`).join("") };
+      const looked = new Set([CONFIGURATION]);
+      const now = io.clock();
+      const alarms = updateAlarms(directory, { alarms: [alarm], looked, isConfigured: () => true, now });
+      await tellOfTick(register, { alarms, events: [] }, directory, io);
+    } finally {
+      register.catalogue.close();
+    }
+  } catch (error) {
+    if (!(error instanceof OperationalError || error instanceof CatalogueDamaged)) throw error;
+    io.err(`daneward: warning: ${error.message}\n`);
   }
 }
 
@@ -100,6 +142,8 @@ async function writeMetrics(
     return null;
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error;
-    return `prometheus_textfile: ${error.message}`;
+    const folder = path.dirname(file);
+    const hint = existsSync(folder) ? "" : `; make the folder: install -d -m 0755 ${folder}`;
+    return `prometheus_textfile: ${error.message}${hint}`;
   }
 }

@@ -1,7 +1,9 @@
 /** Runs the driver for a command and says what came of it: silent on success off a terminal, one block for each failure. */
-import { CATALOGUE } from "../base/errors.ts";
+import { CATALOGUE, OperationalError } from "../base/errors.ts";
 import { formatInstant } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
 import { updateAlarms } from "../driver/alarms.ts";
+import type { Alarm, AlarmNews, EndedAlarm } from "../driver/alarms.ts";
 import { REREAD } from "../driver/chain-files.ts";
 import { createLiveWorld } from "../driver/live-world.ts";
 import { loadRegister, openRegister } from "../driver/register.ts";
@@ -10,44 +12,94 @@ import { RELOAD_TIMEOUT_MS } from "../driver/reload.ts";
 import { previewTick, tick } from "../driver/tick.ts";
 import type { TickInput, TickReport, UnitReport } from "../driver/tick.ts";
 import { failureBlock, troubleOf } from "../report/trouble-text.ts";
-import type { TroubleBlock } from "../report/trouble-text.ts";
-import { formatDistance, shortenDigests } from "../report/words.ts";
+import { isFailure, renderEvent } from "../report/event-text.ts";
+import { formatDistance, formatTime, plainTimes, shortenDigests } from "../report/words.ts";
 import type { JournalEntry } from "../store/journal.ts";
 import { renderPreviews } from "../report/preview-text.ts";
+import { loggingIo, withPriority } from "./journal-log.ts";
 import { notDueLines } from "./not-due.ts";
+import { overLine } from "../driver/notify/notice.ts";
 import { statusOf } from "./driver-files.ts";
 import { EXIT } from "./exit.ts";
 import type { ExitCode } from "./exit.ts";
 import { mainFileOf, stateDirectoryOf } from "./file-options.ts";
+import type { FileOptions } from "./file-options.ts";
 import type { TickOptions } from "./commands/tick.ts";
 import type { Io } from "./io.ts";
 
 /** Long enough for the rounds of a confirmation at the default interval, short enough for a cron minute. */
 const LINGER_MS = 15_000;
 
-export { renderEvent } from "../report/event-text.ts";
-
 /** How much a tick says beside what it must. */
 export interface Talk {
   /** Failures are said however often they were said before. */
   readonly always: boolean;
   readonly onEvent: (entry: JournalEntry) => void;
+  /** Told of failures that stand no more. */
+  readonly onOver?: (alarm: EndedAlarm) => void;
   /** A person reads along: waits are announced, and there is a line for each certificate at the end. */
   readonly watched: boolean;
 }
 
-/** One tick with everything around it. Throws what `tick` throws. */
+/** What happens is said to a person in lines, and to nobody else. */
+export function talkTo(io: Io, { always, watched }: Pick<Talk, "always" | "watched">): Talk {
+  return {
+    always,
+    watched,
+    onEvent: (entry) => {
+      if (watched) io.err(renderEvent(entry));
+    },
+  };
+}
+
+/**
+ * What happens is logged, a line each: to the journal of systemd, which notes the time itself, with how grave it is, else
+ * with the time.
+ */
+export function talkToLog(io: Io, { always, watched }: Pick<Talk, "always" | "watched">): Talk {
+  const isJournal = io.errIsJournal === true;
+  const write = (line: string, isBad: boolean, at: Instant): void => {
+    io.err(isJournal ? withPriority(line, isBad ? 3 : 5) : `${formatTime(at)} ${line}`);
+  };
+  return {
+    always,
+    watched,
+    onEvent: (entry) => {
+      write(renderEvent(entry), isFailure(entry), entry.at);
+    },
+    onOver: (alarm) => {
+      write(`${overLine(alarm)}\n`, false, io.clock());
+    },
+  };
+}
+
+/** One tick with everything around it, on standard error as {@link loggingIo} has it. Throws what `tick` throws. */
 export async function tickCertificates(
   names: readonly string[],
   options: TickOptions,
-  io: Io,
+  plainIo: Io,
   talk: Talk,
 ): Promise<ExitCode> {
-  const register = await openRegister(stateDirectoryOf(options, io), mainFileOf(options, io));
+  const io = loggingIo(plainIo);
+  const register = await openOrTell(options, io, talk);
   try {
     return await tickOver(register, names, options, io, talk);
   } finally {
     register.catalogue.close();
+  }
+}
+
+/** Nobody may be there who reads what a tick by timer says of a broken configuration. Throws as openRegister. */
+export async function openOrTell(options: FileOptions, io: Io, talk: Pick<Talk, "always">): Promise<Register> {
+  try {
+    return await openRegister(stateDirectoryOf(options, io), mainFileOf(options, io));
+  } catch (error) {
+    // Whoever looks on sees it, and may be at work on that very file.
+    if (error instanceof OperationalError && !talk.always) {
+      const { tellOfConfiguration } = await import("./telling.ts");
+      await tellOfConfiguration(error, options, io);
+    }
+    throw error;
   }
 }
 
@@ -79,7 +131,7 @@ async function tickOver(
     now: io.clock(),
   });
   if (options.json === true) io.out(`${JSON.stringify(asJson(report))}\n`);
-  for (const { text } of talk.always ? [...alarms.standing, ...alarms.due] : alarms.due) io.err(text);
+  sayAlarms(alarms, io, talk);
   const { tellOfTick } = await import("./telling.ts");
   await tellOfTick(report.register, { alarms, events }, stateDirectoryOf(options, io), io);
   if (talk.watched) {
@@ -89,6 +141,11 @@ async function tickOver(
   }
   if (blocks.length > 0) return EXIT.failed;
   return report.units.some(({ outcome }) => outcome === "skipped") ? EXIT.temporary : EXIT.done;
+}
+
+function sayAlarms(alarms: AlarmNews, io: Io, talk: Talk): void {
+  for (const { text } of talk.always ? [...alarms.standing, ...alarms.due] : alarms.due) io.err(text);
+  for (const alarm of alarms.over) talk.onOver?.(alarm);
 }
 
 /** `tick --dry-run`: the actions of the next step of every certificate that is due. */
@@ -131,20 +188,20 @@ function inputOf(register: Register, names: readonly string[], options: TickOpti
   };
 }
 
-function troubleBlocks(report: TickReport, io: Io): readonly TroubleBlock[] {
+function troubleBlocks(report: TickReport, io: Io): readonly Alarm[] {
   return report.units.flatMap((unit) => {
     const block = blockOf(unit, io);
-    return block === null ? [] : [block];
+    return block === null ? [] : [{ ...block, text: plainTimes(block.text) }];
   });
 }
 
-function blockOf(unit: UnitReport, io: Io): TroubleBlock | null {
+function blockOf(unit: UnitReport, io: Io): Alarm | null {
   const { name } = unit.certificate;
   switch (unit.outcome) {
     case "looked":
       return troubleOf(name, statusOf(unit.certificate, unit.saved, null), io.clock(), (code) => CATALOGUE[code].hint);
     case "failed":
-      return failureBlock(name, unit.error);
+      return { ...failureBlock(name, unit.error), isBlind: true };
     case "skipped":
       return null;
   }
@@ -155,7 +212,7 @@ function summary(report: TickReport, io: Io): string {
     const { name } = unit.certificate;
     if (unit.outcome !== "looked") return `${name}: ${unit.outcome === "failed" ? "failed" : "interrupted"}`;
     const { state, wakeAt, refusals } = unit.saved;
-    const why = refusals[0] === undefined ? "" : `, ${shortenDigests(refusals[0].detail)}`;
+    const why = refusals[0] === undefined ? "" : `, ${plainTimes(shortenDigests(refusals[0].detail))}`;
     const next = wakeAt === null ? "" : `; next look ${formatDistance(wakeAt, io.clock())}`;
     return `${name}: ${state.phase.phase}${why}${next}`;
   });

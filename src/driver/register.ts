@@ -5,6 +5,7 @@
  * files whose stamps are still the same; without one the configuration itself is read, and the tick writes a new one.
  */
 import path from "node:path";
+import { BUILD } from "../base/build.ts";
 import { loadConfiguration } from "../config/load.ts";
 import type { CertificateConfig, Configuration, PublisherConfig } from "../config/schema.ts";
 import { CatalogueDamaged, createCatalogue, openCatalogue } from "../store/catalogue.ts";
@@ -13,6 +14,7 @@ import { stampFiles } from "../store/due-index.ts";
 import type { SpoolContent } from "../store/spool.ts";
 import { watchedFiles } from "./chain-files.ts";
 import { identityText, isCurrent, parseIdentity } from "./identity.ts";
+import type { Identity } from "./identity.ts";
 import { nameKey, notesAbout, realPath, refuseName } from "./due.ts";
 
 /** Certificates are named by their place in the configuration. */
@@ -35,11 +37,23 @@ export interface Register {
 
 /** The register of the state directory; null when there is none, it is damaged, or it is not of this configuration. */
 export function readRegister(stateDirectory: string, mainFile: string): Register | null {
+  return readRegisterIf(stateDirectory, (identity) => identity.paths[0] === mainFile && isCurrent(identity));
+}
+
+/**
+ * What was configured when the configuration was last good, for telling people that it is not any more and for nothing
+ * else; null as {@link readRegister}.
+ */
+export function lastGoodRegister(stateDirectory: string, mainFile: string): Register | null {
+  return readRegisterIf(stateDirectory, ({ build, paths }) => build === BUILD && paths[0] === mainFile);
+}
+
+function readRegisterIf(stateDirectory: string, isWanted: (identity: Identity) => boolean): Register | null {
   const catalogue = openCatalogue(stateDirectory);
   if (catalogue === null) return null;
   try {
     const identity = parseIdentity(catalogue.identity);
-    if (identity !== null && identity.paths[0] === mainFile && isCurrent(identity)) return registerOf(catalogue);
+    if (identity !== null && isWanted(identity)) return registerOf(catalogue);
   } catch (error) {
     if (!(error instanceof CatalogueDamaged)) throw error;
   }

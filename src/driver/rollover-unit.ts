@@ -27,6 +27,7 @@ import { faultOf, pruneStore } from "./deploy.ts";
 import { groupIdOf } from "./group.ts";
 import { updateHoldFile } from "./hold-file.ts";
 import type { InTurn } from "./in-turn.ts";
+import { mismatchEvents } from "./mismatch-events.ts";
 import { observe } from "./observe.ts";
 import type { Sight, Subject } from "./observe.ts";
 import { isAborted, pause } from "./pause.ts";
@@ -148,9 +149,10 @@ async function takeStep(
   const { certificate, publisher, target } = subject;
   const now = setting.clock();
   const stepped = step(before?.state ?? null, sight.observation, certificate.policy, now);
-  const events = stepped.events.map(({ event, detail }) => {
-    return { at: now, certificate: certificate.name, event, detail: { detail } };
-  });
+  const events = [
+    ...stepped.events.map((event) => ({ event: event.event, detail: detailOfEvent(event, stepped.state) })),
+    ...mismatchEvents(before?.refusals ?? [], stepped.refusals, sight.observation.endpoints ?? []),
+  ].map((event) => ({ at: now, certificate: certificate.name, ...event }));
   const intent = save(
     setting,
     {
@@ -178,6 +180,11 @@ async function takeStep(
     outcomes.flatMap((outcome, at) => outcomeEntry(certificate.name, stepped.actions[at], outcome, stepped.state)),
   );
   return { saved, actions: stepped.actions, outcomes };
+}
+
+/** A rollover is confirmed long before it is over, a first deployment at its end: the name alone does not tell. */
+function detailOfEvent({ event, detail }: Step["events"][number], { phase }: RolloverState): JournalEntry["detail"] {
+  return event === "confirmed" ? { detail, to: phase.phase } : { detail };
 }
 
 /** No gate of the core: a next key that cannot be had holds nothing up. But somebody relies on it. */

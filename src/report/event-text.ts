@@ -1,19 +1,32 @@
-/** One event of the journal in plain words, for a person who watches a tick. */
+/** One event of the journal in plain words: for a person who watches a tick, for logs and for notices. */
 import { displayName, parseName } from "../dns/name.ts";
 import type { TimelineEvent } from "./timeline-text.ts";
-import { onOneLine, shortenDigests } from "./words.ts";
+import { onOneLine, plainTimes, shortenDigests } from "./words.ts";
 
 /** `mx: published 3 1 1 9a590dfa1b2c… at _25._tcp.mx.example.org`, ending with a newline. */
-export function renderEvent({ certificate, event, detail }: TimelineEvent): string {
-  const who = certificate === null ? "" : `${certificate}: `;
-  const { result, code, detail: sentence } = detail;
-  const failed = result === "failed" ? ` failed: ${textOf(sentence)} [${textOf(code)}]` : null;
-  return `${onOneLine(shortenDigests(`${who}${failed === null ? doneWords(event, detail) : doing(event, detail) + failed}`))}\n`;
+export function renderEvent(event: TimelineEvent): string {
+  const who = event.certificate === null ? "" : `${event.certificate}: `;
+  return `${onOneLine(plainTimes(shortenDigests(`${who}${wordsOf(event)}`)))}\n`;
+}
+
+/** Whether an event tells of something that did not go well. */
+export function isFailure({ event, detail }: Pick<TimelineEvent, "event" | "detail">): boolean {
+  return detail["result"] === "failed" || event === "mismatch";
 }
 
 type Detail = TimelineEvent["detail"];
 
-function doneWords(event: string, detail: Detail): string {
+function wordsOf({ event, detail }: TimelineEvent): string {
+  const { result, code, detail: sentence } = detail;
+  const codes = typeof code === "string" ? ` [${code}]` : "";
+  if (result === "failed") return `${doing(event, detail)} failed: ${textOf(sentence)}${codes}`;
+  const name = event.replaceAll("-", " ");
+  const said = textOf(sentence) === "" ? name : `${name}: ${textOf(sentence)}`;
+  return doneWords(event, detail) ?? `${said}${codes}`;
+}
+
+/** What was done, where the name of the event alone does not say it; null: it does. */
+export function doneWords(event: string, detail: Detail): string | null {
   switch (event) {
     case "store":
       return "copied the certificate and its key into the deployment store";
@@ -24,11 +37,9 @@ function doneWords(event: string, detail: Detail): string {
     case "withdraw":
       return `withdrew ${records(detail)}${notes(detail)}`;
     case "prune":
-      return "removed old versions from the deployment store";
-    default: {
-      const sentence = textOf(detail["detail"]);
-      return sentence === "" ? event.replaceAll("-", " ") : `${event.replaceAll("-", " ")}: ${sentence}`;
-    }
+      return `removed old versions from the deployment store${versions(detail)}`;
+    default:
+      return null;
   }
 }
 
@@ -53,6 +64,10 @@ function records({ records, owner }: Detail): string {
   const texts = Array.isArray(records) ? records.map(String).join(", ") : "";
   const name = parseName(textOf(owner));
   return `${texts} at ${name.ok ? displayName(name.value) : textOf(owner)}`;
+}
+
+function versions({ versions: names }: Detail): string {
+  return Array.isArray(names) && names.length > 0 ? `: ${names.map(String).join(", ")}` : "";
 }
 
 /** What the publisher had to say about a change that went well. */

@@ -2,7 +2,8 @@
 import { formatDuration, formatInstant, seconds } from "../base/time.ts";
 import type { Instant, Seconds } from "../base/time.ts";
 import { displayName, parseName } from "../dns/name.ts";
-import { formatTime, onOneLine, painter, shortenDigests } from "./words.ts";
+import { doneWords, isFailure } from "./event-text.ts";
+import { formatTime, onOneLine, painter, plainTimes, shortenDigests } from "./words.ts";
 
 /** An event of the journal; `detail` holds what was written beside the name. */
 export interface TimelineEvent {
@@ -54,6 +55,7 @@ const BEGINS: Readonly<Record<string, Phase>> = {
   withdrawing: "withdrawing",
   held: "held",
   confirmed: "stable",
+  settled: "stable",
   withdrawn: "stable",
   "given-up": "stable",
   renewed: "stable",
@@ -125,7 +127,7 @@ export function renderTimelineText(timeline: Timeline, options: TimelineTextOpti
   const names = new Set(events.map(({ certificate }) => certificate));
   const width = names.size < 2 ? 0 : Math.max(...[...names].map((name) => (name ?? "").length)) + 2;
   const lines = events.map(({ at, certificate, event, detail, gap, ended }) => {
-    const failed = detail["result"] === "failed";
+    const failed = isFailure({ event, detail });
     const name = width === 0 ? "" : (certificate ?? "").padEnd(width);
     const padded = event.padEnd(16);
     const shown = gap === null || gap === 0 ? "" : gap < 0 ? "(back)" : `+${formatDuration(gap)}`;
@@ -153,23 +155,33 @@ function unfinished(courses: Timed["courses"], at: Instant, width: number): read
   });
 }
 
-/** Each event in one line: its sentence first, then what is worth a key. */
+/** Each event in one line: its sentence first, with the code if it has one, then what is worth a key. */
 function describeDetail(event: string, detail: Readonly<Record<string, unknown>>): string {
-  const { detail: sentence, result, ...rest } = detail;
+  const { detail: sentence, result, code, ...rest } = detail;
   const change = event === "publish" || event === "withdraw" ? describeChange(rest) : null;
+  const done = change === null && result !== "failed" ? doneWords(event, detail) : null;
   const said = [result === "failed" ? "failed" : "", typeof sentence === "string" ? sentence : ""];
   const words = [
     said.filter((part) => part !== "").join(": "),
-    ...(change === null ? [] : [change.words]),
+    typeof code === "string" ? `[${code}]` : "",
+    change?.words ?? done ?? "",
     ...Object.entries(change?.rest ?? rest).flatMap(([key, value]) =>
-      value === "" ? [] : [`${key}=${shorten(value)}`],
+      value === "" || UNTOLD[event]?.includes(key) === true ? [] : [`${key}=${shorten(value)}`],
     ),
   ];
   return words
     .filter((word) => word !== "")
-    .map((word) => onOneLine(shortenDigests(word)))
+    .map((word) => onOneLine(plainTimes(shortenDigests(word))))
     .join(" ");
 }
+
+/** What stands in the words already, or is for programs. */
+const UNTOLD: Readonly<Record<string, readonly string[]>> = {
+  store: ["chain"],
+  deploy: ["chain"],
+  prune: ["versions"],
+  confirmed: ["to"],
+};
 
 const TOLD: ReadonlySet<string> = new Set(["owner", "records", "zone", "ttl"]);
 

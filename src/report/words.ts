@@ -82,6 +82,11 @@ export function shortRecord(record: string): string {
   return record.replace(/([0-9a-f]{12})[0-9a-f]+$/, "$1…");
 }
 
+/** Any text with the times of machines, `2026-11-22T13:10:00.5Z`, written as {@link formatTime} does. */
+export function plainTimes(text: string): string {
+  return text.replace(/\b(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z\b/g, "$1 $2Z");
+}
+
 /** `9a590dfa1b2c…` */
 export function shortDigest(digest: string): string {
   return `${digest.slice(0, 12)}…`;

@@ -155,7 +155,8 @@ export function readFailure(path: string, cause: unknown): OperationalError {
   const system = systemCode(cause);
   const message = `cannot read ${path}: ${reasonOf(cause)}`;
   if (system === "EACCES" || system === "EPERM") {
-    return new OperationalError("PERMISSION_DENIED", message, { cause, retry: "never" });
+    const hint = "run it as root (sudo), or as the user that daneward runs as: the state holds private matters";
+    return new OperationalError("PERMISSION_DENIED", message, { cause, retry: "never", hint });
   }
   return new OperationalError(system === "ENOENT" ? "FILE_NOT_FOUND" : "FILE_UNREADABLE", message, { cause });
 }

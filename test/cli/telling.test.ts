@@ -1,12 +1,15 @@
 /** What others hear of a tick: a program that writes notices down, and a textfile. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { OperationalError } from "../../src/base/errors.ts";
 import { instant } from "../../src/base/time.ts";
 import type { Instant } from "../../src/base/time.ts";
-import { tellOfTick, tellWhenIdle } from "../../src/cli/telling.ts";
+import { tellOfConfiguration, tellOfTick, tellWhenIdle } from "../../src/cli/telling.ts";
 import type { TickNews } from "../../src/cli/telling.ts";
 import { loadRegister } from "../../src/driver/register.ts";
+import { writeCatalogue } from "../../src/store/catalogue.ts";
+import type { JournalEntry } from "../../src/store/journal.ts";
 import { readExposition } from "../report/exposition.ts";
 import { temporaryFolder } from "../store/temporary-folder.ts";
 import { recordingIo } from "./recording-io.ts";
@@ -51,7 +54,7 @@ describe("after a tick", () => {
     const at = place();
     await tellAt(at, { ...NOTHING, alarms: { due: [ALARM], standing: [], over: [] } }, NOW);
     await tellAt(at, { ...NOTHING, alarms: { due: [], standing: [ALARM], over: [] } }, NOW);
-    await tellAt(at, { ...NOTHING, alarms: { due: [], standing: [], over: [ALARM] } }, NOW);
+    await tellAt(at, { ...NOTHING, alarms: { due: [], standing: [], over: [{ ...ALARM, standing: [] }] } }, NOW);
     const events = at.told().match(/"event":"[a-z-]+"/g);
     expect(events).toEqual(['"event":"stuck"', '"event":"recovered"']);
   });
@@ -85,7 +88,69 @@ describe("after a tick", () => {
 
   test("a folder that is not there is a warning", async () => {
     const at = place('prometheus_textfile = "/nonexistent/daneward.prom"');
-    expect(await tellAt(at, NOTHING, NOW)).toContain("prometheus_textfile: cannot write /nonexistent/daneward.prom");
+    expect(await tellAt(at, NOTHING, NOW)).toBe(
+      "daneward: warning: prometheus_textfile: cannot write /nonexistent/daneward.prom: no such file or directory; " +
+        "make the folder: install -d -m 0755 /nonexistent\n",
+    );
+  });
+
+  test("clients that were refused for a moment are told, unless an alarm tells it", async () => {
+    const at = place();
+    const entry = (event: string): JournalEntry => {
+      return { at: NOW, certificate: "mx", event, detail: { code: "LIVE_MISMATCH", detail: "an address" } };
+    };
+    const events = [entry("mismatch"), entry("mismatch-over")];
+    await tellAt(at, { ...NOTHING, events }, NOW);
+    const alarm = { ...ALARM, key: "NS_LAGGING LIVE_MISMATCH" };
+    await tellAt(at, { alarms: { ...NOTHING.alarms, standing: [alarm] }, events }, NOW);
+    expect(at.told().match(/"event":"mismatch"/g)).toHaveLength(1);
+  });
+});
+
+describe("a configuration that cannot be used", () => {
+  const broken = new OperationalError("CONFIG_SYNTAX", "daneward.toml:3: no value", { hint: "write one" });
+  const tell = (at: Place, now: Instant): Promise<void> =>
+    tellOfConfiguration(broken, { config: at.main, stateDir: at.state }, recordingIo({ clock: () => now }));
+  const good = async (at: Place): Promise<void> => {
+    const register = await loadRegister(at.main);
+    writeCatalogue(at.state, register.catalogue);
+  };
+
+  test("is told as the last good one says, once and then daily", async () => {
+    const at = place();
+    await good(at);
+    writeFileSync(at.main, "version =\n");
+    await tell(at, NOW);
+    await tell(at, instant(NOW + 600_000));
+    const told = at.told().trimEnd().split("\n");
+    expect(told).toHaveLength(1);
+    expect(JSON.parse(told[0] ?? "")).toMatchObject({
+      event: "failed",
+      certificate: null,
+      title: "configuration: daneward.toml:3: no value [CONFIG_SYNTAX]",
+      codes: ["CONFIG_SYNTAX"],
+    });
+    expect(told[0]).toContain("do:    write one");
+    await tell(at, instant(NOW + 86_400_000));
+    expect(at.told().trimEnd().split("\n")).toHaveLength(2);
+  });
+
+  test("is told to nobody when there never was a good one, or it was another", async () => {
+    const at = place();
+    await tell(at, NOW);
+    await good(at);
+    await tell({ ...at, main: `${at.main}.other` }, NOW);
+    expect(at.told()).toBe("");
+  });
+
+  test("does not hide behind what goes wrong in telling it", async () => {
+    const at = place();
+    await good(at);
+    rmSync(path.join(at.state, "alarms.json"), { force: true });
+    mkdirSync(path.join(at.state, "alarms.json"));
+    const io = recordingIo({ clock: () => NOW });
+    await tellOfConfiguration(broken, { config: at.main, stateDir: at.state }, io);
+    expect(io.said().err).toMatch(/^daneward: warning: cannot read .*alarms\.json/);
   });
 });
 

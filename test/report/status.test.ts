@@ -838,7 +838,7 @@ describe("the timeline", () => {
     const text = renderTimelineText({ events: [...events, hostile], damagedLines: [3] }, { color: false });
     const lines = text.trimEnd().split("\n");
     expect(lines[0]).toBe("2026-11-22 12:00:00Z           mx   announcing       key a -> key b");
-    expect(lines[1]).toContain("publish          failed: no such key records=3 1 1 bbbbbbbbbbbb… code=TSIG_BADKEY");
+    expect(lines[1]).toContain("publish          failed: no such key [TSIG_BADKEY] records=3 1 1 bbbbbbbbbbbb…");
     expect(lines[2]).not.toContain("\u001b");
     expect(lines[3]).toBe("(unreadable lines of the journal: 3)");
   });
@@ -869,8 +869,8 @@ describe("the timeline", () => {
 2026-11-22 12:00:01Z      +1s  publish          3 1 1 ab at _25._tcp.mx.example.org
 2026-11-22 12:01:30Z  +1m 29s  seen-everywhere (announcing took 1m 30s)
 2026-11-22 14:01:30Z      +2h  deploying (aging took 2h)
-2026-11-22 14:01:30Z           deploy           failed code=RELOAD_FAILED
-2026-11-22 14:01:31Z      +1s  deploy           chain=cd (deploying took 1s)
+2026-11-22 14:01:30Z           deploy           failed [RELOAD_FAILED]
+2026-11-22 14:01:31Z      +1s  deploy           swapped the files and reloaded the services (deploying took 1s)
 2026-11-22 14:01:40Z      +9s  hold             by=alice from=confirming to=held (confirming took 9s)
 2026-11-22 14:02:40Z      +1m  (now)            held for 1m
 `);

@@ -3,9 +3,9 @@
  * healthchecks server. Each has ten seconds and fails on its own: a broken way is said on standard error by the caller
  * and keeps nothing from being done. No secret stands in a message, an address line or an argument.
  */
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { OperationalError } from "../../base/errors.ts";
-import { formatInstant } from "../../base/time.ts";
+import { formatInstant, formatSecond } from "../../base/time.ts";
 import type { NotifyConfig } from "../../config/notify.ts";
 import { readTokenFile } from "../../config/token-file.ts";
 import { describeFailure } from "../../publisher/command.ts";
@@ -67,11 +67,14 @@ function severityOf({ event }: Notice): "critical" | "warning" | "info" {
 }
 
 /** Header lines hold no line ends and nothing that is not printable ASCII (RFC 5322 §2.2, RFC 2047 §2). */
-function headerText(text: string): string {
-  const line = text
-    .replace(/\p{Cc}+/gu, " ")
-    .trim()
-    .slice(0, 200);
+function headerText(text: string, most: number): string {
+  const line = shortened(
+    text
+      .replace(/\p{Cc}+/gu, " ")
+      .replaceAll("…", "...")
+      .trim(),
+    most,
+  );
   if (/^[\x20-\x7e]*$/.test(line)) return line;
   // RFC 2047 §2: an encoded word has at most 75 characters.
   const chunks = Array.from(line).reduce<string[]>((words, letter) => {
@@ -82,14 +85,44 @@ function headerText(text: string): string {
   return chunks.map((chunk) => `=?utf-8?B?${Buffer.from(chunk, "utf8").toString("base64")}?=`).join("\r\n ");
 }
 
+/** At most so many letters, cut at a blank where there is one; a code at the end is kept. */
+function shortened(text: string, most: number): string {
+  const letters = Array.from(text);
+  if (letters.length <= most) return text;
+  const end = / \[[A-Z0-9_]{1,40}\]$/.exec(text)?.[0] ?? "";
+  const head = letters.slice(0, Math.max(0, most - end.length - 3)).join("");
+  const blank = head.lastIndexOf(" ");
+  return `${blank > head.length / 2 ? head.slice(0, blank) : head}...${end}`;
+}
+
+/** RFC 5322 §2.1.1: a line should have no more than 78 characters. */
+const LINE = 78;
+/** Short of this much a subject says nothing. */
+const LEAST = 40;
+
+function subjectOf({ title }: Notice, { host }: Sender): string {
+  const name = "Subject: ";
+  const prefix = `[daneward ${host}] `;
+  return `${name}${headerText(`${prefix}${title}`, Math.max(LINE - name.length, prefix.length + LEAST))}`;
+}
+
+/** The same for the same notice, and for no other: of mails with one identifier some stores keep one. */
+function messageId(notice: Notice, { host }: Sender): string {
+  const { certificate, event, at, title, text } = notice;
+  const digest = createHash("sha256")
+    .update(JSON.stringify([certificate, event, at, title, text]))
+    .digest("hex");
+  return `<daneward.${certificate ?? "all"}.${event}.${String(at)}.${digest.slice(0, 16)}@${host}>`;
+}
+
 /** RFC 5322 §2.2.3 and RFC 3834 §5: nobody's vacation program answers it. One thread for each certificate. */
 export function mailMessage(notice: Notice, config: NotifyConfig, sender: Sender): string {
   const thread = `<daneward.${notice.certificate ?? "all"}@${sender.host}>`;
   const headers = [
     ...(config.mailFrom === null ? [] : [`From: daneward on ${sender.host} <${config.mailFrom}>`]),
     `To: ${config.mail.join(", ")}`,
-    `Subject: ${headerText(`[daneward ${sender.host}] ${notice.title}`)}`,
-    `Message-ID: <daneward.${notice.certificate ?? "all"}.${notice.event}.${String(notice.at)}@${sender.host}>`,
+    subjectOf(notice, sender),
+    `Message-ID: ${messageId(notice, sender)}`,
     `In-Reply-To: ${thread}`,
     `References: ${thread}`,
     "Auto-Submitted: auto-generated",
@@ -99,7 +132,7 @@ export function mailMessage(notice: Notice, config: NotifyConfig, sender: Sender
     `X-Daneward-Event: ${notice.event}`,
   ];
   const body = notice.text.replace(/[^\P{Cc}\n\t]/gu, " ");
-  const told = `-- \ndaneward on ${sender.host}, ${formatInstant(notice.at)}`;
+  const told = `-- \ndaneward on ${sender.host}, ${formatSecond(notice.at).replace("T", " ")}`;
   return `${headers.join("\n")}\n\n${body.trimEnd()}\n\n${told}\n`;
 }
 
@@ -142,7 +175,7 @@ const NTFY_PRIORITY = { critical: "5", warning: "4", info: "2" } as const;
 async function sendNtfy(notice: Notice, url: string, config: NotifyConfig, sender: Sender): Promise<void> {
   const token = config.ntfyTokenFile === null ? null : readTokenFile(config.ntfyTokenFile);
   await post(url, notice.text, {
-    title: headerText(`daneward ${sender.host}: ${notice.event}`),
+    title: headerText(`daneward ${sender.host}: ${notice.event}`, LINE),
     priority: NTFY_PRIORITY[severityOf(notice)],
     tags: isBad(notice.event) ? "warning" : "white_check_mark",
     ...(token === null ? {} : { authorization: `Bearer ${new TextDecoder().decode(token.reveal())}` }),

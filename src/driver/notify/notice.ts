@@ -8,7 +8,9 @@ import { PUBLISH_CODES } from "../../base/codes/publish.ts";
 import type { Instant } from "../../base/time.ts";
 import type { NotifyEvent } from "../../config/notify.ts";
 import type { JournalEntry } from "../../store/journal.ts";
-import type { Alarm } from "../alarms.ts";
+import { MISMATCH, MISMATCH_OVER } from "../mismatch-events.ts";
+import { codesOf, CONFIGURATION } from "../alarms.ts";
+import type { Alarm, AlarmNews, EndedAlarm } from "../alarms.ts";
 
 /** One thing to tell. */
 export interface Notice {
@@ -78,19 +80,68 @@ const GRAVEST: readonly NotifyEvent[] = [
 
 /** A failure that stands. */
 export function noticeOfAlarm(alarm: Alarm, at: Instant): Notice {
-  const codes = alarm.key.split(" ");
+  const codes = codesOf(alarm);
   const event = eventOf(codes, GRAVEST);
   const [first = ""] = alarm.text.split("\n");
   const title = first.replace(/^daneward: /, "");
-  return { event, certificate: alarm.certificate, at, title, text: alarm.text, codes };
+  return { event, certificate: certificateOf(alarm), at, title, text: alarm.text, codes };
+}
+
+function certificateOf({ certificate }: Alarm): string | null {
+  return certificate === CONFIGURATION ? null : certificate;
 }
 
 /** A failure that stood and does so no more. */
-export function noticeOfRecovery(alarm: Alarm, at: Instant): Notice {
-  const { certificate, key } = alarm;
-  const title = `${certificate}: over: ${key.split(" ").join(", ")}`;
-  const text = `${title}\n\nIt had been:\n${alarm.text}`;
-  return { event: "recovered", certificate, at, title, text, codes: key.split(" ") };
+export function noticeOfRecovery(alarm: EndedAlarm, at: Instant): Notice {
+  const codes = codesOf(alarm);
+  const title = overLine(alarm);
+  const still = alarm.standing.length === 0 ? "" : `\nWhat stands on: ${alarm.standing.join(", ")}\n`;
+  const text = `${title}\n\nIt had been:\n${headlines(alarm, codes)}${still}`;
+  return { event: "recovered", certificate: certificateOf(alarm), at, title, text, codes };
+}
+
+/** `mx: over: LIVE_MISMATCH`. */
+export function overLine(alarm: EndedAlarm): string {
+  return `${certificateOf(alarm) ?? "configuration"}: over: ${codesOf(alarm).join(", ")}`;
+}
+
+/** What was found under these codes, without what was to be done about it then. */
+function headlines({ text }: Alarm, codes: readonly string[]): string {
+  const lines = text.split("\n").filter((line) => codes.some((code) => line.endsWith(` [${code}]`)));
+  return lines.length === 0 ? text : lines.map((line) => `${line.replace(/^daneward: /, "")}\n`).join("");
+}
+
+/**
+ * Refused clients that a tick met and that were served again before it ended, so that no alarm ever stood: one notice a
+ * certificate, out of the journal.
+ */
+export function noticesOfPassing(
+  events: readonly JournalEntry[],
+  alarms: AlarmNews,
+  render: (entry: JournalEntry) => string,
+): readonly Notice[] {
+  const known = [...alarms.due, ...alarms.standing, ...alarms.over];
+  const passed = events.filter(({ event, certificate, detail }) => {
+    const isStanding = known.some(
+      (alarm) => alarm.certificate === certificate && codesOf(alarm).includes(codeOf(detail)),
+    );
+    return event === MISMATCH && !isStanding;
+  });
+  return [...new Set(passed.map(({ certificate }) => certificate))].flatMap((certificate): readonly Notice[] => {
+    const story = events.filter((entry) => entry.certificate === certificate && STORY.has(entry.event));
+    const begun = passed.filter((entry) => entry.certificate === certificate);
+    const [first] = begun;
+    if (first === undefined) return [];
+    const codes = [...new Set(begun.map(({ detail }) => codeOf(detail)))];
+    const text = `${story.map(render).join("")}\nIt began and was over within one run.\n`;
+    return [{ event: "mismatch", certificate, at: first.at, title: render(first).trimEnd(), text, codes }];
+  });
+}
+
+const STORY: ReadonlySet<string> = new Set([MISMATCH, MISMATCH_OVER]);
+
+function codeOf({ code }: JournalEntry["detail"]): string {
+  return typeof code === "string" ? code : "";
 }
 
 const BY_JOURNAL: Readonly<Record<string, NotifyEvent>> = {

@@ -4,15 +4,17 @@ import { chmodSync, readFileSync, statSync, utimesSync, writeFileSync } from "no
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { instant } from "../../../src/base/time.ts";
+import { CONFIGURATION } from "../../../src/driver/alarms.ts";
 import { NOTIFY_EVENTS } from "../../../src/config/notify.ts";
 import type { NotifyConfig } from "../../../src/config/notify.ts";
 import { mailMessage, ping } from "../../../src/driver/notify/channels.ts";
 
-import { noticeOfAlarm, noticeOfEvent, noticeOfRecovery } from "../../../src/driver/notify/notice.ts";
+import { noticeOfAlarm, noticeOfEvent, noticeOfRecovery, noticesOfPassing } from "../../../src/driver/notify/notice.ts";
 import type { Notice } from "../../../src/driver/notify/notice.ts";
 import { tell } from "../../../src/driver/notify/notify.ts";
 import { forgetSigns, isSignDue, noteSign } from "../../../src/driver/notify/signs.ts";
 import { lastSuccess, writeTextfile } from "../../../src/driver/notify/textfile.ts";
+import type { JournalEntry } from "../../../src/store/journal.ts";
 import { renderStatusPrometheus } from "../../../src/report/status-prometheus.ts";
 import { startHttpApi } from "../../fakes/http-api.ts";
 import { temporaryFolder } from "../../store/temporary-folder.ts";
@@ -95,10 +97,50 @@ describe("what is worth telling", () => {
     expect(notice).toMatchObject({ event, title: "mx: it is so", codes: key.split(" ") });
   });
 
-  test("that it is over says what it was", () => {
-    const notice = noticeOfRecovery({ certificate: "mx", key: "NS_LAGGING", text: "daneward: mx: lags\n" }, AT);
-    expect(notice.event).toBe("recovered");
-    expect(notice.text).toContain("lags");
+  test("that it is over says what it was, what stands on, and not what was to be done about it", () => {
+    const text = "daneward: mx: ns2 lags [NS_LAGGING]\ndaneward: mx: bypassed [DEPLOY_BYPASSED]\n  do:    wait\n";
+    const notice = noticeOfRecovery({ certificate: "mx", key: "NS_LAGGING", text, standing: ["DEPLOY_BYPASSED"] }, AT);
+    expect(notice).toMatchObject({ event: "recovered", title: "mx: over: NS_LAGGING", codes: ["NS_LAGGING"] });
+    expect(notice.text).toBe(
+      "mx: over: NS_LAGGING\n\nIt had been:\nmx: ns2 lags [NS_LAGGING]\n\nWhat stands on: DEPLOY_BYPASSED\n",
+    );
+  });
+
+  test("what is not about one certificate names none", () => {
+    const alarm = {
+      certificate: CONFIGURATION,
+      key: "CONFIG_SYNTAX",
+      text: "daneward: configuration: x [CONFIG_SYNTAX]\n",
+    };
+    expect(noticeOfAlarm(alarm, AT)).toMatchObject({ event: "failed", certificate: null });
+    const over = noticeOfRecovery({ ...alarm, standing: [] }, AT);
+    expect(over).toMatchObject({ certificate: null, title: "configuration: over: CONFIG_SYNTAX" });
+  });
+
+  describe("clients that were refused and were served again within one tick", () => {
+    const begun = entry("mismatch", { code: "LIVE_MISMATCH", detail: "an address presents another" });
+    const ended = entry("mismatch-over", { code: "LIVE_MISMATCH", detail: "no more" });
+    const words = ({ event }: JournalEntry): string => `mx: ${event}\n`;
+    const alarm = { certificate: "mx", key: "DEPLOY_BYPASSED LIVE_MISMATCH", text: "" };
+    const none = { due: [], standing: [], over: [] };
+
+    test("are told once, with how it ended", () => {
+      const told = noticesOfPassing([begun, ended, begun, ended], none, words);
+      expect(told).toMatchObject([
+        { event: "mismatch", certificate: "mx", title: "mx: mismatch", codes: ["LIVE_MISMATCH"] },
+      ]);
+      expect(told[0]?.text).toContain("mx: mismatch-over");
+      expect(told[0]?.text).toContain("over within one run");
+    });
+
+    test.each([
+      ["is told now", { ...none, due: [alarm] }],
+      ["stands", { ...none, standing: [alarm] }],
+      ["is over now", { ...none, over: [{ ...alarm, standing: [] }] }],
+    ])("are not told beside an alarm that %s", (_, alarms) => {
+      expect(noticesOfPassing([begun, ended], alarms, words)).toEqual([]);
+      expect(noticeOfEvent(begun, words)).toBeNull();
+    });
   });
 });
 
@@ -120,6 +162,50 @@ describe("mail", () => {
     const [head = ""] = mailMessage(sly, { ...NOBODY, mail: ["root"] }, SENDER).split("\n\n");
     expect(head).not.toMatch(/^(Bcc|X):/m);
     expect(head).toContain("Bcc: b@example.org X: y");
+  });
+
+  const headers = (notice: Notice): readonly string[] =>
+    (mailMessage(notice, { ...NOBODY, mail: ["root"] }, SENDER).split("\n\n")[0] ?? "").split("\n");
+  const header = (notice: Notice, name: string): string =>
+    headers(notice).find((line) => line.startsWith(`${name}: `)) ?? "";
+
+  test("has an identifier of its own for each notice, the same for the same", () => {
+    const published = { ...NOTICE, event: "published", text: "_25._tcp" } as const;
+    const notices: readonly Notice[] = [
+      published,
+      { ...published, text: "_465._tcp" },
+      { ...published, certificate: "www" },
+      { ...published, at: instant(AT + 1) },
+      { ...published, title: "another" },
+    ];
+    expect(new Set(notices.map((notice) => header(notice, "Message-ID"))).size).toBe(notices.length);
+    expect(header({ ...published }, "Message-ID")).toBe(header(published, "Message-ID"));
+    expect(header(published, "Message-ID")).toMatch(/^Message-ID: <[\w.-]+@mx\.example\.test>$/);
+    expect(new Set(notices.slice(0, 2).map((notice) => header(notice, "References"))).size).toBe(1);
+  });
+
+  test("has a subject of plain ASCII in one line of 78 characters, cut before the code", () => {
+    const title =
+      "mx: mx.example.org:25 at 192.0.2.10 presents 3 1 1 9a590dfa1b2c…, but caches may hold it alone [LIVE_MISMATCH]";
+    const subject = header({ ...NOTICE, title }, "Subject");
+    expect(subject).toBe("Subject: [daneward mx.example.test] mx: mx.example.org:25... [LIVE_MISMATCH]");
+    expect(subject.length).toBeLessThanOrEqual(78);
+    expect(header({ ...NOTICE, title: "mx: published 3 1 1 9a59…" }, "Subject")).toBe(
+      "Subject: [daneward mx.example.test] mx: published 3 1 1 9a59...",
+    );
+    expect(mailMessage({ ...NOTICE, title, text: `${title}\n` }, { ...NOBODY, mail: ["root"] }, SENDER)).toContain(
+      `\n\n${title}\n`,
+    );
+  });
+
+  test("on a host with a very long name still says something", () => {
+    const host = `${"a-very-long-name.".repeat(5)}example.test`;
+    const message = mailMessage(
+      { ...NOTICE, title: "mx: ns2 lags [NS_LAGGING]" },
+      { ...NOBODY, mail: ["root"] },
+      { host },
+    );
+    expect(message).toMatch(/^Subject: .*mx: ns2 lags \[NS_LAGGING\]$/m);
   });
 
   test("encoded words of a long subject stay within 75 characters", () => {
