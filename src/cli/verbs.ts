@@ -89,11 +89,14 @@ export const VERBS: readonly Verb[] = [
     examples: [
       "daneward verify mx.example.org:25",
       "daneward verify mx:example.org --format nagios --days 14",
+      "daneward verify -H mx.example.org -p 25 -w 14 -c 7 -t 20 --format nagios",
       "daneward verify srv:_xmpp-client._tcp.example.org ldap://ldap.example.org",
       "daneward verify --targets domains.txt --json --left rest.txt > results.jsonl",
       'daneward verify --chain fullchain.pem --tlsa "3 1 1 9a59…" --name mx.example.org',
     ],
     flags: [
+      ["-H, --host <host>", "in place of a target: its host, with -p"],
+      ["-p, --port <number>", "the port, with -H or beside a target that is a host name alone"],
       [
         "--starttls <protocol>",
         "where the port does not tell: smtp, lmtp, imap, pop3, sieve, xmpp-client, xmpp-server, ldap, ftp, nntp, postgres, mysql, or tls",
@@ -107,7 +110,9 @@ export const VERBS: readonly Verb[] = [
       ["--profile <profile>", "smtp or generic; default by protocol"],
       ["--at <time>", "judge certificate dates at this time; DNSSEC signatures always at the present"],
       ["--days <number>", "look ahead: name certificates and signatures that end within so many days"],
-      ["--timeout <duration>", "for one DNS question, and for one address: such as 10s"],
+      ["-w, --warning <days>", "the same, as monitoring plugins call it"],
+      ["-c, --critical <days>", "likewise, with exit code 2"],
+      ["-t, --timeout <duration>", "for one DNS question, and for one address: such as 10s"],
       ["--deadline <duration>", "for everything about one target (default: none, 1m with --targets)"],
       ["--concurrency <number>", "targets and handshakes at a time, 1 to 64 (default 16)"],
       ["--targets <file>", "a list of targets, one a line, - for standard input; results as they are finished"],
@@ -196,8 +201,11 @@ Exit codes (monitoring plugins):
     summary: "the state of the certificates for monitoring: Nagios, Icinga and their kin",
     examples: ["daneward check", "daneward check mx --warning 21 --critical 10"],
     flags: [
-      ["-w, --warning <days>", "WARNING when the live certificate ends within so many days (default 14)"],
-      ["-c, --critical <days>", "CRITICAL likewise (default 7)"],
+      [
+        "-w, --warning <days>",
+        "WARNING when the live certificate ends within so many days (default 14, or a sixth of its life)",
+      ],
+      ["-c, --critical <days>", "CRITICAL likewise (default 7, or a twelfth of its life)"],
       ["--patience <duration>", "UNKNOWN when the driver is so late with its next look (default 30m)"],
     ],
     after: `Out of saved state: it asks nobody and needs to read the state directory. daneward verify looks at live servers.
@@ -248,7 +256,7 @@ Exit codes (monitoring plugins):
     usage: "tlsa <files...>",
     group: "records",
     summary: "TLSA records of a certificate, chain, key or CSR (PEM or DER)",
-    examples: ["daneward tlsa fullchain.pem --name mx.example.org --port 25"],
+    examples: ["daneward tlsa fullchain.pem --name mx.example.org --port 25", "daneward tlsa mx"],
     flags: [
       ["--params <params>", 'TLSA parameters, default "3 1 1" (repeatable)', "list"],
       ["--name <host>", "TLSA base domain, for the owner name"],

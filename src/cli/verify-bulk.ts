@@ -24,7 +24,7 @@ import { unreadable } from "./unreadable.ts";
 import { openVerification, parseFormat, parseStarttls, refuse, usage } from "./verify-options.ts";
 import type { VerifyCommandOptions } from "./verify-options.ts";
 import { createSink } from "./verify-sink.ts";
-import { guessAt, readTarget } from "./verify-target.ts";
+import { guessAt, readTarget, withoutGuess } from "./verify-target.ts";
 
 /** One target may not hold a place for longer: a domain with many dead exchangers would hold up the rest. */
 const DEFAULT_DEADLINE = "1m";
@@ -39,7 +39,7 @@ export async function verifyList(
   io: Io,
 ): Promise<ExitCode> {
   if (args.length > 0) throw usage(`a target ("${args[0] ?? ""}") and --targets exclude each other`);
-  refuse(options, ["chain", "tlsa", "address"], "only without --targets");
+  refuse(options, ["chain", "tlsa", "address", "host", "port"], "only without --targets");
   const format = parseFormat(options);
   const starttls = parseStarttls(options.starttls);
   const settings = await openVerification(options, DEFAULT_DEADLINE, io);
@@ -161,7 +161,7 @@ function workOn(
     const guess = guessAt(target.value, starttls);
     if (guess !== null) warn(line, guess);
     try {
-      const report = await verify(target.value);
+      const report = withoutGuess(await verify(target.value), [target.value], starttls);
       // What was cut off in the middle says nothing about its target.
       if (interrupted()) return false;
       take({ line, target: text, report });

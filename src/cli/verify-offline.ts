@@ -1,4 +1,5 @@
 /** `daneward verify --chain … --tlsa … --name …`: the judge alone, without a network. */
+import { isIP } from "node:net";
 import { parseName } from "../dns/name.ts";
 import { parseTlsa } from "../dns/rdata.ts";
 import type { TlsaRdata } from "../dns/rdata.ts";
@@ -35,12 +36,22 @@ export async function judgeFiles(
       "oneCertificate",
       "concurrency",
       "left",
+      "warning",
+      "critical",
+      "host",
+      "port",
     ],
     "without --chain and --tlsa",
   );
   if (chain === undefined) throw usage("--chain FILE is missing");
   if (tlsa.length === 0) throw usage('--tlsa "U S M HEX" is missing');
   if (name === undefined) throw usage("--name HOST, the TLSA base domain, is missing");
+  if (isIP(name) !== 0) {
+    throw usage(
+      `--name ${name}: DANE needs a name, not an address`,
+      "write the name that the records belong to: --name mx.example.org",
+    );
+  }
   const certificates = await readCertificates(chain, io);
   const trustStore = store === undefined ? [] : await readCertificates(store, io);
   const previous = options.previous === undefined ? [] : await readCertificates(options.previous, io);

@@ -25,6 +25,11 @@ export interface VerifyCommandOptions {
   readonly concurrency?: string;
   readonly deadline?: string;
   readonly days?: string;
+  /** The same as `days`, as monitoring plugins call it. */
+  readonly warning?: string;
+  readonly critical?: string;
+  readonly host?: string;
+  readonly port?: string;
   readonly starttls?: string;
   readonly resolver?: readonly string[];
   readonly trust?: string;
@@ -109,6 +114,25 @@ function parseCount(flag: string, text: string, most: number): number {
   return count;
 }
 
+/** Days within which an end is a warning, or critical; null: not asked for. */
+export interface Thresholds {
+  readonly warning: number | null;
+  readonly critical: number | null;
+}
+
+export function parseThresholds({ days, warning, critical }: VerifyCommandOptions): Thresholds {
+  if (days !== undefined && warning !== undefined) throw usage("--days and --warning are the same", "give one of them");
+  return {
+    warning: parseDays("--days", days) ?? parseDays("--warning", warning),
+    critical: parseDays("--critical", critical),
+  };
+}
+
+/** `14`, or as the range of monitoring plugins that is left when fewer days are left, `14:`. */
+function parseDays(flag: string, text: string | undefined): number | null {
+  return text === undefined ? null : parseCount(flag, text.replace(/:$/, ""), MAX_DAYS);
+}
+
 /**
  * Everything a verifier needs, its resolver included. `deadline` is that of targets for which none is given on the
  * command line.
@@ -123,6 +147,7 @@ export async function openVerification(
   const wrong = address.find((text) => isIP(text) === 0);
   if (wrong !== undefined) throw usage(`--address: "${wrong}" is not an IP address`, "write --address 192.0.2.1");
   const timeoutMs = parseTimeout(options.timeout ?? DEFAULT_TIMEOUT);
+  const { warning, critical } = parseThresholds(options);
   const ending = options.deadline ?? deadline;
   const roots = options.store === undefined ? null : await readCertificates(options.store, io);
   const previous = options.previous === undefined ? [] : await readCertificates(options.previous, io);
@@ -136,7 +161,8 @@ export async function openVerification(
     profile: parseProfile(options.profile),
     eeNames: options.eeNames ?? false,
     everyKind: options.oneCertificate !== true,
-    aheadDays: options.days === undefined ? null : parseCount("--days", options.days, MAX_DAYS),
+    aheadDays: warning === null && critical === null ? null : Math.max(warning ?? 0, critical ?? 0),
+    criticalDays: critical,
     loadTrustStore: () => roots ?? bundledRoots(),
     previous,
     signal: io.signal,

@@ -4,6 +4,7 @@ import { renderResultJson, renderResultText } from "../report/verify-result.ts";
 import type { ListedReport, ListFacts, TargetResult } from "../report/verify-result.ts";
 import type { HostReport, VerifyExit } from "../verifier/verdict.ts";
 import type { Io } from "./io.ts";
+import { parseThresholds } from "./verify-options.ts";
 import type { VerifyCommandOptions, VerifyFormat } from "./verify-options.ts";
 
 export interface Sink {
@@ -15,10 +16,11 @@ export interface Sink {
 /** `print` is told apart from `io.out`, because a line of progress may have to make room first. */
 export function createSink(
   format: VerifyFormat,
-  { quiet = false, verbose = false }: VerifyCommandOptions,
+  options: VerifyCommandOptions,
   io: Io,
   print: (text: string) => void,
 ): Sink {
+  const { quiet = false, verbose = false } = options;
   switch (format) {
     case "text":
       return streaming(print, (result) => {
@@ -31,7 +33,10 @@ export function createSink(
         return quiet && "report" in result && result.report.exit === 0 ? "" : renderResultJson(result);
       });
     case "nagios":
-      return collecting(print, io, async () => (await import("../report/verify-nagios.ts")).renderVerifyNagios);
+      return collecting(print, io, async () => {
+        const { renderVerifyNagios } = await import("../report/verify-nagios.ts");
+        return (report) => renderVerifyNagios(report, parseThresholds(options));
+      });
     case "prometheus":
       return collecting(print, io, async () => (await import("../report/verify-prometheus.ts")).renderVerifyPrometheus);
   }

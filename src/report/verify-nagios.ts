@@ -14,11 +14,22 @@ import { onOneLine } from "./words.ts";
 const STATES: Readonly<Record<VerifyExit, string>> = { 0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN" };
 const DAY = 86_400_000;
 
+/** Days until the first certificate ends, fewer than which are a warning, or critical; null: none was given. */
+interface Thresholds {
+  readonly warning: number | null;
+  readonly critical: number | null;
+}
+
+const NO_THRESHOLDS: Thresholds = { warning: null, critical: null };
+
 /** Status line, performance data, long output; ends with a newline. What was given twice counts once. */
-export function renderVerifyNagios(given: ListedReport): string {
+export function renderVerifyNagios(given: ListedReport, thresholds: Thresholds = NO_THRESHOLDS): string {
   const report = { ...given, hosts: once(given.hosts) };
   const status = `DANE ${STATES[report.exit]} - ${clean(summary(report))}`;
-  const [first, ...others] = [`${status} | ${performanceData(report).join(" ")}`, ...longOutput(report).map(clean)];
+  const [first, ...others] = [
+    `${status} | ${performanceData(report, thresholds).join(" ")}`,
+    ...longOutput(report).map(clean),
+  ];
   const repeated = given.hosts.length - report.hosts.length;
   if (repeated > 0)
     others.push(
@@ -74,7 +85,7 @@ function finding({ exit, hosts }: Pick<ListedReport, "exit" | "hosts">): string 
     return `${hostLabel(worst)} ${worst.verdict}: ${reasonOf(worst)}${more}`;
   }
   const [expiry] = soonest(hosts);
-  if (exit === 1 && expiry !== undefined) return describeExpiry(expiry);
+  if ((exit === 1 || exit === 2) && expiry !== undefined) return describeExpiry(expiry);
   const verified = entries.filter(({ address }) => isMatch(address.verdict)).length;
   const [only] = hosts;
   const who = hosts.length === 1 && only !== undefined ? hostLabel(only) : `${String(hosts.length)} hosts`;
@@ -98,7 +109,7 @@ function describeAddress(address: AddressReport): string {
 }
 
 /** `'label'=value[UOM];warn;crit;min;max` */
-function performanceData({ at, hosts, list }: ListedReport): readonly string[] {
+function performanceData({ at, hosts, list }: ListedReport, thresholds: Thresholds): readonly string[] {
   const addresses = hosts.flatMap((host) => host.addresses);
   const total = String(addresses.length);
   const verified = addresses.filter(({ verdict }) => isMatch(verdict)).length;
@@ -106,7 +117,9 @@ function performanceData({ at, hosts, list }: ListedReport): readonly string[] {
   if (list !== undefined) data.push(`bad_lines=${String(list.badLines.length)};;;0`);
   const certificates = addresses.flatMap(({ certificate }) => (certificate === null ? [] : [certificate.notAfter]));
   const signatures = hosts.flatMap((host) => earliestSignatureExpiry(host) ?? []);
-  data.push(...daysLeft("days_left", certificates, at), ...daysLeft("signature_days_left", signatures, at));
+  data.push(...daysLeft("days_left", certificates, at).map((value) => `${value}${rangesOf(thresholds)}`));
+  // Signatures count only when their signer is late with them, which no range says.
+  data.push(...daysLeft("signature_days_left", signatures, at));
   const [only] = hosts;
   const tlsa = hosts.length === 1 ? only?.dns.tlsa : undefined;
   if (tlsa?.kind === "records") {
@@ -116,6 +129,12 @@ function performanceData({ at, hosts, list }: ListedReport): readonly string[] {
     if (rrset !== null) data.push(`ttl=${String(rrset.ttl)}s;;;0`);
   }
   return data;
+}
+
+/** `;14:;7:`: a range without end, which fewer days fall out of; nothing where nothing was given. */
+function rangesOf({ warning, critical }: Thresholds): string {
+  const [low, lowest] = [warning, critical].map((days) => (days === null ? "" : `${String(days)}:`));
+  return `;${low ?? ""};${lowest ?? ""}`.replace(/;+$/, "");
 }
 
 /** Whole days until the first of them, negative afterwards; nothing without any. */

@@ -30,6 +30,7 @@ import { rcodeProblem } from "../transport/dns-exchange.ts";
 import type { DnsServer } from "../transport/dns-exchange.ts";
 import { openResolverChannel } from "../transport/resolver-channel.ts";
 import type { AliasLink, DnsAnswer, Resolve } from "./resolver.ts";
+import { resolverHint } from "./resolver-hint.ts";
 
 export interface TrustedStubOptions {
   /** A server without a kind is asked in clear text. */
@@ -112,7 +113,7 @@ function unusable(name: DomainName, type: number, reason: Fault): DnsAnswer {
 
 function asFault(error: unknown): Fault {
   if (!(error instanceof OperationalError) || error.code === "DNS_INTERRUPTED") throw error;
-  return fault(error.code, error.message, error.hint);
+  return fault(error.code, error.message, resolverHint(error));
 }
 
 /**

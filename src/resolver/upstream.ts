@@ -28,6 +28,7 @@ import type { ResolverChannel } from "../transport/resolver-channel.ts";
 import { relayInterruption } from "../transport/settle.ts";
 import type { Interruption } from "../transport/settle.ts";
 import { monotonicMs } from "../transport/stopwatch.ts";
+import { resolverHint } from "./resolver-hint.ts";
 
 /**
  * Asks for one name and type. A success is NOERROR or NXDOMAIN from a server that offers recursion; every failure, an
@@ -76,7 +77,7 @@ interface Refusal {
 function refusalOf(error: unknown): Refusal {
   if (!(error instanceof OperationalError) || error.code === "DNS_INTERRUPTED") throw error;
   const demotes = error.code !== "DNS_MESSAGE_MALFORMED";
-  return { fault: fault(error.code, error.message, error.hint), demotes };
+  return { fault: fault(error.code, error.message, resolverHint(error)), demotes };
 }
 
 async function askOne(

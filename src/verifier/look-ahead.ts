@@ -14,15 +14,27 @@ const DAY = 86_400_000;
 /** The usual signers renew with a quarter to a half of the time left: BIND and Knot, PowerDNS, zones signed on the fly. */
 const LATE = 0.2;
 
-/** What ends within `days` after `at`, or has ended, soonest first, each thing once. */
-export function lookAhead(host: Omit<HostReport, "expiring">, at: Instant, days: number): readonly Expiry[] {
+/**
+ * What ends within `days` after `at`, or has ended, soonest first, each thing once; what does within `criticalDays` is
+ * marked.
+ */
+export function lookAhead(
+  host: Omit<HostReport, "expiring">,
+  at: Instant,
+  days: number,
+  criticalDays: number | null = null,
+): readonly Expiry[] {
   const until = at + days * DAY;
   const { mx, srv = null, a, aaaa, tlsa } = host.dns;
   const found = [
     ...host.addresses.flatMap(certificatesOf),
     ...[mx, srv, a, aaaa, tlsa?.answer ?? null].flatMap((answer) => lateSignatures(answer, at)),
   ].filter((expiry) => expiry.at <= until);
-  const each = new Map(found.map((expiry) => [`${expiry.what} ${expiry.name} ${expiry.address ?? ""}`, expiry]));
+  const critical = at + (criticalDays ?? 0) * DAY;
+  const marked = found.map((expiry): Expiry => {
+    return criticalDays !== null && expiry.at <= critical ? { ...expiry, critical: true } : expiry;
+  });
+  const each = new Map(marked.map((expiry) => [`${expiry.what} ${expiry.name} ${expiry.address ?? ""}`, expiry]));
   return [...each.values()].sort((left, right) => left.at - right.at);
 }
 

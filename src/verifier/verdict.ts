@@ -135,7 +135,10 @@ export interface AddressReport extends Judgement {
   readonly algorithm: string | null;
 }
 
-/** Something that ends soon, or has ended. It never changes a verdict, and makes the exit code 1 where that was 0. */
+/**
+ * Something that ends soon, or has ended. It never changes a verdict, and makes the exit code 1 where that was 0, or 2
+ * where somebody said that it is to be critical.
+ */
 export interface Expiry {
   readonly what: "certificate" | "signatures";
   /** The subject of the certificate, or which signatures. */
@@ -143,6 +146,8 @@ export interface Expiry {
   /** The address that presents it; null for DNS. */
   readonly address: string | null;
   readonly at: Instant;
+  /** Within the days that were said to be critical. */
+  readonly critical?: true;
 }
 
 /** DNS as it was found for one host; null parts were not asked. */
@@ -182,11 +187,12 @@ export interface VerifyReport {
 
 /**
  * The exit code over all targets and addresses: 2 over 3 over 1 over 0; 3 when there was nothing to look at. What ends
- * soon makes it 1 where it was 0.
+ * soon counts as 1, or as 2 where it was said to be critical.
  */
 export function exitOfHosts(hosts: readonly HostReport[]): VerifyExit {
   const worst = worstVerdict(hosts.map(({ verdict }) => verdict));
   if (worst === null) return 3;
-  const exit = exitOf(worst);
-  return exit === 0 && hosts.some(({ expiring = [] }) => expiring.length > 0) ? 1 : exit;
+  const expiring = hosts.flatMap((host) => host.expiring ?? []);
+  const soon = expiring.some(({ critical = false }) => critical) ? 2 : expiring.length > 0 ? 1 : 0;
+  return worseExit(exitOf(worst), soon);
 }

@@ -52,6 +52,8 @@ export interface VerifyOptions {
   readonly everyKind: boolean;
   /** Days to look ahead for certificates and signatures that end; null: nobody asked. */
   readonly aheadDays: number | null;
+  /** Of these the days within which it is critical; absent or null: it is never more than a warning. */
+  readonly criticalDays?: number | null;
   /** Called when records of usage 0 or 1 have to be judged: the roots that they may rely on, as DER. */
   readonly loadTrustStore: () => readonly Uint8Array[];
   /** Certificates that the servers had before, as DER: they explain records and change no verdict. */
@@ -181,8 +183,8 @@ async function verifyHost(route: Route, job: Job): Promise<HostReport> {
   const addresses = looks.flat();
   const verdict = worstVerdict(addresses.map((each) => each.verdict)) ?? "unreachable";
   const report: HostReport = { ...common, verdict, reason: null, hint: null, addresses };
-  const { at, aheadDays } = job.options;
-  return aheadDays === null ? report : { ...report, expiring: lookAhead(report, at, aheadDays) };
+  const { at, aheadDays, criticalDays } = job.options;
+  return aheadDays === null ? report : { ...report, expiring: lookAhead(report, at, aheadDays, criticalDays) };
 }
 
 /** One report for each chain that the address presents, and for each look that failed. */

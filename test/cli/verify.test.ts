@@ -1,5 +1,7 @@
 /** `daneward verify` as typed: output, exit codes, and what it refuses. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { Server } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -25,6 +27,9 @@ let issuer: IssuedCertificate;
 let old: IssuedCertificate;
 let dns: FakeDnsServer;
 let mail: ScriptedServer;
+/** Begins in the clear, and understands nothing. */
+let talker: Server;
+let talkerPort = "";
 
 beforeAll(async () => {
   const dates = { notBefore: instant(Date.UTC(2026, 0, 1)), notAfter: instant(Date.UTC(2027, 0, 1)) };
@@ -33,11 +38,19 @@ beforeAll(async () => {
   old = await issueCertificate({ ...dates, subject: `CN=${HOST}`, dnsNames: [HOST], issuer });
   const chainPem = leaf.pem + issuer.pem;
   mail = await startScriptedServer(smtpScript({ chainPem, privateKeyPem: leaf.privateKeyPem }));
+  talker = createServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.end("220 speak first\r\n");
+  });
+  await new Promise<void>((ready) => talker.listen(0, "127.0.0.1", ready));
+  const where = talker.address();
+  talkerPort = String(typeof where === "object" ? where?.port : where);
   const port = String(mail.port);
   const { resolve } = fakeResolver({
     [`${HOST} A`]: a("secure", "127.0.0.1"),
     [`${HOST} AAAA`]: none("secure"),
     [`_${port}._tcp.${HOST} TLSA`]: tlsa("secure", record(leaf), { ...record(leaf), data: new Uint8Array(32).fill(7) }),
+    [`_${talkerPort}._tcp.${HOST} TLSA`]: tlsa("secure", record(leaf)),
     ["stale.example.org A"]: a("secure", "127.0.0.1"),
     ["stale.example.org AAAA"]: none("secure"),
     [`_${port}._tcp.stale.example.org TLSA`]: tlsa("secure", record(issuer)),
@@ -54,6 +67,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await mail.close();
+  talker.close();
   await dns.close();
   await rm(folder, { recursive: true });
 });
@@ -260,6 +274,26 @@ describe("offline", () => {
 
 const offline = ["--chain", "chain.pem", "--name", HOST, "--tlsa", "3 1 1 00"];
 const refused: readonly (readonly [what: string, argv: readonly string[], says: RegExp])[] = [
+  ["mx: with a port", [`mx:${HOST}:25`], /no port belongs here: .*\nhint: write mx:mx\.example\.org, or HOST:25/],
+  [
+    "srv: with a port",
+    ["srv:_imaps._tcp.example.org:993"],
+    /\nhint: write srv:_imaps\._tcp\.example\.org, or HOST:993/,
+  ],
+  [
+    "--name with an address",
+    ["--chain", "chain.pem", "--name", "192.0.2.1", "--tlsa", "3 1 1 00"],
+    /--name 192\.0\.2\.1: DANE needs a name, not an address\nhint: .*--name mx\.example\.org/,
+  ],
+  ["-H without a port", ["-H", HOST], /-H mx\.example\.org: the port is missing\nhint: add -p 25/],
+  ["-p without a host", ["-p", "25"], /-p names no host\nhint: write -H mx\.example\.org -p 25/],
+  ["-p beside a port", [`${HOST}:25`, "-p", "25"], /"mx\.example\.org:25" and -p 25 exclude each other/],
+  ["-p that is none", [HOST, "-p", "smtp"], /"smtp" is not a port/],
+  ["-H beside a target", [`${HOST}:25`, "-H", HOST], /and -H exclude each other/],
+  ["-H with an address", ["-H", "192.0.2.1", "-p", "25"], /DANE needs a name, not an address/],
+  ["-H with --chain", [...offline, "-H", HOST], /--host makes sense without --chain/],
+  ["-w beside --days", [`${HOST}:25`, "-w", "7", "--days", "7"], /--days and --warning are the same/],
+  ["-c that is none", [`${HOST}:25`, "-c", "@7"], /--critical: "@7" is not a number from 1 to 3650/],
   ["no target at all", [], /no target/],
   [
     "a host without a port",
@@ -322,9 +356,57 @@ describe("refused with 3, an error and a hint", () => {
   });
 });
 
+describe("as monitoring plugins have it", () => {
+  const elsewhere = (): readonly string[] => ["--resolver", `127.0.0.1:${String(dns.port)}`, "--trust", "ad"];
+
+  test("-H, -p, -w, -c and -t are taken, and the ranges stand in the performance data", async () => {
+    const port = String(mail.port);
+    const plugin = ["-H", HOST, "-p", port, "--starttls", "smtp", "-t", "2", "--format", "nagios", ...elsewhere()];
+    const well = await daneward(...plugin, "-w", "30", "-c", "7:");
+    expect(well.exit).toBe(0);
+    expect(well.out).toMatch(/^DANE OK - .* days_left=\d+;30:;7: /);
+    const soon = await daneward(...plugin, "-w", "120");
+    expect(soon.exit).toBe(1);
+    expect(soon.out).toMatch(/^DANE WARNING - certificate CN=.* ends at .* days_left=\d+;120: /);
+    const late = await daneward(...plugin, "-w", "130", "-c", "120");
+    expect(late.exit).toBe(2);
+    expect(late.out).toMatch(/^DANE CRITICAL - certificate CN=.* ends at .* days_left=\d+;130:;120: /);
+    const critical = await daneward(`${HOST}:${port}/smtp`, ...elsewhere(), "--critical", "120", "--json");
+    expect(critical.exit).toBe(2);
+    expect(JSON.parse(critical.out)).toMatchObject({ targets: [{ expiring: [{ critical: true }] }] });
+  });
+
+  test("-p gives the port to targets that are names alone", async () => {
+    const port = String(mail.port);
+    const { exit, out } = await daneward(HOST, "stale.example.org", "-p", port, "--starttls", "smtp", ...elsewhere());
+    expect(exit).toBe(2);
+    expect(out).toContain(`${HOST}:${port} (smtp)  verified`);
+    expect(out).toContain(`stale.example.org:${port} (smtp)  fail-mismatch`);
+  });
+});
+
+test("a resolver that is dead is what the hint is about, not the target", async () => {
+  const { exit, out } = await daneward(`${HOST}:25`, "--resolver", "127.0.0.1:1");
+  expect(exit).toBe(3);
+  expect(out).toContain("  hint: check the resolver: its address, its port, and the firewall\n");
+});
+
 describe("a port that does not tell its protocol", () => {
   const elsewhere = (): readonly string[] => ["--resolver", `127.0.0.1:${String(dns.port)}`, "--trust", "ad"];
   const target = "plain.example.org:2525";
+
+  test("is no reason to call a server broken that speaks no TLS at once: 3, and what to write", async () => {
+    const guessed = `${HOST}:${talkerPort}`;
+    const { exit, out } = await daneward(guessed, ...elsewhere(), "--timeout", "2s");
+    expect(exit).toBe(3);
+    expect(out).toContain(`port ${talkerPort} is not known, and TLS at once did not come about: `);
+    expect(out).toContain(`hint: say what it speaks: ${guessed}/smtp (or --starttls smtp), or ${guessed}/tls`);
+    await writeFile(path.join(folder, "guessed.txt"), `${guessed}\n`);
+    expect((await daneward("--targets", "guessed.txt", ...elsewhere(), "--timeout", "2s")).exit).toBe(3);
+    // Said in so many words it is what it was.
+    expect((await daneward(`${guessed}/tls`, ...elsewhere(), "--timeout", "2s")).exit).toBe(2);
+    expect((await daneward(guessed, "--starttls", "tls", ...elsewhere(), "--timeout", "2s")).exit).toBe(2);
+  });
 
   test("is said to be guessed, with what to write", async () => {
     const { err } = await daneward(target, ...elsewhere());

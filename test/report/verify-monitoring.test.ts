@@ -153,6 +153,14 @@ describe("Nagios", () => {
 
   test("all well, but something ends soon: warning", () => {
     const expiring = [{ what: "certificate", name: "CN=mx.example.org", address: "192.0.2.1", at: days(5) } as const];
+    const ranges = (warning: number | null, critical: number | null): string =>
+      / (days_left=\S+) /.exec(renderVerifyNagios(reportOf(host()), { warning, critical }))?.[1] ?? "";
+    expect([ranges(14, 7), ranges(14, null), ranges(null, 7), ranges(null, null)]).toEqual([
+      "days_left=41;14:;7:",
+      "days_left=41;14:",
+      "days_left=41;;7:",
+      "days_left=41",
+    ]);
     expect(renderVerifyNagios(reportOf(host({ expiring })))).toMatch(
       /^DANE WARNING - certificate CN=mx\.example\.org on 192\.0\.2\.1 ends at 2026-01-06T00:00:00Z \|/,
     );

@@ -7,9 +7,17 @@ import { verifyTargets } from "../../verifier/verify.ts";
 import type { VerifyReport } from "../../verifier/verdict.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
-import { openVerification, parseFormat, parseStarttls, refuse, unwrap, usage } from "../verify-options.ts";
+import {
+  openVerification,
+  parseFormat,
+  parseStarttls,
+  parseThresholds,
+  refuse,
+  unwrap,
+  usage,
+} from "../verify-options.ts";
 import type { VerifyCommandOptions, VerifyFormat } from "../verify-options.ts";
-import { guessAt, readTarget } from "../verify-target.ts";
+import { guessAt, readTarget, targetTexts, withoutGuess } from "../verify-target.ts";
 
 /** Throws OperationalError for bad usage and unreadable files; what it finds out is in the exit code. */
 export async function run(args: readonly string[], options: VerifyCommandOptions, io: Io): Promise<ExitCode> {
@@ -34,25 +42,27 @@ async function look(
     const { judgeFiles } = await import("../verify-offline.ts");
     return judgeFiles(args, options, io);
   }
-  if (args.length === 0) {
+  const texts = targetTexts(args, options);
+  if (texts.length === 0) {
     throw usage("no target", "name a service, for example mx.example.org:25, or give --chain, --tlsa and --name");
   }
   const starttls = parseStarttls(options.starttls);
-  const targets = args.map((text) => unwrap(readTarget(text, starttls)));
+  const targets = texts.map((text) => unwrap(readTarget(text, starttls)));
   if (format === "text" && options.quiet !== true) {
     for (const guess of targets.map((target) => guessAt(target, starttls))) {
       if (guess !== null) io.err(`daneward: warning: ${guess}\n`);
     }
   }
-  return verifyTargets(targets, await openVerification(options, null, io));
+  return withoutGuess(await verifyTargets(targets, await openVerification(options, null, io)), targets, starttls);
 }
 
 async function render(
   report: VerifyReport,
   format: VerifyFormat,
-  { quiet = false, verbose = false }: VerifyCommandOptions,
+  options: VerifyCommandOptions,
   io: Io,
 ): Promise<string> {
+  const { quiet = false, verbose = false } = options;
   switch (format) {
     case "text": {
       const { renderVerifyText } = await import("../../report/verify-text.ts");
@@ -64,7 +74,7 @@ async function render(
     }
     case "nagios": {
       const { renderVerifyNagios } = await import("../../report/verify-nagios.ts");
-      return renderVerifyNagios(report);
+      return renderVerifyNagios(report, parseThresholds(options));
     }
     case "prometheus": {
       const { renderVerifyPrometheus } = await import("../../report/verify-prometheus.ts");

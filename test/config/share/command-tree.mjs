@@ -11,7 +11,7 @@ import { rolldown } from "rolldown";
 
 /** @returns {Option} */
 function optionOf([notation, description, kind]) {
-  const found = /^(?:-([a-z]), )?--([a-z-]+)(?: <(.+)>| \[(.+)\])?$/.exec(notation);
+  const found = /^(?:-([a-zA-Z]), )?--([a-z-]+)(?: <(.+)>| \[(.+)\])?$/.exec(notation);
   if (found === null) throw new Error(`no flag as commander writes it: ${notation}`);
   // A value that may be left out is none for completions: the flag alone is complete.
   const [, short = null, long, value = null, optional = null] = found;
