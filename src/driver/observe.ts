@@ -80,7 +80,7 @@ export async function observe(subject: Subject): Promise<Sight> {
   const sharing = sharingOf(certificate, subject.sharers, subject.stateDirectory);
   const findKey = keyFinder(vaultOf(subject.stateDirectory, certificate.name));
   const reading = readSource(certificate.source, subject.reread, findKey);
-  const [source, standby, owners, endpoints, readers] = await Promise.all([
+  const [source, standby, owners, endpoints, readers, publisher] = await Promise.all([
     reading,
     reading.then((read) => observeStandby(standbyView(subject, store, read))),
     mapLimited(certificate.policy.owners, (owner) => observeOwner(subject, owner), OWNERS_AT_ONCE),
@@ -88,6 +88,7 @@ export async function observe(subject: Subject): Promise<Sight> {
       observeEndpoints(certificate, subject.world, subject.signal, sightsOf(subject, store, sharing, read)),
     ),
     subject.world.readers(certificate),
+    subject.world.publisher(subject.publisher).then(() => null, faultOf),
   ]);
   return {
     observation: {
@@ -100,6 +101,7 @@ export async function observe(subject: Subject): Promise<Sight> {
       ...(sharing === null ? {} : { companions: sharing.companions }),
       ...(standby === null ? {} : { standby }),
       ...(readers === null ? {} : { readers }),
+      ...(publisher === null ? {} : { publisher }),
       ...haltedBy(subject, sharing),
     },
     source: source.ok ? source.value : null,

@@ -356,6 +356,7 @@ const UNREAD: ReadonlySet<string> = new Set<Refusal["code"]>(["ENDPOINT_UNPROVEN
 /** Refusals that no waiting will lift. */
 const ALARMING: ReadonlySet<string> = new Set<Refusal["code"]>([
   "SOURCE_UNUSABLE",
+  "PUBLISHER_UNUSABLE",
   "NEXT_KEY_UNUSABLE",
   "FIRST_SET_WITHOUT_LIVE",
   "FIRST_SET_WITHOUT_PEER",

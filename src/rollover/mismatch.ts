@@ -78,7 +78,24 @@ export function bypassRefusals({ observation, state }: Scene): readonly Refusal[
   return [{ gate: "policy", code: "DEPLOY_BYPASSED", until: null, detail }];
 }
 
+/** The publisher could not be used if it were needed: better said at rest than at the next renewal. */
+export function publisherRefusals({ observation: { publisher }, state }: Scene): readonly Refusal[] {
+  const isTold = state.troubles.some(({ code }) => code === publisher?.code);
+  if (publisher === undefined || isTold) return [];
+  return [
+    { gate: "policy", code: "PUBLISHER_UNUSABLE", until: null, detail: `${publisher.message} [${publisher.code}]` },
+  ];
+}
+
 /** Alarms stand beside whatever goes on: they neither hold a rollover up nor keep it from being at rest. */
 export function isAlarm(refusal: Refusal): boolean {
-  return ["LIVE_MISMATCH", "SECOND_CERTIFICATE", "DEPLOY_BYPASSED", "TORN_DOWN"].includes(refusal.code);
+  return ALARMS.has(refusal.code);
 }
+
+const ALARMS: ReadonlySet<string> = new Set<Refusal["code"]>([
+  "LIVE_MISMATCH",
+  "SECOND_CERTIFICATE",
+  "DEPLOY_BYPASSED",
+  "PUBLISHER_UNUSABLE",
+  "TORN_DOWN",
+]);

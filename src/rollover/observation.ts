@@ -25,6 +25,8 @@ export interface Observation {
   readonly standby?: StandbyObservation;
   /** What the servers on this host are told to read; absent: it was not looked at, or nothing is known of any. */
   readonly readers?: ConfiguredReaders;
+  /** Why nothing could be published now: its key or token cannot be used; absent: nothing is known against it. */
+  readonly publisher?: Fault;
   /** Why this unit may only look: everything is frozen, or it and a companion may not both act; absent: it may act. */
   readonly halted?: Fault;
 }

@@ -13,7 +13,7 @@ import { advanceConfirming, advanceHeld, advanceWithdrawing } from "./closing.ts
 import type { Scene } from "./gates.ts";
 import { isCompromised, seenOwner } from "./gates.ts";
 import { assessServers, foldOwner, isLost, restartClocks, servedRecords } from "./horizon.ts";
-import { bypassedSince, bypassRefusals, mismatchRefusals } from "./mismatch.ts";
+import { bypassedSince, bypassRefusals, mismatchRefusals, publisherRefusals } from "./mismatch.ts";
 import type { EndpointObservation, Observation } from "./observation.ts";
 import type { Policy } from "./policy.ts";
 import { recordsOfState, wantedRecords } from "./publication.ts";
@@ -69,7 +69,11 @@ export function step(
     events.push(...turn.events);
     if (turn.kind === "stay") {
       const state = finish({ ...scene, state: turn.state }, turn.actions);
-      const alarms = [...mismatchRefusals(scene), ...bypassRefusals({ ...scene, state })];
+      const alarms = [
+        ...mismatchRefusals(scene),
+        ...bypassRefusals({ ...scene, state }),
+        ...publisherRefusals({ ...scene, state }),
+      ];
       // An alarm that time ends is looked at again when it does.
       const ends = alarms.map(({ until }) => until).filter((until) => until !== null && until > now);
       const wakeAt = earliest(turn.wakeAt, ...ends) ?? turn.wakeAt;

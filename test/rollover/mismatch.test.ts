@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { fault } from "../../src/base/errors.ts";
 import { instant, seconds } from "../../src/base/time.ts";
 import { parseName } from "../../src/dns/name.ts";
 import type { DomainName } from "../../src/dns/name.ts";
 import { chainId, recordText } from "../../src/rollover/chain.ts";
 import type { ChainFacts, RecordText } from "../../src/rollover/chain.ts";
 import type { Observation } from "../../src/rollover/observation.ts";
+import { isAlarm } from "../../src/rollover/mismatch.ts";
 import { resume } from "../../src/rollover/operator.ts";
 import { recordOutcomes } from "../../src/rollover/outcomes.ts";
 import type { Policy } from "../../src/rollover/policy.ts";
@@ -231,4 +233,28 @@ test("the proof of a swap is told once, whenever the withdrawal follows", () => 
   expect(told(look(proven.state, seen, 1))).toEqual([]);
   const atOnce = step(deployed, seen, { ...POLICY, retireSafety: seconds(0) }, instant(NOW));
   expect(told(atOnce).filter((event) => event === "confirmed")).toHaveLength(1);
+});
+
+describe("a publisher whose key cannot be used", () => {
+  const publisher = fault("KEY_FILE_EXPOSED", "the key file has mode 0644");
+  const seen = { ...sight(FIRST, FIRST, FIRST, FIRST.records), publisher };
+
+  test("is an alarm at rest, which keeps nothing from being at rest", () => {
+    const result = look(settled(), seen, 0);
+    const alarm = result.refusals.find(({ code }) => code === "PUBLISHER_UNUSABLE");
+    expect(alarm?.detail).toBe("the key file has mode 0644 [KEY_FILE_EXPOSED]");
+    expect(result.refusals.filter((refusal) => !isAlarm(refusal))).toEqual([]);
+    expect(result.wakeAt).toBe(look(settled(), sight(FIRST, FIRST, FIRST, FIRST.records), 0).wakeAt);
+  });
+
+  test("is not told a second time beside the publication that failed for it", () => {
+    const renewed = look(settled(), { ...sight(SECOND, FIRST, FIRST, FIRST.records), publisher }, 0);
+    expect(renewed.actions.map(({ kind }) => kind)).toContain("publish");
+    const failed = recordOutcomes(renewed.state, [
+      { kind: "publish", owner: OWNER, at: instant(NOW), fault: publisher },
+    ]);
+    const again = look(failed, { ...sight(SECOND, FIRST, FIRST, FIRST.records), publisher }, 1);
+    expect(codes(again)).not.toContain("PUBLISHER_UNUSABLE");
+    expect(again.state.troubles.map(({ code }) => code)).toEqual(["KEY_FILE_EXPOSED"]);
+  });
 });

@@ -30,6 +30,10 @@ export const ROLLOVER_CODES = {
     title: "an address presents a chain that is neither the current nor the next one",
     hint: "check which certificate the service reads; all records are kept; then daneward resume CERT",
   },
+  PUBLISHER_UNUSABLE: {
+    title: "nothing could be published now: the key or token cannot be used",
+    hint: "mend what it says; the next renewal would wait for it",
+  },
   SOURCE_UNUSABLE: {
     title: "the renewed certificate cannot be deployed",
     hint: "mend what is said above, or have it issued again; nothing was changed",

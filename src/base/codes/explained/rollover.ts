@@ -63,6 +63,12 @@ export const ROLLOVER_EXPLANATIONS = {
       "all records stay, nothing is swapped back and forth. If the certificate on the wire matches no record, DANE clients refuse it now",
     type: ["daneward verify HOST:PORT", "daneward status CERT"],
   },
+  PUBLISHER_UNUSABLE: {
+    why: "each look opens the publisher, which reads its key or token, though nothing has to be published. A key that others can read, or that is gone, would be found out at the next renewal, when it is needed",
+    lifts: "the file is there and private again; daneward explain with the code in brackets says more",
+    meanwhile: "what is published stays; nothing can be published or withdrawn",
+    type: ["daneward doctor"],
+  },
   SOURCE_UNUSABLE: {
     why: "a certificate is announced only if it could be deployed: key and certificate fit, dates are good, the chain is in order, the names cover the services where the usage looks at names, and the issuer of a 2 x x record is in the chain (RFC 7671 §5.2.2)",
     lifts: "mend what is named, or have the certificate issued again; the next tick looks by itself",
