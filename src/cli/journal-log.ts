@@ -7,7 +7,7 @@ import { fstatSync } from "node:fs";
 import type { Io } from "./io.ts";
 
 /** Priorities of syslog(3) as far as they are used here. */
-export type Priority = 3 | 4 | 5;
+type Priority = 3 | 4 | 5;
 
 /** Whether `value`, the variable JOURNAL_STREAM (`DEVICE:INODE`), names what is open at `descriptor`. */
 export function isJournalStream(value: string | undefined, descriptor: number): boolean {

@@ -85,14 +85,16 @@ function headerText(text: string, most: number): string {
   return chunks.map((chunk) => `=?utf-8?B?${Buffer.from(chunk, "utf8").toString("base64")}?=`).join("\r\n ");
 }
 
-/** At most so many letters, cut at a blank where there is one; a code at the end is kept. */
+const NEAR = 15;
+
+/** At most so many letters, cut at a blank where one is near; a code at the end is kept. */
 function shortened(text: string, most: number): string {
   const letters = Array.from(text);
   if (letters.length <= most) return text;
   const end = / \[[A-Z0-9_]{1,40}\]$/.exec(text)?.[0] ?? "";
   const head = letters.slice(0, Math.max(0, most - end.length - 3)).join("");
   const blank = head.lastIndexOf(" ");
-  return `${blank > head.length / 2 ? head.slice(0, blank) : head}...${end}`;
+  return `${blank > head.length - NEAR ? head.slice(0, blank) : head}...${end}`;
 }
 
 /** RFC 5322 §2.1.1: a line should have no more than 78 characters. */
@@ -182,9 +184,16 @@ async function sendNtfy(notice: Notice, url: string, config: NotifyConfig, sende
   });
 }
 
+/** A word at the end of the path, in front of a query. */
+function belowAddress(url: string, word: string): string {
+  const address = new URL(url);
+  address.pathname = `${address.pathname.replace(/\/+$/, "")}/${word}`;
+  return address.href;
+}
+
 /** Tells a healthchecks server that the driver is alive, and whether all is well. Rejects as channels do. */
 export async function ping(url: string, isWell: boolean, text: string): Promise<void> {
-  await post(isWell ? url : `${url}/fail`, text, { "content-type": "text/plain; charset=utf-8" });
+  await post(isWell ? url : belowAddress(url, "fail"), text, { "content-type": "text/plain; charset=utf-8" });
 }
 
 async function post(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<void> {

@@ -256,9 +256,11 @@ describe("over HTTP", () => {
     const api = await startHttpApi(() => ({ status: 200 }));
     await ping(`${api.url}/uuid`, true, '"well"');
     await ping(`${api.url}/uuid`, false, '"lags"');
+    await ping(`${api.url}/key/slug?create=1`, false, '"lags"');
     expect(api.calls.map(({ path, body }) => [path, body])).toEqual([
       ["/uuid", "well"],
       ["/uuid/fail", "lags"],
+      ["/key/slug/fail?create=1", "lags"],
     ]);
   });
 
