@@ -12,7 +12,7 @@ import { viewStore } from "../driver/deploy.ts";
 import { factsOf } from "../driver/facts.ts";
 import type { ChainFacts } from "../rollover/chain.ts";
 import { deadlines, USUAL_TICK_INTERVAL, whomExpiryHurts } from "../rollover/deadlines.ts";
-import type { Deadlines, ExpiryHurts } from "../rollover/deadlines.ts";
+import type { Deadlines, ExpiryHurts, Need } from "../rollover/deadlines.ts";
 
 /** What was found of one certificate. */
 export interface DeadlineFinding {
@@ -84,10 +84,11 @@ function sufferers({ parameters, services }: CertificateConfig): string {
   ];
 }
 
-/** `mx: a renewal is live 2h 25m after it is there; it has 30d`. */
+/** `mx: a renewal is live 2h 40m after it is there (up to three runs of 10m, …), and has about 30d …`. */
 export function describeDeadline({ certificate, deadlines: found, ahead }: DeadlineFinding): string {
   const { name } = certificate;
-  const live = `${name}: a renewal is live ${formatDuration(found.need.total)} after it is there`;
+  const parts = partsOf(found.need, ahead !== null);
+  const live = `${name}: a renewal is live ${formatDuration(found.need.total)} after it is there (${parts})`;
   switch (ahead) {
     case "prepublish":
       return `${live}: its key is published ahead`;
@@ -96,6 +97,23 @@ export function describeDeadline({ certificate, deadlines: found, ahead }: Deadl
     case null:
       return `${live}, and has about ${formatDuration(found.room)} until the old certificate ends`;
   }
+}
+
+/** What the time is made of, in its order; the timetable of `plan` has the same without runs that are late. */
+function partsOf({ ticks, propagation, wait, confirmation }: Need, isAhead: boolean): string {
+  const run = formatDuration(USUAL_TICK_INTERVAL);
+  const runs = isAhead ? `up to a run of ${run}` : `up to ${count(ticks / USUAL_TICK_INTERVAL)} runs of ${run}`;
+  const waits = [
+    ["propagation", propagation],
+    ["wait", wait],
+    ["proof", confirmation],
+  ] as const;
+  const named = waits.filter(([, time]) => time > 0).map(([what, time]) => `${what} ${formatDuration(time)}`);
+  return [runs, ...named].join(", ");
+}
+
+function count(number: number): string {
+  return ["no", "one", "two", "three"][number] ?? String(number);
 }
 
 /** For `check-config --json`. */

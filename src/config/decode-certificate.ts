@@ -164,7 +164,7 @@ export function decodeCertificate(
   const source = required(item, table, "source", readSource, problems);
   const services = required(item, table, "services", readServices, problems);
   const publisher = choosePublisher(item, table, surroundings.publisherNames, problems);
-  const deploy = optional(table, "deploy", path, join(surroundings.deployRoot, name), problems);
+  const deploy = optional(table, "deploy", deployPath, join(surroundings.deployRoot, name), problems);
   const rest = {
     holdFile: optional(table, "hold_file", path, null, problems),
     reload: optional(table, "reload", reloadActions, [], problems),
@@ -195,6 +195,14 @@ export function decodeCertificate(
   const policy: Policy = { ...timing, owners: services.map(({ owner }) => owner) };
   return { name, source, deploy, publisher, services, ...rest, parameters: chosen, policy };
 }
+
+/** Where servers read. A word for "do not deploy here" would make a folder of that name beside the configuration. */
+export const deployPath: Decode<string> = (item, problems) => {
+  const written = typeof item.value === "string" ? item.value.trim() : "";
+  if (!/^hold[-_ ]?file$/i.test(written)) return path(item, problems);
+  const hint = 'write hold_file = "…", the file that appears when others may swap the certificate';
+  return refuse(problems, item, `"${written}" is no place to deploy to`, hint);
+};
 
 const readSource: Decode<SourceConfig> = (item, problems) => {
   if (typeof item.value === "string") {
@@ -292,7 +300,7 @@ function choosePublisher(owner: Item, table: Table, names: readonly string[], pr
     problems,
     item,
     `there is no [publish.${name}]${suggestion(name, names)}`,
-    `known: ${names.join(", ")}`,
+    names.length === 0 ? `add a table [publish.${name}]` : `known: ${names.join(", ")}`,
   );
 }
 

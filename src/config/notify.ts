@@ -108,11 +108,14 @@ const mailAddress: Decode<string> = (item, problems) => {
   return refuse(problems, item, `"${written}" is no mail address`, "write hostmaster@example.org");
 };
 
+/** The rules of an API's address, but for the query: it is part of many an address that notices go to. */
 const address: Decode<string> = (item, problems) => {
-  const written = text(item, problems);
-  if (written === null) return null;
-  const parsed = parseApiUrl(written);
-  return parsed.ok ? parsed.value : refuse(problems, item, parsed.fault);
+  const written = text(item, problems)?.trim();
+  if (written === undefined) return null;
+  const [, place = "", query = ""] = /^([^?#]*)(\?[^#]*)?$/.exec(written) ?? [];
+  if (place === "") return refuse(problems, item, "an address with # is not sent as it is written", "leave # out");
+  const parsed = parseApiUrl(place);
+  return parsed.ok ? new URL(`${place}${query}`).href : refuse(problems, item, parsed.fault);
 };
 
 const event: Decode<NotifyEvent> = (item, problems) => {

@@ -11,6 +11,7 @@ import type { Fault } from "../base/errors.ts";
 import { formatPath } from "./locate.ts";
 import type { KeyPath } from "./locate.ts";
 import { isAllowed, isProgram, nearestExisting } from "./look.ts";
+import { adviceOnNotify, adviceOnTextfile } from "./notify-advice.ts";
 import { adviceOnExec, adviceOnZonefile } from "./pipeline-advice.ts";
 import { displayName, isAtOrBelow } from "../dns/name.ts";
 import type { TrustAnchors } from "../dnssec/anchors.ts";
@@ -70,6 +71,12 @@ export function checkSurroundings(configuration: Configuration, deps: Surroundin
       if (advice !== null) note("warning", path, advice);
     });
   }
+  const { notify, prometheusTextfile } = configuration;
+  for (const [key, advice] of notify === null ? [] : adviceOnNotify(notify, deps.searchPath, deps.readToken)) {
+    note("warning", ["notify", key], advice);
+  }
+  const unwritable = prometheusTextfile === null ? null : adviceOnTextfile(prometheusTextfile);
+  if (unwritable !== null) note("warning", [unwritable[0]], unwritable[1]);
   for (const publisher of configuration.publishers.values()) {
     for (const [key, advice] of adviceOnPublisher(publisher, deps.searchPath)) {
       note("warning", ["publish", publisher.name, key], advice);

@@ -4,6 +4,7 @@ import type { FaultCode } from "../base/errors.ts";
 import { formatPath, pathKey } from "./locate.ts";
 import type { KeyPath } from "./locate.ts";
 import { suggestion } from "./nearest.ts";
+import { hintForUnknownKey } from "./other-names.ts";
 import { formatPlace } from "./problem.ts";
 import type { Place, Problem } from "./problem.ts";
 import type { TomlDocument } from "./toml.ts";
@@ -82,12 +83,13 @@ export function mergeTables(tables: readonly Table[], problems: Problems): Table
   return merged;
 }
 
-/** Notes every key that is not known, with the nearest that is. */
+/** Notes every key that is not known, with what it is called, where it belongs, or the nearest that is known. */
 export function refuseUnknownKeys(table: Table, known: readonly string[], problems: Problems): void {
   for (const [key, item] of table) {
     if (known.includes(key)) continue;
-    const near = suggestion(key, known);
-    const hint = near === "" ? `known keys here: ${known.join(", ")}` : undefined;
+    const meant = hintForUnknownKey(key, known);
+    const near = meant === null ? suggestion(key, known) : "";
+    const hint = meant ?? (near === "" ? `known keys here: ${known.join(", ")}` : undefined);
     refuseAs("CONFIG_UNKNOWN_KEY", problems, item, `unknown key${near}`, hint);
   }
 }

@@ -39,10 +39,27 @@ export async function readToml(bytes: Uint8Array, file: string): Promise<Result<
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause;
     const [first = ""] = cause.message.split("\n");
-    return syntaxFault(first.replace(/^Invalid TOML document: /, ""), file, cause.line, cause.column);
+    const message = first.replace(/^Invalid TOML document: /, "");
+    const { line, column } = cause;
+    return isUnclosed(message, text, line, column)
+      ? syntaxFault("the closing quote is missing", file, line, column, "close the text before the end of the line")
+      : syntaxFault(message, file, line, column);
   }
 }
 
-function syntaxFault(message: string, file: string, line: number, column: number): Result<never, Problem> {
-  return failure({ ...fault("CONFIG_SYNTAX", message), severity: "fault", place: { file, line, column } });
+/** The library speaks of the end of the line as of any control character. */
+function isUnclosed(message: string, text: string, line: number, column: number): boolean {
+  if (message === "unfinished string") return true;
+  const here = text.split("\n")[line - 1]?.slice(column - 1);
+  return message.startsWith("control characters") && (here === "" || here === "\r");
+}
+
+function syntaxFault(
+  message: string,
+  file: string,
+  line: number,
+  column: number,
+  hint?: string,
+): Result<never, Problem> {
+  return failure({ ...fault("CONFIG_SYNTAX", message, hint), severity: "fault", place: { file, line, column } });
 }

@@ -39,7 +39,10 @@ export interface PropagationReport {
   /** How often every address was asked. */
   readonly polls: number;
   readonly rows: readonly ServerRow[];
-  /** 0 all in sync and signed, 1 a server lags or is silent, 2 unsigned, invalid or contradictory, 3 none answered. */
+  /**
+   * 0 all in sync and signed, 1 a server lags or is silent or there is no such RRset, 2 unsigned, invalid or contradictory,
+   * 3 none answered.
+   */
   readonly exit: 0 | 1 | 2 | 3;
   /** The verdict in a sentence. */
   readonly summary: string;
@@ -110,7 +113,7 @@ function summarise(rows: readonly ServerRow[], missing: boolean): string {
   if (complaints.length > 0) {
     return complaints.map(([condition, words]) => `${String(count(rows, condition))} of ${all} ${words}`).join("; ");
   }
-  return missing ? `no such RRset on any of ${all}` : `${all} in sync and signed`;
+  return missing ? `no such RRset on any of ${all}: nothing is published` : `${all} in sync and signed`;
 }
 
 /** The answers of one address, in the order of the looks. */

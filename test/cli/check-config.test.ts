@@ -65,6 +65,35 @@ describe("daneward check-config", () => {
     expect(other.out).toContain(`stands above mx.example.org; it has anchors for other.test`);
   });
 
+  test("ways to tell somebody that will not work are warnings, and so is a folder for metrics that is not there", async () => {
+    const notify = `[notify]\nmail = "root"\nsendmail = "none/sendmail"\nexec = "nobody"\nwebhook = "https://example.org/x?y=1"
+webhook_secret_file = "tsig.key"\nntfy = "https://example.org/t"\nntfy_token_file = "gone"\n[publish`;
+    const text = GOOD.replace("[publish", `prometheus_textfile = "metrics/daneward.prom"\n${notify}`);
+    const { exit, out } = await check(text, {}, 0o600);
+    expect(exit).toBe(0);
+    for (const line of [
+      "daneward.toml:3:1: warning: prometheus_textfile: the folder metrics is not there\n  hint: make it, or install",
+      "daneward.toml:6:1: warning: notify.sendmail: none/sendmail is no program that can be run\n  hint: install a mail",
+      'warning: notify.exec: "nobody" is no program that can be run',
+      "warning: notify.webhook_secret_file: tsig.key: more than one line",
+      "warning: notify.ntfy_token_file: the key file gone cannot be read",
+    ]) {
+      expect(out).toContain(line);
+    }
+    const well = text
+      .replace("none/sendmail", "bin/reloader")
+      .replace('"nobody"', '"reloader"')
+      .replace("metrics/", "live/")
+      .replace('ntfy_token_file = "gone"\n', "")
+      .replace('webhook_secret_file = "tsig.key"\n', "");
+    expect((await check(well)).out).toContain("; 0 faults, 0 warnings");
+  });
+
+  test("nobody is sent to the command that is running", async () => {
+    const { out } = await check(GOOD.replace('services = ["mx.example.org:25"]', "services = []"));
+    expect(out).toContain("must name at least one service\n  hint: correct it at the place named\n");
+  });
+
   test("every fault with its place and a hint, and 78", async () => {
     const { exit, out } = await check(GOOD.replace("server", "sever").replace(":25", ":8025"));
     expect(exit).toBe(78);

@@ -69,7 +69,8 @@ describe("check-config on the dates of the certificates", () => {
     const { exit, out } = await check({});
     expect(exit).toBe(0);
     expect(out).toContain(
-      "mx: a renewal is live 2h 40m after it is there, and has about 30d until the old certificate",
+      "mx: a renewal is live 2h 40m after it is there (up to three runs of 10m, propagation 5m, wait 2h 5m, proof 30s), " +
+        "and has about 30d until the old certificate",
     );
   });
 
@@ -114,7 +115,9 @@ describe("check-config on the dates of the certificates", () => {
     world.install(await living(161, first.privateKeyPem));
     const { exit, out } = await check({ defaults: 'ttl = "1d"' });
     expect(exit).toBe(0);
-    expect(out).toContain("mx: a renewal is live 10m 30s after it is there, as long as it keeps its records");
+    expect(out).toContain(
+      "mx: a renewal is live 10m 30s after it is there (up to a run of 10m, proof 30s), as long as it keeps its records",
+    );
   });
 
   test("as JSON gives the numbers", async () => {

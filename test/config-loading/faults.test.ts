@@ -260,6 +260,12 @@ const CERTIFICATE: readonly Case[] = [
     'key_group = "ssl cert"',
     'certificate.mx.key_group: "ssl cert" is not a group',
   ),
+  certificate(
+    "a word for no deployment",
+    "deploy",
+    'deploy = "hold-file"',
+    'certificate.mx.deploy: "hold-file" is no place to deploy to',
+  ),
   certificate("a date", "deploy", "deploy = 2026-01-01", "certificate.mx.deploy: must be a string, not a date"),
   certificate("an empty text", "deploy", 'deploy = " "', "certificate.mx.deploy: must not be empty"),
 ];
@@ -351,4 +357,44 @@ describe("what is allowed and hardly meant is a warning", () => {
     expect(configuration).not.toBeNull();
     expect(await problemsOf("warning", text)).toEqual([expect.stringContaining(`: ${want}`)]);
   });
+});
+
+describe("a key that is not known, of which more is known than that,", () => {
+  const inTable = (table: string, line: string): string => SAMPLE.replace(`[${table}]\n`, `[${table}]\n${line}\n`);
+
+  test.each([
+    ["certificate.mx", 'foreign = "keep"', "leave it out: records that daneward did not publish are always kept"],
+    ["certificate.mx", 'check_ns = "all"', "it belongs in [publish.NAME]"],
+    ["certificate.mx", 'post-hook = "x"', "it is called reload here"],
+    ["publish.local", 'credentials = "/etc/letsencrypt/rfc2136.ini"', "it is called key_file here"],
+    ["publish.local", 'constructor = "x"', /^known keys here: /],
+    ["defaults", "resolver = 1", "it belongs at the top of the file, before all [tables]"],
+  ])("in [%s]: %s", async (table, line, hint) => {
+    const { problems } = await readFiles({ "daneward.toml": inTable(table, line) });
+    const [found] = problems.filter(({ severity }) => severity === "fault");
+    expect(found?.code).toBe("CONFIG_UNKNOWN_KEY");
+    expect(found?.hint).toMatch(hint);
+  });
+
+  test("of a static zone: after", async () => {
+    const zone = `version = 1\n[publish.z]\ntype = "zonefile"\nfile = "/z"\nafter = ["/bin/true"]\n`;
+    const { problems } = await readFiles({ "daneward.toml": zone });
+    expect(problems.map(({ hint }) => hint)).toEqual(["it is called reload here"]);
+  });
+});
+
+test("a publisher that is not there, with none at all, has a hint that says what to write", async () => {
+  const text = SAMPLE.replace(/\[publish\.local\][^[]*/, "");
+  const { problems } = await readFiles({ "daneward.toml": text });
+  expect(problems.find(({ severity }) => severity === "fault")?.hint).toBe("add a table [publish.local]");
+});
+
+test.each([
+  ["at the end of a line", 'version = 1\nresolver = "127.0.0.1\n[dnssec]\n', 2],
+  ["of a list", 'version = 1\nresolver = ["127.0.0.1", "::1]\r\n[dnssec]\r\n', 2],
+  ["at the end of the file", "version = 1\nresolver = '127.0.0.1", 2],
+])("a quote that is missing %s is called that", async (_, text, line) => {
+  const { problems } = await readFiles({ "daneward.toml": text });
+  expect(problems).toMatchObject([{ code: "CONFIG_SYNTAX", message: "the closing quote is missing", place: { line } }]);
+  expect((await problemsOf("fault", 'version = 1\nresolver = "a\u0001b"\n'))[0]).toContain("control characters");
 });

@@ -33,7 +33,21 @@ describe("[notify]", () => {
     });
   });
 
+  test("takes addresses with a query, as they are written", async () => {
+    const lines =
+      'webhook = "https://example.webhook.office.com/webhookb2/1/IncomingWebhook/2?a=b%20c"\n' +
+      'ntfy = "https://gotify.example.org/message?token=abc"\nhealthchecks = "https://hc-ping.com/k/slug?create=1"';
+    expect((await configurationOf(withNotify(lines))).notify).toMatchObject({
+      webhook: "https://example.webhook.office.com/webhookb2/1/IncomingWebhook/2?a=b%20c",
+      ntfy: "https://gotify.example.org/message?token=abc",
+      healthchecks: "https://hc-ping.com/k/slug?create=1",
+    });
+  });
+
   test.each([
+    ['webhook = "https://hooks.example.org/x#y"', "with #"],
+    ['webhook = "https://me:secret@hooks.example.org/x?y"', "no user name and no password"],
+    ['webhook = "hooks.example.org?y=1"', "it is not a URL"],
     ['mail = "a b@example.org\\nBcc: x"', "is no mail address"],
     ['mail_from = "a@example.org"', "means nothing without mail"],
     ['webhook = "http://hooks.example.org/"', "http://"],

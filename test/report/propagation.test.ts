@@ -212,3 +212,8 @@ ns4.example.org 192.0.2.4: it did not answer
     expect(renderPropagationText(report, { color: false })).toContain("(unknown)");
   });
 });
+
+test("an RRset that is nowhere is said to be unpublished", () => {
+  const { summary } = judgePropagation(view({ set: [] }, { set: [] }), NOW);
+  expect(summary).toBe("no such RRset on any of 2 addresses: nothing is published");
+});

@@ -1,4 +1,5 @@
 /** `daneward check-config`: reads the configuration, looks at what it names, and says everything that is wrong. */
+import { CATALOGUE } from "../../base/errors.ts";
 import { inOrder, readConfiguration } from "../../config/load.ts";
 import { configurationPath } from "../../config/location.ts";
 import { formatPlace } from "../../config/problem.ts";
@@ -23,11 +24,17 @@ export async function run(_args: readonly string[], options: CheckConfigOptions,
   const reading = await readConfiguration(configurationPath(options.config, io));
   const { configuration, files } = reading;
   const { problems: found, lives } = lookAround(reading, io);
-  const problems = inOrder([...reading.problems, ...found], files);
+  const problems = inOrder([...reading.problems, ...found], files).map(pointingElsewhere);
   const faults = problems.filter((problem) => problem.severity === "fault").length;
   if (options.json === true) io.out(`${JSON.stringify(asJson(files, problems, lives))}\n`);
   else io.out(asText({ configuration, files, problems, lives }, options.quiet === true));
   return faults === 0 ? EXIT.done : EXIT.configuration;
+}
+
+/** Who runs this command is not to be sent to it. */
+function pointingElsewhere(problem: Problem): Problem {
+  const { hint } = CATALOGUE.CONFIG_INVALID;
+  return problem.hint === hint ? { ...problem, hint: "correct it at the place named" } : problem;
 }
 
 function asJson(files: readonly string[], problems: readonly Problem[], lives: readonly DeadlineFinding[]): object {

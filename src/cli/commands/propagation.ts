@@ -91,7 +91,7 @@ async function parsePrimary(text: string, resolve: Resolve): Promise<NameServerA
 
 /**
  * `daneward propagation OWNER`: what every address of every name server serves there. Ends with 0 all in sync and signed,
- * 1 a server lags or is silent, 2 unsigned, invalid or contradictory, 3 when nobody could be asked.
+ * 1 a server lags or is silent, or there is no such RRset, 2 unsigned, invalid or contradictory, 3 when nobody could be asked.
  */
 export async function run(args: readonly string[], options: PropagationOptions, io: Io): Promise<ExitCode> {
   const owner = parseOwner(args[0] ?? "");

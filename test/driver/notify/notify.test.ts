@@ -257,10 +257,11 @@ describe("over HTTP", () => {
     await ping(`${api.url}/uuid`, true, '"well"');
     await ping(`${api.url}/uuid`, false, '"lags"');
     await ping(`${api.url}/key/slug?create=1`, false, '"lags"');
+    expect(api.calls[2]?.query.get("create")).toBe("1");
     expect(api.calls.map(({ path, body }) => [path, body])).toEqual([
       ["/uuid", "well"],
       ["/uuid/fail", "lags"],
-      ["/key/slug/fail?create=1", "lags"],
+      ["/key/slug/fail", "lags"],
     ]);
   });
 
