@@ -30,6 +30,8 @@ let config = "";
 beforeEach(() => {
   world = createFakeWorld();
   config = path.join(world.root, "daneward.toml");
+  const key = 'key "n" { algorithm hmac-sha256; secret "c2VjcmV0"; };\n';
+  writeFileSync(path.join(world.root, "tsig.key"), key, { mode: 0o600 });
   writeFileSync(
     config,
     `version = 1
