@@ -85,7 +85,7 @@ function headerText(text: string, most: number): string {
   return chunks.map((chunk) => `=?utf-8?B?${Buffer.from(chunk, "utf8").toString("base64")}?=`).join("\r\n ");
 }
 
-const NEAR = 15;
+const NEAR = 6;
 
 /** At most so many letters, cut at a blank where one is near; a code at the end is kept. */
 function shortened(text: string, most: number): string {

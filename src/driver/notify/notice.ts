@@ -41,6 +41,7 @@ const BY_CODE: Readonly<Record<string, NotifyEvent>> = {
   DEPLOY_BYPASSED: "mismatch",
   DEADLINE_NEAR: "expiring",
   CERT_EXPIRED: "expiring",
+  PUBLISHER_UNUSABLE: "publish-failed",
   SECOND_WRITER: "foreign-change",
   RELOAD_FAILED: "reload-failed",
   CONFIRM_FAILED: "reload-failed",
