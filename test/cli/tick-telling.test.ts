@@ -1,5 +1,5 @@
 /** What a tick by timer tells: the journal of systemd what it does, and people that the configuration is broken. */
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run as runRun } from "../../src/cli/commands/run.ts";
@@ -113,4 +113,25 @@ describe("a broken configuration", () => {
     await expect(call(["mx"])).rejects.toMatchObject({ code: "CONFIG_SYNTAX" });
     expect(existsSync(told)).toBe(false);
   });
+});
+
+test("the resident process gives signs of life when nothing is due, as a tick does", async () => {
+  const metrics = path.join(world.root, "daneward.prom");
+  writeFileSync(
+    config,
+    readFileSync(config, "utf8").replace("[notify]", `prometheus_textfile = "${metrics}"\n[notify]`),
+  );
+  await call([]);
+  rmSync(metrics);
+  utimesSync(path.join(world.stateDirectory, "sign-of-life"), new Date(0), new Date(0));
+  const stop = new AbortController();
+  const { signal } = stop;
+  const io = recordingIo({ cwd: world.root, clock: world.clock, env: { PATH: "/usr/bin:/bin" }, signal });
+  const running = runRun([], { config, stateDir: world.stateDirectory }, io);
+  const deadline = performance.now() + 10_000;
+  while (!existsSync(metrics) && performance.now() < deadline) await new Promise((done) => setImmediate(done));
+  stop.abort();
+  expect(await running).toBe(0);
+  expect(existsSync(metrics)).toBe(true);
+  expect(io.said().err).toBe("");
 });
