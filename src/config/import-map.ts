@@ -10,12 +10,12 @@
  * its paths being the name of the certificate. What comes out is a document as if somebody had written the tables, so
  * that every rule of `[certificate.NAME]` holds, with the lines of the map as places.
  */
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { CERTIFICATE_KEYS } from "./decode-certificate.ts";
+import { MOST_CONFIGURATION, readBoundedFile } from "./bounded-file.ts";
+import { CERTIFICATE_KEYS, deployPath } from "./decode-certificate.ts";
 import { pathKey } from "./locate.ts";
 import type { KeyPath } from "./locate.ts";
-import { readTable, refuse, refuseUnknownKeys, required } from "./table.ts";
+import { optional, readTable, refuse, refuseUnknownKeys, required } from "./table.ts";
 import type { Decode, Item, Problems, Table } from "./table.ts";
 import type { TomlDocument } from "./toml.ts";
 import { path, text } from "./values.ts";
@@ -44,12 +44,14 @@ function expand(item: Item, problems: Problems, beforeRead: (path: string) => vo
   refuseUnknownKeys(table, KEYS, problems);
   const map = required(item, table, "map", path, problems);
   const source = required(item, table, "source", withName, problems);
+  // What is no path must not become one by being taken from this folder.
+  if (table.has("deploy") && optional(table, "deploy", deployPath, null, problems) === null) return [];
   const mapItem = table.get("map");
   if (map === null || source === null || mapItem === undefined) return [];
   let written: string;
   beforeRead(map);
   try {
-    written = readFileSync(map, "utf8");
+    written = new TextDecoder("utf-8", { ignoreBOM: true }).decode(readBoundedFile(map, MOST_CONFIGURATION));
   } catch (cause) {
     refuse(problems, mapItem, `cannot read ${map}: ${cause instanceof Error ? cause.message : String(cause)}`);
     return [];

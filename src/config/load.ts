@@ -1,7 +1,8 @@
 /** Reading the configuration: the main file, then `conf.d/*.toml` beside it in the order of their names. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fault, OperationalError } from "../base/errors.ts";
+import { MOST_CONFIGURATION, readBoundedFile } from "./bounded-file.ts";
 import { decodeConfiguration } from "./decode.ts";
 import { expandImports } from "./import-map.ts";
 import { pathKey } from "./locate.ts";
@@ -25,8 +26,8 @@ export interface Reading {
 export type BeforeRead = (path: string) => void;
 
 /**
- * Reads and checks everything; faults are in the result. Throws CONFIG_MISSING when the main file is not there, and
- * PERMISSION_DENIED or FILE_UNREADABLE when a file cannot be read.
+ * Reads and checks everything; faults are in the result. Throws CONFIG_MISSING when the main file is not there,
+ * CONFIG_INVALID when it is no file, and PERMISSION_DENIED or FILE_UNREADABLE when a file cannot be read.
  */
 export async function readConfiguration(mainFile: string, beforeRead: BeforeRead = () => undefined): Promise<Reading> {
   const { readToml } = await import("./toml.ts");
@@ -37,7 +38,12 @@ export async function readConfiguration(mainFile: string, beforeRead: BeforeRead
   const documents: TomlDocument[] = [];
   for (const file of files) {
     beforeRead(file);
-    const document = await readToml(readBytes(file, file === mainFile), file);
+    const octets = readOctets(file, file === mainFile);
+    if ("problem" in octets) {
+      problems.push(octets.problem);
+      continue;
+    }
+    const document = await readToml(octets.read, file);
     if (document.ok) documents.push(document.value);
     else problems.push(document.fault);
   }
@@ -94,14 +100,39 @@ function filesOf(folder: string): readonly string[] {
   return chosen.sort().map((name) => join(folder, name));
 }
 
-function readBytes(file: string, isMain: boolean): Uint8Array {
+/** What is wrong with a file that is there, and no file that can be read, in words; null: something else. */
+function oddity(code: string, message: string): string | null {
+  switch (code) {
+    case "ENOENT":
+    case "ELOOP":
+      return "is a link that leads nowhere";
+    case "EISDIR":
+      return "is a directory";
+    case "ENOTSUP":
+    case "EFBIG":
+      return message.replace(/^it /, "");
+    default:
+      return null;
+  }
+}
+
+/** Beside the main file one odd file is a fault among others; the main file is all there is. */
+function readOctets(file: string, isMain: boolean): { readonly read: Uint8Array } | { readonly problem: Problem } {
   try {
-    return readFileSync(file);
+    return { read: readBoundedFile(file, MOST_CONFIGURATION) };
   } catch (cause) {
-    if (isMain && isSystemError(cause) && cause.code === "ENOENT") {
+    if (!isSystemError(cause)) throw cause;
+    if (isMain && (cause.code === "ENOENT" || cause.code === "ENOTDIR")) {
       throw OperationalError.of(fault("CONFIG_MISSING", `no configuration file ${file}`));
     }
-    throw readFailure(file, cause);
+    const odd = oddity(cause.code, cause.message);
+    if (odd === null) throw readFailure(file, cause);
+    const hint = isMain
+      ? "name the file with --config, for example /etc/daneward/daneward.toml"
+      : "move it away: every name that ends in .toml in conf.d is read";
+    const found = fault("CONFIG_INVALID", `${file} ${odd}`, hint);
+    if (isMain) throw OperationalError.of(found);
+    return { problem: { ...found, severity: "fault", place: null } };
   }
 }
 

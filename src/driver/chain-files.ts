@@ -5,7 +5,7 @@
  * moment holds the new key and the old certificate. So the files are stat'ed before and after, the key must fit the
  * leaf, and a misfit is looked at again shortly before it is called one.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { concatBytes } from "../base/bytes.ts";
 import { fault } from "../base/errors.ts";
@@ -13,6 +13,7 @@ import type { Fault } from "../base/errors.ts";
 import { failure, success } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import { Secret } from "../base/secret.ts";
+import { MOST_CREDENTIALS, readBoundedFile } from "../config/bounded-file.ts";
 import type { CertificateConfig, SourceConfig } from "../config/schema.ts";
 import { keyFitsCertificate, readCredentials } from "../pki/certificate.ts";
 import type { Certificate } from "../pki/certificate.ts";
@@ -59,6 +60,11 @@ function filesOf(source: SourceConfig): SourceFiles {
   if (existsSync(file("fullchain.pem"))) return { certificates: [file("fullchain.pem")], key };
   const chain = file("chain.pem");
   return { certificates: existsSync(chain) ? [file("cert.pem"), chain] : [file("cert.pem")], key };
+}
+
+/** The files with the certificates of a source, leaf first; which ones there are may change with a renewal. */
+export function certificateFiles(source: SourceConfig): readonly string[] {
+  return filesOf(source).certificates;
 }
 
 /**
@@ -144,14 +150,16 @@ function stampOf({ certificates, key }: SourceFiles): string {
 
 function readCertificateFiles({ certificates }: SourceFiles): Uint8Array {
   return concatBytes(
-    ...certificates.flatMap((file, at) => (at === 0 ? [readFileSync(file)] : [NEWLINE, readFileSync(file)])),
+    ...certificates
+      .map((file) => readBoundedFile(file, MOST_CREDENTIALS))
+      .flatMap((octets, at) => (at === 0 ? [octets] : [NEWLINE, octets])),
   );
 }
 
 /** The octets of a key file; null: there is no such file. */
 function readKeyFile(file: string): Uint8Array | null {
   try {
-    return Uint8Array.from(readFileSync(file));
+    return Uint8Array.from(readBoundedFile(file, MOST_CREDENTIALS));
   } catch (error) {
     if (systemCode(error) === "ENOENT") return null;
     throw error;
@@ -202,6 +210,8 @@ function readFault(error: unknown): Fault {
       return fault("PERMISSION_DENIED", `${file}: this user may not read it`);
     case null:
       throw error;
+    case "EISDIR":
+      return fault("FILE_UNREADABLE", `${file} is a directory`);
     default:
       return fault("FILE_UNREADABLE", `${file}: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -4,11 +4,11 @@
  * compare what is copied with what was meant. It is there exactly when the deployed link shows the source's
  * certificate: a renewal takes it away until its records are known everywhere, a rollback takes it away too.
  */
-import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { ChainId } from "../rollover/chain.ts";
 import type { Observation } from "../rollover/observation.ts";
-import { replaceFile, systemCode, writeFailure } from "../store/atomic-file.ts";
+import { makeDirectories, replaceFile, systemCode, writeFailure } from "../store/atomic-file.ts";
 
 /** The source's certificate where the deployed link shows it; null: it may not be shown now, or cannot be read. */
 function showable({ source, deployed }: Observation): ChainId | null {
@@ -33,7 +33,7 @@ export function updateHoldFile(file: string, observation: Observation): void {
     return;
   }
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
+    makeDirectories(dirname(file), 0o755);
   } catch (cause) {
     throw writeFailure(file, cause);
   }

@@ -11,13 +11,14 @@
  * its place are known everywhere, and its key stays in the vault until its own record is known nowhere.
  */
 import type { KeyObject } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { formatHex } from "../base/bytes.ts";
 import type { Fault } from "../base/errors.ts";
 import { failure, success } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import { addSeconds, instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
+import { MOST_CREDENTIALS, readBoundedFile } from "../config/bounded-file.ts";
 import type { CertificateConfig } from "../config/schema.ts";
 import { formatTlsa } from "../dns/rdata.ts";
 import type { Certificate } from "../pki/certificate.ts";
@@ -178,7 +179,7 @@ async function readClientKey(
 function readKeyFile(file: string): Result<KeyObject, Fault> {
   let octets: Uint8Array;
   try {
-    octets = readFileSync(file);
+    octets = readBoundedFile(file, MOST_CREDENTIALS);
   } catch (cause) {
     if (systemCode(cause) === null) throw cause;
     return failure(faultOf(readFailure(file, cause)));

@@ -13,7 +13,7 @@ import type { ChainFacts } from "../rollover/chain.ts";
 import { abort, declareEmergency, hold, override, resume, rollBack, tearDown } from "../rollover/operator.ts";
 import type { RolloverState } from "../rollover/state.ts";
 import { ensureDirectory } from "../store/atomic-file.ts";
-import { freezeFault, journalFreeze, readFreeze, removeFreeze, writeFreeze } from "../store/freeze.ts";
+import { findFreeze, freezeFault, journalFreeze, readFreeze, removeFreeze, writeFreeze } from "../store/freeze.ts";
 import type { Freeze } from "../store/freeze.ts";
 import { appendJournal } from "../store/journal.ts";
 import type { JsonValue } from "../store/journal.ts";
@@ -164,10 +164,11 @@ function storedChains({ deploy, parameters }: CertificateConfig): readonly Chain
 
 /**
  * Stops everything at once, also a tick that is at work: it ends what it is about, and begins nothing else. Returns who
- * holds the lock, who then writes the journal; null: nobody did. Throws NOT_APPLICABLE when it is frozen already.
+ * holds the lock, who then writes the journal; null: nobody did. Throws NOT_APPLICABLE when it is frozen already,
+ * and PERMISSION_DENIED.
  */
 export async function freezeAll({ who, because, stateDirectory, clock }: Saying): Promise<string | null> {
-  const standing = readFreeze(stateDirectory);
+  const standing = findFreeze(stateDirectory);
   if (standing !== null) {
     throw OperationalError.of(fault("NOT_APPLICABLE", freezeFault(standing).message, "daneward thaw lets it go on"));
   }
@@ -184,7 +185,7 @@ export async function freezeAll({ who, because, stateDirectory, clock }: Saying)
 
 /** Lets everything go on; returns what had stopped it. Throws NOT_APPLICABLE when nothing did, and LOCK_HELD. */
 export async function thawAll({ who, because, stateDirectory, clock }: Saying): Promise<Freeze> {
-  if (readFreeze(stateDirectory) !== null) prepareStateDirectory(stateDirectory, clock());
+  if (findFreeze(stateDirectory) !== null) prepareStateDirectory(stateDirectory, clock());
   else throw OperationalError.of(fault("NOT_APPLICABLE", "nothing is frozen", "daneward status shows what is so"));
   return withLock(stateDirectory, clock(), () => {
     const lifted = readFreeze(stateDirectory);

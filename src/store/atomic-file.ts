@@ -19,6 +19,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { OperationalError } from "../base/errors.ts";
+import type { Retry } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { freshName } from "./fresh-name.ts";
 
@@ -91,12 +92,43 @@ export function syncDirectory(path: string): void {
 export function ensureDirectory(path: string): void {
   try {
     // The umask can only take bits away from 0700, and the usual ones take none of these.
-    const first = mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
-    if (first === undefined) return;
-    for (let made = path; made !== dirname(first); made = dirname(made)) syncDirectory(dirname(made));
+    const made = makeDirectories(path, DIRECTORY_MODE);
+    for (const folder of made) syncDirectory(dirname(folder));
   } catch (cause) {
     throw writeFailure(path, cause);
   }
+}
+
+/**
+ * Makes a directory and those above it that are missing; returns what was made, the innermost first. Each is tried
+ * once: `mkdirSync(…, { recursive: true })` of Node never ends where a folder is there and takes no new one but says
+ * ENOENT, as in `/proc`. Throws the system's own errors.
+ */
+export function makeDirectories(path: string, mode: number): readonly string[] {
+  const missing: string[] = [];
+  let place = path;
+  for (;;) {
+    const found = statSync(place, { throwIfNoEntry: false });
+    if (found !== undefined && !found.isDirectory()) throw notADirectory(place === path ? "it" : place, place);
+    if (found !== undefined || dirname(place) === place) break;
+    missing.push(place);
+    place = dirname(place);
+  }
+  for (const folder of missing.toReversed()) {
+    try {
+      mkdirSync(folder, { mode });
+    } catch (cause) {
+      // Another process was faster; a link that leads nowhere is no directory, though.
+      if (systemCode(cause) !== "EEXIST" || statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+        throw cause;
+      }
+    }
+  }
+  return missing;
+}
+
+function notADirectory(what: string, path: string): Error {
+  return Object.assign(new Error(`ENOTDIR: ${what} is not a directory`), { code: "ENOTDIR", path });
 }
 
 /** The same with failures that say what they mean for the operator. Throws as {@link replaceFile}. */
@@ -139,6 +171,35 @@ export function systemCode(cause: unknown): string | null {
   return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : null;
 }
 
+/** Waiting changes nothing about these: somebody named the wrong place, or has to change it. */
+const LASTING: ReadonlySet<string> = new Set([
+  "ENOTDIR",
+  "ENOENT",
+  "EEXIST",
+  "EISDIR",
+  "ELOOP",
+  "ENAMETOOLONG",
+  "EROFS",
+]);
+
+const HINTS: Readonly<Record<string, string>> = {
+  ENOTDIR:
+    "a file stands where a directory should be: name another place, such as with --state-dir, or move the file away",
+  ENOENT: "no directory can be made there: name another place, such as with --state-dir",
+  EROFS: "mount the file system read-write, under systemd name the folder in ReadWritePaths=, or name another place",
+};
+
+interface FailureOptions {
+  readonly cause: unknown;
+  readonly retry: Retry;
+  readonly hint?: string;
+}
+
+function failureOptions(system: string | null, cause: unknown): FailureOptions {
+  const hint = HINTS[system ?? ""];
+  return { cause, retry: LASTING.has(system ?? "") ? "never" : "later", ...(hint === undefined ? {} : { hint }) };
+}
+
 /** What a failed write means for the operator. */
 export function writeFailure(path: string, cause: unknown): OperationalError {
   const system = systemCode(cause);
@@ -146,8 +207,10 @@ export function writeFailure(path: string, cause: unknown): OperationalError {
   if (system === "EACCES" || system === "EPERM") {
     return new OperationalError("PERMISSION_DENIED", message, { cause, retry: "never" });
   }
+  const options = failureOptions(system, cause);
+  if (system === "EROFS") return new OperationalError("PERMISSION_DENIED", message, options);
   const isFull = system === "ENOSPC" || system === "EDQUOT";
-  return new OperationalError(isFull ? "DISK_FULL" : "STATE_UNWRITABLE", message, { cause });
+  return new OperationalError(isFull ? "DISK_FULL" : "STATE_UNWRITABLE", message, options);
 }
 
 /** What a failed read means for the operator. */
@@ -158,7 +221,9 @@ export function readFailure(path: string, cause: unknown): OperationalError {
     const hint = "run it as root (sudo), or as the user that daneward runs as: the state holds private matters";
     return new OperationalError("PERMISSION_DENIED", message, { cause, retry: "never", hint });
   }
-  return new OperationalError(system === "ENOENT" ? "FILE_NOT_FOUND" : "FILE_UNREADABLE", message, { cause });
+  const code = system === "ENOENT" ? "FILE_NOT_FOUND" : "FILE_UNREADABLE";
+  const options = failureOptions(system, cause);
+  return new OperationalError(code, message, system === "ENOTDIR" ? options : { cause, retry: options.retry });
 }
 
 /** `no space left on device` out of Node's `ENOSPC: no space left on device, write`. */

@@ -7,13 +7,13 @@
  * says so, and the next holder of the lock makes up for it. A file that cannot be understood still means stop; it is
  * only ever lifted by {@link removeFreeze}.
  */
-import { readFileSync, rmSync, statSync } from "node:fs";
+import { accessSync, constants, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fault } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
 import { formatSecond, instant } from "../base/time.ts";
 import type { Instant } from "../base/time.ts";
-import { flushDirectory, replaceFile, systemCode, writeFailure } from "./atomic-file.ts";
+import { flushDirectory, readFailure, replaceFile, systemCode, writeFailure } from "./atomic-file.ts";
 import { time } from "./format-parts.ts";
 import { appendJournal } from "./journal.ts";
 import type { JournalEntry } from "./journal.ts";
@@ -50,13 +50,26 @@ export function readFreeze(stateDirectory: string): Freeze | null {
   return { at, by, because, damage };
 }
 
+/** The same for a person who asks; throws PERMISSION_DENIED where this user may not look, whatever there is to see. */
+export function findFreeze(stateDirectory: string): Freeze | null {
+  const path = freezeFile(stateDirectory);
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (cause) {
+    const failure = readFailure(path, cause);
+    if (failure.code === "PERMISSION_DENIED") throw failure;
+  }
+  return readFreeze(stateDirectory);
+}
+
 function readFile(stateDirectory: string): FreezeFile | null {
   const path = freezeFile(stateDirectory);
   try {
     return decode(readFileSync(path, "utf8"), path);
   } catch (cause) {
     const system = systemCode(cause);
-    if (system === "ENOENT") return null;
+    // ENOTDIR: there is not even a directory that the file could be in.
+    if (system === "ENOENT" || system === "ENOTDIR") return null;
     return damaged(path, system ?? String(cause));
   }
 }

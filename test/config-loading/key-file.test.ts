@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -311,9 +312,18 @@ describe("files", () => {
 
   test("a missing file and a directory are unreadable, by name", () => {
     const missing = path.join(folder, "none.key");
-    expect(() => readTsigKeyFile(missing)).toThrow(problem("KEY_FILE_UNREADABLE", missing));
-    chmodSync(folder, 0o700);
+    expect(() => readTsigKeyFile(missing)).toThrow(
+      problem("KEY_FILE_UNREADABLE", `${missing} cannot be read: there is no`),
+    );
+    chmodSync(folder, 0o755);
+    // Its mode is no secret given away.
     expect(() => readTsigKeyFile(folder)).toThrow(problem("KEY_FILE_UNREADABLE", "directory"));
+  });
+
+  test("a pipe that nobody writes to is refused, not waited for", () => {
+    const pipe = path.join(folder, "pipe.key");
+    execFileSync("mkfifo", ["-m", "600", pipe]);
+    expect(() => readTsigKeyFile(pipe)).toThrow(problem("KEY_FILE_UNREADABLE", "it is a pipe, not a file"));
   });
 
   describe("a legacy pair", () => {

@@ -1,4 +1,5 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadConfiguration, readConfiguration } from "../../src/config/load.ts";
@@ -226,12 +227,30 @@ describe("finding the files", () => {
     });
   });
 
-  test("a file that cannot be read is an error, not an empty one", async () => {
+  test("what is no file in conf.d is a fault like any other, and none is passed over", async () => {
     const folder = temporaryFolder();
     writeFileSync(path.join(folder, "daneward.toml"), SAMPLE);
     mkdirSync(path.join(folder, "conf.d", "a.toml"), { recursive: true });
-    await expect(readConfiguration(path.join(folder, "daneward.toml"))).rejects.toMatchObject({
-      code: "FILE_UNREADABLE",
+    symlinkSync("nowhere", path.join(folder, "conf.d", "b.toml"));
+    execFileSync("mkfifo", [path.join(folder, "conf.d", "c.toml")]);
+    const { configuration, problems } = await readConfiguration(path.join(folder, "daneward.toml"));
+    expect(configuration).toBeNull();
+    expect(problems.map(({ code, message, severity }) => [code, severity, message.replace(`${folder}/`, "")])).toEqual([
+      ["CONFIG_INVALID", "fault", "conf.d/a.toml is a directory"],
+      ["CONFIG_INVALID", "fault", "conf.d/b.toml is a link that leads nowhere"],
+      ["CONFIG_INVALID", "fault", "conf.d/c.toml is a pipe, not a file"],
+    ]);
+  });
+
+  test.each([
+    [".", "is a directory"],
+    ["/dev/zero", "is a device, not a file"],
+  ])("a main file that is none (%s) is CONFIG_INVALID, and nothing is read without an end", async (file, what) => {
+    const main = path.resolve(file);
+    await expect(readConfiguration(main)).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: `${main} ${what}`,
+      hint: expect.stringContaining("--config") as string,
     });
   });
 

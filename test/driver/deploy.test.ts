@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { X509Certificate, createPrivateKey, createSecretKey } from "node:crypto";
 import { tmpdir } from "node:os";
@@ -109,6 +110,15 @@ describe("reading a source", () => {
     const read = readChain({ kind: "directory", path: directory });
     expect(read.ok ? "read" : read.fault.code).toBe(code);
     if (!read.ok) expect(read.fault.message).toContain(folder);
+  });
+
+  test.each(["fullchain.pem", "privkey.pem"])("does not wait at a pipe in the place of %s", (name) => {
+    const directory = lay({ "fullchain.pem": first.chainPem, "privkey.pem": first.privateKeyPem });
+    rmSync(path.join(directory, name));
+    execFileSync("mkfifo", [path.join(directory, name)]);
+    const read = readChain({ kind: "directory", path: directory });
+    const message = `${path.join(directory, name)}: it is a pipe, not a file`;
+    expect(read).toMatchObject({ ok: false, fault: { code: "FILE_UNREADABLE", message } });
   });
 
   test("looks again while the files do not fit together", async () => {

@@ -1,10 +1,17 @@
 /** The stop switch: what is written is read back, and whatever cannot be understood means stop. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { instant } from "../../src/base/time.ts";
-import { freezeFault, journalFreeze, readFreeze, removeFreeze, writeFreeze } from "../../src/store/freeze.ts";
+import {
+  findFreeze,
+  freezeFault,
+  journalFreeze,
+  readFreeze,
+  removeFreeze,
+  writeFreeze,
+} from "../../src/store/freeze.ts";
 import { readJournal } from "../../src/store/journal.ts";
 import { prepareStateDirectory } from "../../src/store/store.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -79,6 +86,29 @@ test("a file that cannot be opened still stops everything", () => {
   mkdirSync(file);
   expect(readFreeze(folder)?.damage).toBe("EISDIR");
 });
+
+test("a file in the place of the state directory is no stop: there is nothing that could be stopped", () => {
+  const file = path.join(temporaryFolder(), "state");
+  writeFileSync(file, "");
+  expect(readFreeze(file)).toBeNull();
+  expect(findFreeze(file)).toBeNull();
+});
+
+test.skipIf(process.getuid?.() === 0)(
+  "where this user may not look a person is told so; for the driver it stops everything",
+  () => {
+    const { folder, file } = prepared();
+    writeFreeze(folder, said);
+    chmodSync(file, 0);
+    expect(() => findFreeze(folder)).toThrow(
+      expect.objectContaining({ code: "PERMISSION_DENIED", retry: "never" }) as Error,
+    );
+    chmodSync(folder, 0);
+    expect(() => findFreeze(folder)).toThrow(expect.objectContaining({ code: "PERMISSION_DENIED" }) as Error);
+    expect(readFreeze(folder)?.damage).toBe("EACCES");
+    chmodSync(folder, 0o700);
+  },
+);
 
 test("torn at any octet it still stops everything", () => {
   const { folder, file } = prepared();

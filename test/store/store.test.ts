@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -13,7 +14,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OperationalError } from "../../src/base/errors.ts";
 import { instant } from "../../src/base/time.ts";
-import { replaceFile, writeFailure } from "../../src/store/atomic-file.ts";
+import { ensureDirectory, makeDirectories, replaceFile, writeFailure } from "../../src/store/atomic-file.ts";
 import { appendJournal, readJournal } from "../../src/store/journal.ts";
 import type { JournalEntry } from "../../src/store/journal.ts";
 import {
@@ -164,6 +165,35 @@ describe("state store", () => {
       }),
     ).toBe("STATE_UNWRITABLE");
     expect(readdirSync(folder)).toEqual(["target"]);
+  });
+
+  test.each([
+    ["EROFS", "read-only file system", "PERMISSION_DENIED"],
+    ["ENOTDIR", "not a directory", "STATE_UNWRITABLE"],
+    ["ENOENT", "no such file or directory", "STATE_UNWRITABLE"],
+  ])("what waiting does not change (%s) is told with what does, and is not tried again", (code, says, want) => {
+    const cause = Object.assign(new Error(`${code}: ${says}, open '/x'`), { code });
+    const told = writeFailure("/x", cause);
+    expect(told).toMatchObject({ code: want, message: `cannot write /x: ${says}`, retry: "never" });
+    expect(told.hint).toMatch(/another place/);
+  });
+
+  test("directories are made where there are none, each tried once", () => {
+    const folder = temporaryFolder();
+    expect(makeDirectories(path.join(folder, "a", "b"), 0o700)).toEqual([
+      path.join(folder, "a", "b"),
+      path.join(folder, "a"),
+    ]);
+    expect(makeDirectories(path.join(folder, "a", "b"), 0o700)).toEqual([]);
+    writeFileSync(path.join(folder, "file"), "");
+    symlinkSync("nowhere", path.join(folder, "link"));
+    const inVain = ["file", "file/below", "link"].map((name) =>
+      codeOf(() => {
+        ensureDirectory(path.join(folder, name));
+      }),
+    );
+    expect(inVain).toEqual(["STATE_UNWRITABLE", "STATE_UNWRITABLE", "STATE_UNWRITABLE"]);
+    expect(readdirSync(folder).sort()).toEqual(["a", "file", "link"]);
   });
 
   test("leftovers of a killed process go after an hour, young ones stay", () => {
