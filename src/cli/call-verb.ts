@@ -2,8 +2,10 @@
 import { EXIT, PLUGIN } from "./exit.ts";
 import type { ExitCode } from "./exit.ts";
 import type { FailureOptions } from "./failure.ts";
+import { withoutColor } from "./io.ts";
 import type { Io } from "./io.ts";
 import { serviceOf, unknownLines } from "./monitoring.ts";
+import { OutputFailure } from "./output.ts";
 import type { Verb } from "./verbs.ts";
 
 /** Runs a verb and answers its failures: the one place where commands are called. */
@@ -15,19 +17,42 @@ export async function callVerb(
 ): Promise<ExitCode> {
   const json = options["json"] === true || options["format"] === "json" || options["output"] === "json";
   try {
+    const empty = EMPTY_MEANS_NOTHING.find(({ option }) => options[option] === "");
+    if (empty !== undefined) throw await emptyFlag(empty.flag);
     const { run } = await verb.load();
-    return await run(args, options as never, options["color"] === false ? { ...io, color: false } : io);
+    return await run(args, options as never, options["color"] === false ? withoutColor(io) : io);
   } catch (error) {
     const service = serviceOf(verb.usage.split(" ")[0] ?? "", options["format"]);
     return await answerFailure(error, io, { json, plugin: verb.plugin === true, service });
   }
 }
 
-async function answerFailure(error: unknown, io: Io, options: FailureOptions): Promise<ExitCode> {
+/** An unset variable in a script (`--state-dir "$DIR"`) must not mean the default place. */
+const EMPTY_MEANS_NOTHING = [
+  { option: "config", flag: "--config" },
+  { option: "stateDir", flag: "--state-dir" },
+] as const;
+
+async function emptyFlag(flag: string): Promise<Error> {
+  const { OperationalError, fault } = await import("../base/errors.ts");
+  const hint = `name it, or leave ${flag} out for the default`;
+  return OperationalError.of(fault("USAGE", `${flag} names nothing: its value is empty`, hint));
+}
+
+/** What cannot be told any more on standard output is told on standard error, if that still has a reader. */
+async function asFailure(error: unknown): Promise<unknown> {
+  if (!(error instanceof OutputFailure)) return error;
+  const { OperationalError } = await import("../base/errors.ts");
+  const hint = "make room where the output goes";
+  return new OperationalError("DISK_FULL", error.message, { hint, cause: error });
+}
+
+/** Says what went wrong and finds the exit code. Throws what is a defect in the saying itself. */
+export async function answerFailure(error: unknown, io: Io, options: FailureOptions): Promise<ExitCode> {
   try {
     if (isReplaced(error)) return tellReplaced(io, options);
     const { reportFailure } = await import("./failure.ts");
-    return reportFailure(error, io, options);
+    return reportFailure(await asFailure(error), io, options);
   } catch (again) {
     if (isReplaced(again)) return tellReplaced(io, options);
     throw again;

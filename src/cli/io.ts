@@ -20,4 +20,30 @@ export interface Io {
   readonly cwd: string;
   /** Aborted on SIGINT and SIGTERM: long work ends at the next safe point. */
   readonly signal: AbortSignal;
+  /** From now on a reader of standard output that goes away counts as an interrupt: nobody wants the rest. */
+  readonly endWithReader?: () => void;
+}
+
+/** The same process without colour. Nothing of it is asked for: streams and signal handlers are made on demand. */
+export function withoutColor(io: Io): Io {
+  const { out, err, outIsTerminal, errIsTerminal, errIsJournal = false, clock, env, endWithReader } = io;
+  return {
+    ...{ out, err, outIsTerminal, errIsTerminal, errIsJournal, clock, env, color: false },
+    ...(endWithReader === undefined ? {} : { endWithReader }),
+    get stdin() {
+      return io.stdin;
+    },
+    get columns() {
+      return io.columns;
+    },
+    get rows() {
+      return io.rows;
+    },
+    get cwd() {
+      return io.cwd;
+    },
+    get signal() {
+      return io.signal;
+    },
+  };
 }

@@ -4,13 +4,17 @@
  * `--version` answers at once, everything else is loaded by the command that needs it.
  */
 import { setMaxListeners } from "node:events";
-import { fstatSync, writeSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { VERSION } from "../base/build.ts";
 import { instant } from "../base/time.ts";
 import type { Io } from "./io.ts";
 import { isJournalStream } from "./journal-log.ts";
+import { openOutput } from "./output.ts";
+import type { Output } from "./output.ts";
 import { quickParse } from "./quick.ts";
-import { callVerb } from "./call-verb.ts";
+import { answerFailure, callVerb } from "./call-verb.ts";
+import { EXIT } from "./exit.ts";
+import type { ExitCode } from "./exit.ts";
 
 /** Only a character device can be a terminal; asking `node:tty` costs a fifth of the start of Node itself. */
 function isTerminal(descriptor: 1 | 2): boolean {
@@ -22,37 +26,28 @@ function isTerminal(descriptor: 1 | 2): boolean {
   }
 }
 
-/**
- * Writes straight to the descriptor: setting up `process.stdout` costs more than many a command's work. A pipe that
- * does not block takes the stream after all. The reader gone (`daneward … | head`) ends the process quietly.
- */
-function write(descriptor: 1 | 2, text: string): void {
-  const octets = Buffer.from(text);
-  let written = 0;
+/** A folder that was removed under us: for the kernel still a place, in which nothing is found or made. */
+const NOWHERE = "/proc/self/cwd";
+
+function workingDirectory(): string {
   try {
-    while (written < octets.length) written += writeSync(descriptor, octets, written);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : "";
-    if (code === "EPIPE") process.exit();
-    if (code === "EBADF") return;
-    if (code !== "EAGAIN") throw error;
-    (descriptor === 1 ? process.stdout : process.stderr).write(octets.subarray(written));
+    return process.cwd();
+  } catch {
+    // Removed meanwhile. Whoever names whole paths is not concerned, and every other path is answered as not there.
+    return NOWHERE;
   }
 }
 
 /** The process as an {@link Io}. Streams and signal handlers are made when a command first asks for them. */
-function processIo(): Io {
+function processIo(out: Output, err: Output): Io {
   const env = process.env;
   const outIsTerminal = isTerminal(1);
   const colorWanted = env["NO_COLOR"] === undefined || env["NO_COLOR"] === "";
   let interrupt: AbortController | null = null;
+  const interruption = (): AbortController => (interrupt ??= interruptible());
   return {
-    out: (text) => {
-      write(1, text);
-    },
-    err: (text) => {
-      write(2, text);
-    },
+    out: out.write,
+    err: err.write,
     get stdin() {
       return process.stdin;
     },
@@ -68,44 +63,71 @@ function processIo(): Io {
     },
     clock: () => instant(Date.now()),
     env,
-    cwd: process.cwd(),
+    get cwd() {
+      return workingDirectory();
+    },
     get signal() {
-      interrupt ??= interruptible();
-      return interrupt.signal;
+      return interruption().signal;
+    },
+    endWithReader: () => {
+      const controller = interruption();
+      out.whenGone(() => {
+        controller.abort();
+      });
     },
   };
 }
 
-/** SIGINT and SIGTERM abort, once: a second one ends the process as usual. */
+/** Those that are caught, with the exit codes that shells give for them. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * SIGINT and SIGTERM abort, once: a second one ends the process at once, by itself, because the system lets no signal
+ * end the first process of a container.
+ */
 function interruptible(): AbortController {
   const controller = new AbortController();
   // Every question and probe under way listens to it, many at a time.
   setMaxListeners(0, controller.signal);
-  const stop = (): void => {
+  let received = false;
+  const stop = (signal: "SIGINT" | "SIGTERM"): void => {
+    if (received) process.exit(SIGNALS[signal]);
+    received = true;
     controller.abort();
-    process.removeListener("SIGINT", stop);
-    process.removeListener("SIGTERM", stop);
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   return controller;
 }
 
-async function main(argv: readonly string[]): Promise<void> {
-  if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
-    write(1, `${VERSION}\n`);
-    return;
-  }
-  // umask 077: whatever we forget to give a mode stays private (keys, state).
-  process.umask(0o077);
-  const io = processIo();
+async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
   const call = quickParse(argv);
-  if (call !== null) {
-    process.exitCode = await callVerb(call.verb, call.args, call.options, io);
-  } else {
-    const { runProgram } = await import("./program.ts");
-    process.exitCode = await runProgram(argv, io, VERSION);
+  if (call !== null) return callVerb(call.verb, call.args, call.options, io);
+  const { runProgram } = await import("./program.ts");
+  return runProgram(argv, io, VERSION);
+}
+
+/** What no command answers for, such as help that nobody takes: in the same words, and never as a trace alone. */
+async function lastResort(error: unknown, io: Io): Promise<ExitCode> {
+  try {
+    return await answerFailure(error, io, { json: false, plugin: false });
+  } catch (again) {
+    io.err(`daneward: error: ${again instanceof Error ? (again.stack ?? again.message) : String(again)}\n`);
+    return EXIT.bug;
   }
 }
 
-void main(process.argv.slice(2));
+async function start(argv: readonly string[]): Promise<void> {
+  const [out, err] = [openOutput(1), openOutput(2)];
+  const isVersion = argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V");
+  // umask 077: whatever we forget to give a mode stays private (keys, state).
+  if (!isVersion) process.umask(0o077);
+  try {
+    if (isVersion) out.write(`${VERSION}\n`);
+    else process.exitCode = await main(argv, processIo(out, err));
+  } catch (error) {
+    process.exitCode = await lastResort(error, processIo(out, err));
+  }
+}
+
+void start(process.argv.slice(2));

@@ -8,6 +8,7 @@ import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { serviceOf, unknownLines } from "./monitoring.ts";
 import { callVerb } from "./call-verb.ts";
+import { verbOf } from "./quick.ts";
 import { flagsOf, GLOBAL_FLAGS, VERBS } from "./verbs.ts";
 import type { Flag, Verb } from "./verbs.ts";
 
@@ -26,6 +27,11 @@ function addFlag(command: Command, [flags, description, kind]: Flag): void {
   command.addOption(option);
 }
 
+/** What people look for first in a help: a line to copy. */
+function examplesText([first = "", ...more]: readonly string[]): string {
+  return [`Example: ${first}`, ...more.map((line) => `         ${line}`), ""].join("\n");
+}
+
 type Call = typeof callVerb;
 
 function addVerb(program: Command, verb: Verb, io: Io, call: Call, finish: (code: ExitCode) => void): void {
@@ -33,7 +39,7 @@ function addVerb(program: Command, verb: Verb, io: Io, call: Call, finish: (code
   command.helpGroup(HEADINGS[verb.group]);
   for (const flag of flagsOf(verb)) addFlag(command, flag);
   if (verb.passThrough) command.passThroughOptions().allowUnknownOption();
-  command.addHelpText("after", `\nExample:\n${verb.examples.map((line) => `  ${line}`).join("\n")}`);
+  command.addHelpText("before", examplesText(verb.examples));
   if (verb.after !== undefined) command.addHelpText("after", `\n${verb.after}`);
   command.action(async () => {
     const [before, own]: readonly Record<string, unknown>[] = [program.opts(), command.opts()];
@@ -43,9 +49,13 @@ function addVerb(program: Command, verb: Verb, io: Io, call: Call, finish: (code
   });
 }
 
+function wordOf({ usage }: Verb): string {
+  return usage.split(" ")[0] ?? usage;
+}
+
 /** `help WORD` for no command is the mistake that `WORD` is, which commander answers with the nearest; null: not that. */
 function helpForNone([first, word = ""]: readonly string[]): string[] | null {
-  const isCommand = word === "help" || VERBS.some(({ usage }) => usage.split(" ")[0] === word);
+  const isCommand = word === "help" || VERBS.some((verb) => wordOf(verb) === word);
   return first !== "help" || word === "" || word.startsWith("-") || isCommand ? null : [word];
 }
 
@@ -60,10 +70,8 @@ export async function runProgram(
   const program = new Command("daneward");
   program
     .usage("<command> [options]")
-    .description(
-      "daneward keeps DANE true: TLSA records, staged rollovers, live verification.\n\n" +
-        "  daneward verify mx.example.org:25      does mail reach this host under DANE?",
-    )
+    .description("daneward keeps DANE true: TLSA records, staged rollovers, live verification.")
+    .addHelpText("before", examplesText(["daneward verify mx.example.org:25"]))
     .version(version, "-V, --version")
     .enablePositionalOptions()
     .showSuggestionAfterError()
@@ -83,7 +91,7 @@ export async function runProgram(
   for (const verb of VERBS) addVerb(program, verb, io, call, (result) => (code = result));
   for (const command of program.commands) command.copyInheritedSettings(program);
   if (argv.length === 0) {
-    io.err(program.helpInformation());
+    program.outputHelp({ error: true });
     return EXIT.usage;
   }
   try {
@@ -91,11 +99,9 @@ export async function runProgram(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.done;
-    const verb = VERBS.find(
-      (candidate) => candidate.usage.split(" ")[0] === argv.find((word) => !word.startsWith("-")),
-    );
+    const verb = verbOf(argv);
     if (!/\bhint: |\(Did you mean /.test(error.message))
-      io.err(`hint: daneward ${verb ? `${argv[0] ?? ""} ` : ""}--help\n`);
+      io.err(`hint: daneward ${verb === undefined ? "" : `${wordOf(verb)} `}--help\n`);
     const format = argv.some(
       (word, at) => word === "--format=nagios" || (word === "nagios" && argv[at - 1] === "--format"),
     );

@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import type { Flag, Verb } from "./verbs.ts";
-import { flagsOf, VERBS } from "./verbs.ts";
+import { flagsOf, GLOBAL_FLAGS, VERBS } from "./verbs.ts";
 
 export interface QuickCall {
   readonly verb: Verb;
@@ -56,6 +56,12 @@ function firstPositional(words: readonly string[], shapes: readonly FlagShape[])
     isValue = shapes.some(({ long, takesValue }) => takesValue && word === `--${long}`);
     return !word.startsWith("-");
   });
+}
+
+/** The verb that a command line means, wherever flags stand and however wrong they are; undefined: it names none. */
+export function verbOf(argv: readonly string[]): Verb | undefined {
+  const word = argv[firstPositional(argv, GLOBAL_FLAGS.map(shapeOf))];
+  return VERBS.find((candidate) => candidate.usage.split(" ")[0] === word);
 }
 
 /** Null: let commander have it. */

@@ -10,12 +10,14 @@ import { open, rename, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import type { TargetResult } from "../report/verify-result.ts";
+import { OperationalError } from "../base/errors.ts";
 import type { ServiceProtocol } from "../base/service-protocol.ts";
 import { worseExit } from "../verifier/verdict.ts";
 import type { VerifyExit } from "../verifier/verdict.ts";
 import { createVerifier } from "../verifier/verify.ts";
 import type { Verifier } from "../verifier/verify.ts";
 import type { ExitCode } from "./exit.ts";
+import { isStdin, nameOfInput } from "./input-file.ts";
 import type { Io } from "./io.ts";
 import { startProgress } from "./progress.ts";
 import { readTargetLines } from "./target-list.ts";
@@ -47,6 +49,7 @@ export async function verifyList(
   const progress = startProgress(watched, watched ? await countTargets(list, io) : null, io);
   const source = await openList(list, io);
   const tally = createTally();
+  io.endWithReader?.();
   const sink = createSink(format, options, io, (text) => {
     if (io.outIsTerminal) progress.hide();
     io.out(text);
@@ -55,7 +58,7 @@ export async function verifyList(
     if ("fault" in result) {
       progress.hide();
       io.err(
-        `daneward: error: ${nameOf(list)}:${String(result.line)}: ${result.fault.message}\nhint: ${result.fault.hint}\n`,
+        `daneward: error: ${nameOfInput(list)}:${String(result.line)}: ${result.fault.message}\nhint: ${result.fault.hint}\n`,
       );
     }
     tally.add(result);
@@ -65,9 +68,9 @@ export async function verifyList(
   const warn = (line: number, message: string): void => {
     if (format !== "text" || options.quiet === true) return;
     progress.hide();
-    io.err(`daneward: warning: ${nameOf(list)}:${String(line)}: ${message}\n`);
+    io.err(`daneward: warning: ${nameOfInput(list)}:${String(line)}: ${message}\n`);
   };
-  const lines = readTargetLines(source);
+  const lines = readTargetLines(source, nameOfInput(list));
   if (options.left === undefined) stopReading(source, io.signal);
   const unfinished = await workThrough(lines, workOn(createVerifier(settings), starttls, io.signal, { take, warn }), {
     limit: settings.concurrency,
@@ -78,14 +81,10 @@ export async function verifyList(
   if (options.left !== undefined) await writeLeft(path.resolve(io.cwd, options.left), unfinished, lines);
   if (interrupted) io.err(`daneward: ${interruption(tally.total(), options.left)}\n`);
   else if (tally.total() === 0)
-    throw usage(`${nameOf(list)}: no target`, "write one target a line, as HOST:PORT or mx:DOMAIN");
+    throw usage(`${nameOfInput(list)}: no target`, "write one target a line, as HOST:PORT or mx:DOMAIN");
   const exit = interrupted ? worseExit(tally.exit(), 3) : tally.exit();
   await sink.end(exit, settings.at);
   return exit;
-}
-
-function nameOf(list: string): string {
-  return list === "-" ? "standard input" : list;
 }
 
 function interruption(done: number, left: string | undefined): string {
@@ -119,19 +118,24 @@ function createTally(): Tally {
 }
 
 async function openList(list: string, io: Io): Promise<Readable> {
-  if (list === "-") return io.stdin;
+  if (isStdin(list)) return io.stdin;
   const handle = await open(path.resolve(io.cwd, list)).catch((cause: unknown) => {
     throw unreadable(list, cause);
   });
+  if ((await handle.stat()).isDirectory()) {
+    await handle.close();
+    const options = { retry: "never", hint: "name the file with the list" } as const;
+    throw new OperationalError("FILE_UNREADABLE", `${list} is a directory`, options);
+  }
   return handle.createReadStream();
 }
 
 /** How many targets there are, to tell how long it will take; null: only a plain file can be read twice. */
 async function countTargets(list: string, io: Io): Promise<number | null> {
   const file = path.resolve(io.cwd, list);
-  if (list === "-" || !(await stat(file).catch(() => null))?.isFile()) return null;
+  if (isStdin(list) || !(await stat(file).catch(() => null))?.isFile()) return null;
   let count = 0;
-  for await (const { line } of readTargetLines(await openList(list, io))) count += line > 0 ? 1 : 0;
+  for await (const { line } of readTargetLines(await openList(list, io), nameOfInput(list))) count += line > 0 ? 1 : 0;
   return count;
 }
 

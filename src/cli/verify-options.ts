@@ -1,7 +1,5 @@
 /** What `daneward verify` takes, made of words into values. Every refusal is a USAGE error that says what to write. */
-import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
-import path from "node:path";
 import { rootCertificates } from "node:tls";
 import { fault, OperationalError } from "../base/errors.ts";
 import type { Fault } from "../base/errors.ts";
@@ -13,10 +11,10 @@ import type { ServiceProtocol } from "../base/service-protocol.ts";
 import type { Profile } from "../verifier/evidence.ts";
 import { isProtocol } from "../verifier/target.ts";
 import type { VerifyOptions } from "../verifier/verify.ts";
+import { nameOfInput, readInput } from "./input-file.ts";
 import type { Io } from "./io.ts";
 import { openValidation } from "./validation-flags.ts";
 import { parseAt, parseTimeout } from "./time-flags.ts";
-import { unreadable } from "./unreadable.ts";
 
 export interface VerifyCommandOptions {
   readonly config?: string;
@@ -171,14 +169,10 @@ export async function openVerification(
 
 /** The certificates of a file in its order. */
 export async function readCertificates(file: string, io: Io): Promise<readonly Uint8Array[]> {
-  const where = path.resolve(io.cwd, file);
-  const bytes = await readFile(where).catch((cause: unknown) => {
-    throw unreadable(file, cause);
-  });
-  const credentials = readCredentials(bytes);
+  const credentials = readCredentials(await readInput(file, io));
   if (!credentials.ok) {
     const { code, message, hint } = credentials.fault;
-    throw OperationalError.of(fault(code, `${file}: ${message}`, hint));
+    throw OperationalError.of(fault(code, `${nameOfInput(file)}: ${message}`, hint));
   }
   const { certificates } = credentials.value;
   if (certificates.length === 0) throw OperationalError.of(fault("CERT_NONE", `${file} holds no certificate`));

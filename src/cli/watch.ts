@@ -39,6 +39,7 @@ export async function watchStatus({ look, text, everySeconds, io }: Watch): Prom
     const hint = "without --watch it prints once; for monitoring: daneward check";
     throw OperationalError.of(fault("USAGE", "--watch needs a terminal to draw on", hint));
   }
+  io.endWithReader?.();
   const keys = listenForKeys(io);
   const signal = AbortSignal.any([io.signal, keys.signal]);
   let drawn = { lines: 0, columns: 0 };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { runProgram } from "../../src/cli/program.ts";
 import { quickParse } from "../../src/cli/quick.ts";
+import { VERBS } from "../../src/cli/verbs.ts";
 import { recordingIo } from "./recording-io.ts";
 
 interface Call {
@@ -65,6 +66,46 @@ describe("the help", () => {
   });
 });
 
+test.each([[], ...VERBS.map(({ usage }) => usage.split(" ").slice(0, 1))])(
+  "the first line of the help of daneward %s is an example to copy",
+  async (...verb) => {
+    const io = recordingIo();
+    expect(await runProgram([...verb, "--help"], io, "0.0.0")).toBe(0);
+    expect(io.said().out).toMatch(new RegExp(`^Example: .*daneward ${verb.join("")}`));
+    if (verb.length > 0) return;
+    // Without a word the same is said where errors go.
+    const none = recordingIo();
+    expect(await runProgram([], none, "0.0.0")).toBe(2);
+    expect(none.said()).toEqual({ out: "", err: io.said().out });
+  },
+);
+
+describe("bad usage is answered as the command does that is meant", () => {
+  test.each([
+    ["--config x verify --foo", 3, "daneward verify --help"],
+    ["--state-dir /tmp check --nope", 3, "daneward check --help"],
+    ["-q --state-dir=/tmp resolve", 3, "daneward resolve --help"],
+    ["--json --foo propagation x", 3, "daneward propagation --help"],
+    ["--config verify tick --nope", 2, "daneward tick --help"],
+    ["--json --foo", 2, "daneward --help"],
+  ])("%s", async (line, code, hint) => {
+    const io = recordingIo();
+    expect(await runProgram(line.split(" "), io, "0.0.0")).toBe(code);
+    expect(io.said().err).toContain(`\nhint: ${hint}\n`);
+  });
+
+  test.each([
+    ["check --config=", 3, "--config names nothing"],
+    ["--state-dir= verify mx.example.org:25", 3, "--state-dir names nothing"],
+    ["tick --state-dir=", 2, "--state-dir names nothing"],
+    ["hook --state-dir= certbot", 2, "--state-dir names nothing"],
+  ])("%s: an empty name is not the default", async (line, code, says) => {
+    const io = recordingIo();
+    expect(await runProgram(line.split(" "), io, "0.0.0")).toBe(code);
+    expect(io.said().err).toContain(says);
+  });
+});
+
 describe("help for a command that does not exist", () => {
   test.each([
     ["frob", "unknown command 'frob'\nhint: daneward --help"],
@@ -78,7 +119,7 @@ describe("help for a command that does not exist", () => {
   test.each([["help"], ["help", "verify"]])("not for %s %s", async (...argv) => {
     const io = recordingIo();
     expect(await runProgram(argv, io, "0.0.0")).toBe(0);
-    expect(io.said().out).toMatch(/^Usage: daneward /);
+    expect(io.said().out).toMatch(/^Usage: daneward /m);
   });
 });
 

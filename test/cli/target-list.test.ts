@@ -9,7 +9,7 @@ async function* pieces(parts: readonly (string | Uint8Array)[]): AsyncGenerator<
 
 async function read(...parts: readonly (string | Uint8Array)[]): Promise<readonly (readonly [number, string])[]> {
   const lines: (readonly [number, string])[] = [];
-  for await (const { line, text } of readTargetLines(pieces(parts))) lines.push([line, text]);
+  for await (const { line, text } of readTargetLines(pieces(parts), "list.txt")) lines.push([line, text]);
   return lines;
 }
 
@@ -52,5 +52,14 @@ describe("a list of targets", () => {
       [1, 2048],
       [2, 17],
     ]);
+  });
+
+  test("what never comes to the end of a line is no list", async () => {
+    const megabyte = new Uint8Array(1_048_576);
+    await expect(read("a:1\n\n", ...Array.from({ length: 17 }, () => megabyte))).rejects.toMatchObject({
+      code: "FILE_UNREADABLE",
+      message: "list.txt: line 3 is longer than 16777216 characters",
+      retry: "never",
+    });
   });
 });

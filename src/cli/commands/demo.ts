@@ -29,6 +29,7 @@ export async function run(_args: readonly string[], options: Options, io: Io): P
   const talk = isJson ? (options.quiet === true ? () => undefined : io.err) : io.out;
   const screen = createScreen(talk, isJson ? { ...style, live: false, color: false } : style);
   const start = io.clock();
+  io.endWithReader?.();
   const stage = await setStage(io.clock, options.keep === true);
   try {
     screen.say("daneward demo: root, test. and example.test. signed on loopback; ns2 lags 2 s; every TTL is 2 s");
