@@ -17,6 +17,31 @@ export function parseOwner(text: string): DomainName {
   throw OperationalError.of(fault("USAGE", `the owner name: ${owner.fault.message}`, owner.fault.hint));
 }
 
+/** The TLSA base domain that a flag names. Throws USAGE, for addresses, services and URLs with what to write. */
+export function parseBaseDomain(flag: string, text: string): DomainName {
+  const refuse = (what: string, hint: string): OperationalError =>
+    OperationalError.of(fault("USAGE", `${flag}: "${text}" ${what}`, hint));
+  if (isAddress(text))
+    throw refuse("is an address", "DANE needs the name that clients connect to, for example mx.example.org");
+  const [, host = "", port] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?([^/:]*)(?::(\d{1,5}))?(?:[/?#].*)?$/i.exec(text) ?? [];
+  if (/[:/]/.test(text)) {
+    const meant = parseName(host).ok && host !== "." && !isAddress(host) ? host : "mx.example.org";
+    throw refuse("is not a name", `write ${flag} ${meant}${port === undefined ? "" : ` --port ${port}`}`);
+  }
+  const name = parseName(text);
+  if (!name.ok) throw OperationalError.of(fault("USAGE", `${flag}: ${name.fault.message}`, name.fault.hint));
+  if (name.value === ".") throw refuse("is the root, not a host", `name the host, for example ${flag} mx.example.org`);
+  if (text.startsWith("_")) throw refuse("is already an owner name", "give the host alone, with --port and --proto");
+  return name.value;
+}
+
+/** As literals are written, in brackets too; a name of digits alone is none that clients could connect to. */
+function isAddress(text: string): boolean {
+  return (
+    /^\[.*\]$/.test(text) || /^\d+(?:\.\d+){3}$/.test(text) || /^[\da-f:.]*:[\da-f:.]*:[\da-f:.]*(?:%.*)?$/i.test(text)
+  );
+}
+
 /** Warns of a name at which no client looks by itself (RFC 6698 §3); as the target of an alias it may still be right. */
 export function warnOfOwner(owner: DomainName, io: Io): void {
   if (isServiceOwner(owner)) return;

@@ -175,7 +175,7 @@ Exit codes (monitoring plugins):
     ],
     after: `Exit codes (monitoring plugins):
   0  every address of every name server serves the same RRset, signed
-  1  warning: one lags or is silent
+  1  warning: one lags or is silent, or they agree that there is no such RRset
   2  critical: unsigned, invalid or contradictory
   3  unknown: nobody could be asked, or bad usage`,
     plugin: true,
@@ -265,6 +265,8 @@ Exit codes (monitoring plugins):
       ["--ttl <duration>", "TTL to print, such as 1h"],
       ["--output <form>", "rfc, generic (RFC 3597), nsupdate or json"],
     ],
+    after: `A word alone that is no file here names a configured certificate, as in [certificate.mx]: its files are read, and what no
+flag says (TLSA parameters, owner names, TTL) is what the configuration says.`,
     load: () => import("./commands/tlsa.ts"),
   },
   {

@@ -18,30 +18,39 @@ export interface TlsaLine {
 /** Forms of output. */
 export type TlsaOutput = "rfc" | "generic" | "nsupdate" | "json";
 
-/** Owner name and TTL; without an owner the lines begin where a zone file goes on after it. */
+/** Owner names and TTL; without an owner the lines begin where a zone file goes on after it. */
 export interface TlsaPlace {
-  readonly owner: DomainName | null;
+  /** Each has all the records. */
+  readonly owners: readonly DomainName[];
   readonly ttl: Seconds | null;
 }
 
-/** The whole output, ends with a line end. `nsupdate` needs owner and TTL: without them it has no lines. */
+/** The whole output, ends with a line end. `nsupdate` needs owners and TTL: without them it has no lines. */
 export function renderTlsa(lines: readonly TlsaLine[], output: TlsaOutput, place: TlsaPlace): string {
+  if (output === "json") return join([JSON.stringify(tlsaDocument(lines, place), null, 2)]);
+  const ttl = place.ttl === null ? "" : `${String(place.ttl)} `;
+  const prefixes = place.owners.length === 0 ? [ttl] : place.owners.map((owner) => `${owner} ${ttl}`);
+  return prefixes.map((prefix) => join(linesAt(prefix, lines, output))).join("");
+}
+
+/** The owners may be of different zones, and an update message is about one zone (RFC 2136 §2.3): one for each. */
+function linesAt(prefix: string, lines: readonly TlsaLine[], output: Exclude<TlsaOutput, "json">): readonly string[] {
   switch (output) {
     case "rfc":
-      return join(lines.map(({ record }) => `${prefix(place)}IN TLSA ${formatTlsa(record)}`));
+      return lines.map(({ record }) => `${prefix}IN TLSA ${formatTlsa(record)}`);
     case "generic":
-      return join(lines.map(({ record }) => `${prefix(place)}IN TYPE52 ${generic(record)}`));
+      return lines.map(({ record }) => `${prefix}IN TYPE52 ${generic(record)}`);
     case "nsupdate":
-      return join([...lines.map(({ record }) => `update add ${prefix(place)}IN TLSA ${formatTlsa(record)}`), "send"]);
-    case "json":
-      return join([JSON.stringify(tlsaDocument(lines, place), null, 2)]);
+      return [...lines.map(({ record }) => `update add ${prefix}IN TLSA ${formatTlsa(record)}`), "send"];
   }
 }
 
-function tlsaDocument(lines: readonly TlsaLine[], { owner, ttl }: TlsaPlace): Readonly<Record<string, unknown>> {
+function tlsaDocument(lines: readonly TlsaLine[], { owners, ttl }: TlsaPlace): Readonly<Record<string, unknown>> {
+  const [owner, ...more] = owners;
   return {
     schema: "daneward/tlsa/1",
-    ...(owner === null ? {} : { owner }),
+    ...(owner === undefined || more.length > 0 ? {} : { owner }),
+    ...(more.length === 0 ? {} : { owners }),
     ...(ttl === null ? {} : { ttl }),
     records: lines.map(({ record, subject, depth, source }) => ({
       usage: record.usage,
@@ -54,10 +63,6 @@ function tlsaDocument(lines: readonly TlsaLine[], { owner, ttl }: TlsaPlace): Re
       source,
     })),
   };
-}
-
-function prefix({ owner, ttl }: TlsaPlace): string {
-  return `${owner === null ? "" : `${owner} `}${ttl === null ? "" : `${String(ttl)} `}`;
 }
 
 /** RFC 3597 §5: length in octets, then hex. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Readable } from "node:stream";
@@ -181,6 +181,71 @@ describe("forms of output", () => {
   });
 });
 
+describe("the name of a configured certificate", () => {
+  const CONFIG = `version = 1
+[publish.local]
+type = "rfc2136"
+server = "127.0.0.1"
+key_file = "tsig.key"
+[certificate.lab]
+source = { cert = "cert.pem", key = "key.pem", chain = "chain.pem" }
+deploy = "deployed"
+services = ["mx.test:25", "imap.test:993"]
+tlsa = ["3 1 1"]
+ttl = "10m"
+reload = ["/bin/true"]
+`;
+  beforeAll(() => {
+    save("daneward.toml", CONFIG);
+  });
+  const config = ["--config", "daneward.toml"];
+
+  test("stands for its files, with the owner names, parameters and TTL of the configuration", async () => {
+    const lines = ["_25._tcp.mx.test.", "_993._tcp.imap.test."].map(
+      (owner) => `${owner} 600 IN TLSA 3 1 1 ${hex(world.ec, 1)}\n`,
+    );
+    expect(await daneward(["lab", ...config])).toEqual({ code: 0, out: lines.join(""), err: "" });
+    expect(JSON.parse((await daneward(["lab", "--json", ...config])).out)).toMatchObject({
+      owners: ["_25._tcp.mx.test.", "_993._tcp.imap.test."],
+      ttl: 600,
+      records: [{ text: `3 1 1 ${hex(world.ec, 1)}` }],
+    });
+    const update = (await daneward(["lab", "--output", "nsupdate", ...config])).out;
+    expect(update.match(/^send$/gm)).toHaveLength(2);
+  });
+
+  test("gives way to flags", async () => {
+    const args = ["lab", "--params", "2 1 1", "--name", "a.test", "--ttl", "60", "-q", ...config];
+    expect((await daneward(args)).out).toBe(`_25._tcp.a.test. 60 IN TLSA 2 1 1 ${hex(world.ca, 1)}\n`);
+  });
+
+  test("while a renewal waits has the records of both", async () => {
+    mkdirSync(path.join(folder, "deployed"));
+    save("deployed/fullchain.pem", world.rsa.pem + world.ca.pem);
+    const { out, err } = await daneward(["lab", "--name", "a.test", ...config]);
+    rmSync(path.join(folder, "deployed"), { recursive: true });
+    expect(out.match(/[0-9a-f]{64}/g)).toEqual([hex(world.rsa, 1), hex(world.ec, 1)]);
+    expect(err).toBe("daneward: note: lab: a renewal waits: records of what is deployed and of the renewal\n");
+  });
+
+  test("comes after a file of that name, which needs no configuration", async () => {
+    save("lab", world.rsa.pem);
+    const outcome = await daneward(["lab", "--config", "none.toml"]);
+    rmSync(path.join(folder, "lab"));
+    expect(outcome).toMatchObject({ code: 0, out: `IN TLSA 3 1 1 ${hex(world.rsa, 1)}\n` });
+  });
+
+  test("that is neither is refused with both that it could have been", async () => {
+    expect(await daneward(["lob", ...config])).toMatchObject({
+      code: 1,
+      err: `daneward: error: "lob" is neither a file here nor a configured certificate\nhint: check the path; ${folder}/daneward.toml has lab\n`,
+    });
+    const { code, err } = await daneward(["lob"]);
+    expect([code, err]).toEqual([1, expect.stringMatching(/lob: no such file, and no certificate: /)]);
+    expect((await daneward(["lab", "cert.pem", ...config])).err).toContain("lab: no such file\n");
+  });
+});
+
 describe("refusals print nothing but the reason", () => {
   test.each([
     { name: "a damaged file", args: ["damaged.pem"], code: 1, err: /damaged\.pem: line \d+: the CERTIFICATE block/ },
@@ -242,6 +307,22 @@ describe("refusals print nothing but the reason", () => {
       code: 2,
       err: /--ttl: "soon" is not a duration/,
     },
+    ...[
+      ["::1", /is an address\nhint: DANE needs the name/],
+      ["[2001:db8::1]", /is an address/],
+      ["192.0.2.1", /is an address/],
+      ["mx.example.org:25", /is not a name\nhint: write --name mx\.example\.org --port 25\n/],
+      ["https://x.test/y", /is not a name\nhint: write --name x\.test\n/],
+      ["smtp://x.test:587", /is not a name\nhint: write --name x\.test --port 587\n/],
+      ["192.0.2.1:25", /is not a name\nhint: write --name mx\.example\.org --port 25\n/],
+      [".", /is the root, not a host\nhint: name the host/],
+      ["", /--name: /],
+    ].map(([given, err]) => ({
+      name: `${String(given)} as host`,
+      args: ["cert.pem", "--name", String(given)],
+      code: 2,
+      err: new RegExp(err ?? ""),
+    })),
     {
       name: "an owner name as host",
       args: ["cert.pem", "--name", "_25._tcp.a.test"],
