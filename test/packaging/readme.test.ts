@@ -11,7 +11,7 @@ test("every flag of a command that it shows is a flag of that command", () => {
   const known = new Map(
     VERBS.map((verb) => [
       verb.usage.split(" ")[0],
-      flagsOf(verb).flatMap(([notation]) => notation.match(/--[a-z-]+/g) ?? []),
+      ["--help", ...flagsOf(verb).flatMap(([notation]) => notation.match(/--[a-z-]+/g) ?? [])],
     ]),
   );
   const shown = [...README.matchAll(/(?:^|[#$] |[`'/])daneward ([a-z][a-z-]+)([^`\n|(#;>]*)/gm)];
