@@ -11,8 +11,10 @@ export interface Finding {
   readonly said: string;
   /** Where the catalogue has one. */
   readonly code?: FaultCode;
-  /** What to type, or else a sentence; empty: nothing is to be done. */
+  /** Commands, to be typed as they stand; empty: no command mends it, or nothing is to be done. */
   readonly type: readonly string[];
+  /** What is to be done by hand, in sentences; absent or empty: nothing. */
+  readonly advice?: readonly string[];
 }
 
 export function fine(subject: string, said: string): Finding {
@@ -25,4 +27,9 @@ export function doubtful(subject: string, said: string, ...type: readonly string
 
 export function failing(subject: string, said: string, ...type: readonly string[]): Finding {
   return { subject, grade: "failure", said, type };
+}
+
+/** The same with what is to be done by hand. */
+export function advised(finding: Finding, ...advice: readonly string[]): Finding {
+  return advice.length === 0 ? finding : { ...finding, advice: [...(finding.advice ?? []), ...advice] };
 }

@@ -1,26 +1,19 @@
 /** From what was found on a host to a configuration for it. Pure. */
 import { protocolOfPort } from "../base/service-protocol.ts";
-import { displayName, isAtOrBelow, parseName } from "../dns/name.ts";
+import type { HostPort } from "../base/socket-address.ts";
+import { displayName, parseName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { CertificateUse } from "../driver/setup/certificate-use.ts";
 import { reloadActionOf } from "../driver/setup/init-system.ts";
 import type { InitSystem } from "../driver/setup/init-system.ts";
-import type { FoundKey, FoundLineage, Survey } from "../driver/setup/survey.ts";
+import { pointingsOf } from "../driver/setup/pointing.ts";
+import { wayToTick } from "../driver/setup/run-ticks.ts";
+import type { FoundLineage, Survey } from "../driver/setup/survey.ts";
 import { matchesDnsName } from "../pki/names.ts";
-import { bindGrant, knotAcl, powerDnsLua, powerDnsMeta } from "../publisher/policy-lines.ts";
-import type { ProposedCertificate, SetupProposal, Substitution } from "../report/setup-text.ts";
+import type { ProposedCertificate, SetupProposal } from "../report/setup-text.ts";
 import { tlsaOwner } from "../tlsa/owner.ts";
-
-/** What DNS says at one owner name. */
-export interface OwnerToday {
-  readonly status: "secure" | "insecure" | "bogus" | "unknown";
-  readonly records: readonly string[];
-  readonly zone: DomainName | null;
-  /** The primary that the SOA record names. */
-  readonly primary: DomainName | null;
-  /** Why it is not secure, or could not be looked up; empty: all is well. */
-  readonly detail: string;
-}
+import { policiesOf, publisherOf } from "./setup-publishing.ts";
+import type { OwnerToday } from "./setup-publishing.ts";
 
 /** A service that a certificate was found at. */
 export interface Candidate {
@@ -31,8 +24,7 @@ export interface Candidate {
 }
 
 const DEPLOY_ROOT = "/etc/ssl/daneward";
-const DEFAULT_KEY = "/etc/daneward/tsig.key";
-const DEFAULT_KEY_NAME = "daneward.";
+const DEFAULT_FILE = "/etc/daneward/daneward.toml";
 
 /** Ports whose clients look for TLSA records as a matter of course: mail. */
 const DANE_PORTS: ReadonlySet<number> = new Set([25, 465, 587]);
@@ -65,11 +57,26 @@ function hostsOf({ program, hosts }: CertificateUse, dnsNames: readonly string[]
   return first === undefined ? [] : [first];
 }
 
+/** What is known besides what the survey found. */
+export interface SetupGround {
+  readonly resolver: string;
+  /** All that are asked here. */
+  readonly resolvers: readonly HostPort[];
+  /** Addresses of this host; empty: not known. */
+  readonly local: readonly string[];
+  /** File of trust anchors; null: those that are built in. */
+  readonly trustAnchors: string | null;
+  /** Where the configuration is, or would be, written; null: standard output. */
+  readonly output: string | null;
+  /** Nothing is to be written. */
+  readonly dryRun: boolean;
+}
+
 /** Everything that is proposed. `today`: what DNS was found to say at the owner names of the candidates. */
 export function proposeSetup(
   survey: Survey,
   today: ReadonlyMap<DomainName, OwnerToday>,
-  around: { readonly resolver: string; readonly writtenTo: string | null; readonly file: string },
+  ground: SetupGround,
 ): SetupProposal {
   const names = namesOf(survey.lineages);
   const anyUsed = survey.lineages.some(({ uses }) => uses.length > 0);
@@ -78,24 +85,50 @@ export function proposeSetup(
   );
   const active = survey.lineages.filter((_lineage, at) => certificates[at]?.active === true);
   const owners = active.flatMap((lineage) => candidatesOf(lineage).filter((one) => isActive(one, lineage, today)));
-  const [key] = survey.keys;
-  const config = around.file === "/etc/daneward/daneward.toml" ? "" : ` --config ${around.file}`;
-  return {
-    writtenTo: around.writtenTo,
+  const publishing = {
+    ...{ survey, today, local: ground.local, resolvers: ground.resolvers },
+    owners: owners.map(({ owner }) => owner),
+    hasFolder: survey.hasFolder || (!ground.dryRun && ground.output?.startsWith("/etc/daneward/") === true),
+  };
+  const uses = survey.lineages.flatMap((lineage, at) => {
+    const deploy = `${DEPLOY_ROOT}/${certificates[at]?.name ?? ""}`;
+    return certificates[at]?.active === true ? lineage.uses.map((use) => ({ use, deploy })) : [];
+  });
+  return withNext({
+    writtenTo: ground.dryRun ? null : ground.output,
+    wouldWrite: ground.dryRun ? ground.output : null,
     editorSchema: survey.schema,
-    resolver: around.resolver,
-    publisher: publisherOf(survey, key ?? null, owners, today),
+    resolver: ground.resolver,
+    trustAnchors: ground.trustAnchors,
+    publisher: publisherOf(publishing),
     certificates,
     mailReload: reloadActionOf("postfix", survey.init),
-    policies: policiesOf(survey, key?.name ?? null, owners, today),
-    substitutions: survey.lineages.flatMap((lineage, at) =>
-      certificates[at]?.active === true ? substitutionsOf(lineage.uses, `${DEPLOY_ROOT}/${certificates[at].name}`) : [],
-    ),
+    policies: policiesOf(publishing),
+    isPrimaryKnown: survey.nameServers.length > 0,
+    ...commandsFor(survey, ground.output ?? DEFAULT_FILE),
+    substitutions: pointingsOf(uses, survey.init),
     hooks: hooksOf(active),
     records: [...today].map(([owner, one]) => ({ owner: displayName(owner), said: sayToday(one) })),
-    missing: missingOf(survey, key ?? null, owners, today),
-    next: [`daneward check-config${config}`, `daneward doctor${config}`, `daneward tick${config}`],
+    missing: missingOf(survey, owners, today),
+  });
+}
+
+function commandsFor(survey: Survey, file: string): Pick<SetupProposal, "look" | "again" | "run"> {
+  const config = file === DEFAULT_FILE ? "" : ` --config ${file}`;
+  const verbs = ["check-config", "doctor", "tick"];
+  return {
+    look: verbs.map((verb) => `daneward ${verb}${config}`),
+    again: [`daneward tick --force${config}`, `daneward status${config}`],
+    run: wayToTick({ ...survey, ...survey.units }, config),
   };
+}
+
+/** All commands once more, in the order in which to type them. */
+function withNext(proposal: Omit<SetupProposal, "next">): SetupProposal {
+  const { publisher, policies, look, substitutions, again, run } = proposal;
+  const own = [...publisher.makeKey, ...policies.flatMap(({ type }) => type)];
+  const pointed = substitutions.flatMap(({ commands }) => commands);
+  return { ...proposal, next: [...own, ...look, ...pointed, ...again, ...run.type] };
 }
 
 /** The first label where that is enough to tell them apart. */
@@ -165,113 +198,6 @@ function labelOf({ host, port, use }: Candidate): string {
   return `${label}/${use.program === "postfix" ? "smtp" : "tls"}`;
 }
 
-function publisherOf(
-  survey: Survey,
-  key: FoundKey | null,
-  owners: readonly Candidate[],
-  today: ReadonlyMap<DomainName, OwnerToday>,
-): SetupProposal["publisher"] {
-  const isHere = owners.some(({ owner }) => survey.primaryFor.some((zone) => isAtOrBelow(owner, zone)));
-  const primary = owners.flatMap(({ owner }) => today.get(owner)?.primary ?? [])[0];
-  const chosen = ((): { readonly server: string | null; readonly serverWhy: string } => {
-    const named = key?.server ?? null;
-    if (key !== null && named !== null) {
-      const { host, port } = named;
-      return { server: port === 53 ? host : `${host}:${String(port)}`, serverWhy: `as ${key.file} says` };
-    }
-    if (isHere) return { server: "127.0.0.1", serverWhy: "named on this host is primary for the zone" };
-    if (primary !== undefined) return { server: displayName(primary), serverWhy: "the zone's SOA record names it" };
-    return { server: null, serverWhy: "it takes dynamic updates" };
-  })();
-  if (key !== null) {
-    return { ...chosen, keyFile: key.file, keyWhy: `holds the TSIG key ${key.name}`, makeKey: [] };
-  }
-  const makeKey = [
-    "install -d -m 0755 /etc/daneward",
-    `(umask 077 && tsig-keygen -a hmac-sha256 ${DEFAULT_KEY_NAME} > ${DEFAULT_KEY})`,
-    ...(survey.nameServers.includes("bind")
-      ? [
-          `install -m 0640 -g bind ${DEFAULT_KEY} /etc/bind/daneward.key`,
-          `echo 'include "/etc/bind/daneward.key";' >> /etc/bind/named.conf.local`,
-        ]
-      : []),
-  ];
-  return { ...chosen, keyFile: DEFAULT_KEY, keyWhy: "make it as daneward adopt says, and tell the primary", makeKey };
-}
-
-function policiesOf(
-  { nameServers }: Survey,
-  key: DomainName | null,
-  owners: readonly Candidate[],
-  today: ReadonlyMap<DomainName, OwnerToday>,
-): SetupProposal["policies"] {
-  const [first] = owners;
-  const name = parseName(key ?? DEFAULT_KEY_NAME);
-  if (first === undefined || !name.ok) return [];
-  const permission = (owner: DomainName): Parameters<typeof bindGrant>[0] => {
-    return { key: { name: name.value }, owner, zone: zoneAt(owner, today) };
-  };
-  const zones = [...new Map(owners.map(({ owner }) => [zoneAt(owner, today), permission(owner)])).values()];
-  const all = nameServers.length === 0 ? (["bind", "knot", "powerdns"] as const) : nameServers;
-  return all.map((program) => {
-    switch (program) {
-      case "bind":
-        return {
-          title: "what BIND must allow: in update-policy { … } of the zone in named.conf",
-          lines: owners.map(({ owner }) => bindGrant(permission(owner))),
-        };
-      case "knot":
-        return {
-          title: "what Knot must allow: in knot.conf, and acl: daneward for the zone",
-          lines: owners.map(({ owner }) => knotAcl(permission(owner))),
-        };
-      case "powerdns":
-        return {
-          title: "what PowerDNS must allow: the key for the zone, the names in lua-dnsupdate-policy-script",
-          lines: [...zones.map(powerDnsMeta), ...owners.map(({ owner }) => powerDnsLua({ owner }))],
-        };
-    }
-  });
-}
-
-/** Without DNS a guess: the domain around the host, or the host where that would be a top-level domain. */
-function zoneAt(owner: DomainName, today: ReadonlyMap<DomainName, OwnerToday>): DomainName {
-  const known = today.get(owner)?.zone ?? null;
-  if (known !== null) return known;
-  const host = displayName(owner).split(".").slice(2);
-  const parsed = parseName((host.length > 2 ? host.slice(1) : host).join("."));
-  return parsed.ok ? parsed.value : owner;
-}
-
-/** What the deployed folder has in place of a client's file. */
-function deployedName(file: string, role: "certificate" | "key" | "both"): string {
-  if (role === "key") return "privkey.pem";
-  if (role === "both") return "combined.pem";
-  return /(?:^|\/)cert\.pem$/.test(file) ? "cert.pem" : "fullchain.pem";
-}
-
-function substitutionsOf(uses: readonly CertificateUse[], deploy: string): readonly Substitution[] {
-  return uses.flatMap(({ program, file, companions, directive, configuration, line }): readonly Substitution[] => {
-    if (file.startsWith(`${deploy}/`)) return [];
-    const place = `${configuration}:${String(line)}`;
-    if (program === "postfix") {
-      const to = `smtpd_tls_chain_files = ${deploy}/combined.pem`;
-      const old = directive.includes("ecc")
-        ? "smtpd_tls_eccert_file smtpd_tls_eckey_file"
-        : "smtpd_tls_cert_file smtpd_tls_key_file";
-      const remove = directive === "smtpd_tls_chain_files" ? [] : [`postconf -X ${old}`];
-      const commands = [`postconf -e '${to}'`, ...remove, "postfix reload"];
-      return [{ place, from: [`${directive} = ${file}`, ...companions].join(" "), to, commands }];
-    }
-    const whole = program === "haproxy" ? "both" : "certificate";
-    const pairs = [
-      { from: file, to: `${deploy}/${deployedName(file, whole)}` },
-      ...companions.map((key) => ({ from: key, to: `${deploy}/${deployedName(key, "key")}` })),
-    ];
-    return pairs.map(({ from, to }) => ({ place, from, to, commands: [] }));
-  });
-}
-
 function hooksOf(lineages: readonly FoundLineage[]): SetupProposal["hooks"] {
   const clients = new Map<string, { readonly title: string; readonly lines: readonly string[] }>();
   for (const { client, hook } of lineages) {
@@ -289,11 +215,10 @@ function sayToday({ status, records, detail }: OwnerToday): string {
 
 function missingOf(
   survey: Survey,
-  key: FoundKey | null,
   owners: readonly Candidate[],
   today: ReadonlyMap<DomainName, OwnerToday>,
 ): readonly string[] {
-  const { lineages, otherUses, denied } = survey;
+  const { lineages, otherUses, denied, keys } = survey;
   const unsigned = owners.find(({ owner }) => today.get(owner)?.status === "insecure");
   return [
     ...(denied.length === 0 ? [] : [`not readable by this user: ${denied.join(", ")}; run it as root`]),
@@ -303,7 +228,9 @@ function missingOf(
     ...(lineages.length > 0 && owners.length === 0
       ? ["no server whose configuration reads one of these certificates: fill services in"]
       : []),
-    ...(key === null ? [`no TSIG key for updates: make one (below), or choose another type in [publish.local]`] : []),
+    ...(keys.length > 0
+      ? []
+      : ["no TSIG key for updates: make one (below), or choose another type in [publish.local]"]),
     ...(unsigned === undefined
       ? []
       : [`DNSSEC: the zone of ${unsigned.host} is not signed; without that no client heeds TLSA records`]),

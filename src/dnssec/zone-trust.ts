@@ -205,7 +205,7 @@ function noRoot(rcode: string): Reason {
 }
 
 const ANCHOR_HINT =
-  "compare the trust anchor with the zone's keys (dig ZONE DNSKEY | dnssec-dsfromkey -f - ZONE): the anchor may be outdated, or this is not the zone that it was made for";
+  'compare the trust anchor with the zone\'s keys (dig ZONE DNSKEY | dnssec-dsfromkey -f - ZONE): the anchor may be outdated, or this is not the zone that it was made for; another anchor is named by [dnssec] trust_anchors = "FILE" in the configuration, or --trust-anchor FILE (verify and resolve read no configuration unless --config names one)';
 
 /** Which keys were asked for and which are there; for a key that only its digest tells from the right one, both digests. */
 function pinMismatch(keys: readonly ZoneKey[], zone: DomainName, pins: Pins): string {

@@ -18,7 +18,7 @@ import { displayName } from "../dns/name.ts";
 import type { DomainName } from "../dns/name.ts";
 import type { TsigKey, TsigVerdict } from "../dns/tsig.ts";
 import { readUint16 } from "../dns/wire.ts";
-import { bindGrant, knotAcl, powerDnsMeta } from "./policy-lines.ts";
+import { bindGrant, powerDnsMeta } from "./policy-lines.ts";
 
 /** A reply and what it answers. */
 export interface UpdateReply {
@@ -39,6 +39,9 @@ export interface UpdateProblem {
 }
 
 const RCODE_MASK = 0x0f;
+
+/** Where the lines for every server are. */
+const README_SECTION = "What the primary must allow";
 
 /** Which codes may heal by themselves; the rest need somebody to change something. */
 const RETRY_LATER: ReadonlySet<FaultCode> = new Set<FaultCode>([
@@ -90,13 +93,13 @@ function tsigProblem(
       return problem(
         "TSIG_BADKEY",
         `${said}: it does not know ${keyText(key)}, or knows it with another algorithm; Knot also says so when the key may not change ${displayName(owner)} TLSA in ${displayName(zone)}`,
-        `compare key name and algorithm on both sides (BIND logs "unknown TSIG key", Knot "unauthorized update"); on Knot the zone must list an acl that allows this: ${knotAcl(reply)}`,
+        `did you reload the name server (rndc reconfig) since the key was made? if so, compare key name and algorithm on both sides; on Knot the zone must list an acl that allows this: README, "${README_SECTION}"`,
       );
     case TSIG_ERROR.BADSIG:
       return problem(
         "TSIG_BADSIG",
         `${said}: the secret of ${keyText(key)} is another one there`,
-        "copy the secret from the server's key clause again; the key name matches, so the right key was asked for",
+        "did you reload the name server (rndc reconfig) since the key was made? if so, copy the secret from its key clause again; the key name matches, so the right key was asked for",
       );
     case TSIG_ERROR.BADTIME:
       return badTime(reply, said, serverTime);
@@ -119,7 +122,7 @@ function refusedSigned(reply: UpdateReply, said: string): Result<true, UpdatePro
   return problem(
     "UPDATE_REFUSED",
     `${said}: the key is right, but the server will not change ${displayName(owner)} TLSA in ${displayName(zone)} for it`,
-    `on BIND the zone needs update-policy { ${bindGrant(reply)} }, must not be frozen (rndc thaw), and this server must be its primary; the log says "update … denied", "update … failed: not authoritative for update zone" or "frozen"; on Knot check that the zone is not frozen (knotc zone-thaw); on PowerDNS an alias (CNAME) at the name gives this too`,
+    `on BIND the zone needs update-policy { ${bindGrant(reply)} }, and then rndc reconfig; where it has that, the zone is frozen (rndc thaw, on Knot knotc zone-thaw) or this server is not its primary; other servers: README, "${README_SECTION}"`,
   );
 }
 
@@ -131,7 +134,7 @@ function rcodeProblem(reply: UpdateReply, rcode: number, said: string, signed: b
       return problem(
         "UPDATE_REFUSED_UNSIGNED",
         `${said} without a reason: PowerDNS answers so to an unknown key, a wrong algorithm or secret and a wrong clock alike; any server does to an address that may not update`,
-        `compare ${keyText(key)} and its secret on both sides and check the clocks; on PowerDNS: ${powerDnsMeta(reply)}, and allow-dnsupdate-from or ALLOW-DNSUPDATE-FROM with the address of this host; the log of ${server} says which`,
+        `compare ${keyText(key)} and its secret on both sides and check the clocks; on PowerDNS: ${powerDnsMeta(reply)}, and allow-dnsupdate-from with the address of this host; the log of ${server} says which`,
       );
     case RCODE.NOTAUTH:
       return problem(

@@ -12,9 +12,13 @@ const OPEN = "FILL IN: ";
 export interface SetupProposal {
   /** Where the configuration was written; null: standard output. */
   readonly writtenTo: string | null;
+  /** Where it would have been written; null: nothing was held back. */
+  readonly wouldWrite: string | null;
   /** File of the JSON Schema, for editors; null: none is installed. */
   readonly editorSchema: string | null;
   readonly resolver: string;
+  /** File of trust anchors; null: those that are built in. */
+  readonly trustAnchors: string | null;
   readonly publisher: {
     /** Null: to be filled in. */
     readonly server: string | null;
@@ -27,14 +31,33 @@ export interface SetupProposal {
   readonly certificates: readonly ProposedCertificate[];
   /** What to write for Postfix where no certificate was found. */
   readonly mailReload: string;
-  readonly policies: readonly { readonly title: string; readonly lines: readonly string[] }[];
+  readonly policies: readonly ProposedPolicy[];
+  /** Whether the programs of the policies are there; else one of them is meant. */
+  readonly isPrimaryKnown: boolean;
+  /** Commands that look, and copy the certificate for the first time. */
+  readonly look: readonly string[];
   readonly substitutions: readonly Substitution[];
+  /** Commands that look again, and publish. */
+  readonly again: readonly string[];
+  /** What has ticks run by themselves. */
+  readonly run: { readonly type: readonly string[]; readonly advice: readonly string[] };
   readonly hooks: readonly { readonly title: string; readonly lines: readonly string[] }[];
   /** What DNS says at the names of the services today. */
   readonly records: readonly { readonly owner: string; readonly said: string }[];
   /** What was not found, and what that means. */
   readonly missing: readonly string[];
+  /** Every command but those of the hooks, in the order in which to type them. */
   readonly next: readonly string[];
+}
+
+/** What a name server must allow. */
+export interface ProposedPolicy {
+  readonly title: string;
+  /** For its configuration. */
+  readonly lines: readonly string[];
+  readonly notes: readonly string[];
+  /** What has the server read it. */
+  readonly type: readonly string[];
 }
 
 export interface ProposedCertificate {
@@ -50,12 +73,12 @@ export interface ProposedCertificate {
   readonly reload: readonly string[];
 }
 
-/** One place in a server's configuration that is to read the deployed files. */
+/** One server's configuration that is to read the deployed files. */
 export interface Substitution {
-  /** `/etc/postfix/main.cf:24`. */
-  readonly place: string;
-  readonly from: string;
-  readonly to: string;
+  /** What stands there, `/etc/postfix/main.cf:24` and the line. */
+  readonly old: readonly { readonly place: string; readonly text: string }[];
+  /** In place of all of these. */
+  readonly now: readonly string[];
   /** Commands that do it; empty: by hand. */
   readonly commands: readonly string[];
 }
@@ -66,7 +89,7 @@ function quoted(text: string): string {
 
 /** The configuration, ready for `daneward check-config`; ends with a newline. */
 export function renderConfiguration(proposal: SetupProposal): string {
-  const { editorSchema, resolver, publisher, certificates } = proposal;
+  const { editorSchema, resolver, trustAnchors, publisher, certificates } = proposal;
   const server = publisher.server ?? `${OPEN}address of the primary of the zone`;
   const lines = [
     // Taplo takes it from the first comments alone.
@@ -74,6 +97,7 @@ export function renderConfiguration(proposal: SetupProposal): string {
     "# Written by daneward adopt out of what it found. Look through it; daneward check-config names what is left to do.",
     "version = 1",
     `resolver = ${quoted(resolver)}  # a recursive resolver; its answers are validated here`,
+    ...(trustAnchors === null ? [] : ["", "[dnssec]", `trust_anchors = ${quoted(trustAnchors)}`]),
     "",
     "[defaults]",
     'tlsa = ["3 1 1"]',
@@ -127,9 +151,10 @@ function emptyCertificate({ mailReload }: SetupProposal): readonly string[] {
 
 /** What is left to do, in the order in which to do it; ends with a newline. */
 export function renderSetup(proposal: SetupProposal): string {
-  const { writtenTo, publisher, policies, substitutions, hooks, records, missing, next } = proposal;
+  const { missing, records, hooks } = proposal;
+  const steps = stepsOf(proposal).filter(({ lines }) => lines.length > 0);
   const lines = [
-    writtenTo === null ? "the configuration went to standard output" : `the configuration is ${writtenTo}`,
+    ...whereItIs(proposal),
     ...section(
       "not found",
       missing.map((text) => row("", text)),
@@ -138,56 +163,79 @@ export function renderSetup(proposal: SetupProposal): string {
       "in DNS today",
       records.map(({ owner, said }) => row("", `${owner}: ${said}`)),
     ),
-    ...section(
-      "the key",
-      publisher.makeKey.map((line) => rawRow("type", line)),
-    ),
-    ...policies.flatMap(({ title, lines: text }) =>
-      section(
-        title,
-        text.map((line) => rawRow("", line)),
-      ),
-    ),
-    ...section("after the first tick: services read the deployed files", substitutions.flatMap(substitutionLines)),
-    ...hooks.flatMap(({ title, lines: text }) =>
-      section(
-        title,
-        text.map((line) => rawRow("type", line)),
-      ),
-    ),
-    ...section(
-      "next",
-      next.map((line) => rawRow("type", line)),
-    ),
+    ...steps.flatMap((step, at) => section(`${String(at + 1)}. ${step.title}`, step.lines)),
+    ...hooks.flatMap(({ title, lines: text }) => section(title, typed(text))),
   ];
   return lines.map((line) => `${line}\n`).join("");
+}
+
+function whereItIs({ writtenTo, wouldWrite }: SetupProposal): readonly string[] {
+  if (wouldWrite !== null) return [`nothing was written; without -n this would go to ${wouldWrite}`];
+  if (writtenTo !== null) return [`the configuration is ${writtenTo}`];
+  return ["the configuration went to standard output; --output /etc/daneward/daneward.toml writes it there"];
+}
+
+interface Step {
+  readonly title: string;
+  readonly lines: readonly string[];
+}
+
+function stepsOf(proposal: SetupProposal): readonly Step[] {
+  const { publisher, policies, isPrimaryKnown, look, substitutions, again, run } = proposal;
+  const allowed = policies.map(policyStep);
+  const oneOf = allowed.flatMap(({ title, lines }) => [`  * ${title}`, ...lines]);
+  return [
+    { title: "the key", lines: typed(publisher.makeKey) },
+    ...(isPrimaryKnown ? allowed : [{ title: "the primary of the zone, which is one of these", lines: oneOf }]),
+    { title: "look, and have the certificate copied to where services are to read it", lines: typed(look) },
+    { title: "have the services read it there", lines: substitutions.flatMap(substitutionLines) },
+    { title: "look again: the records are published", lines: typed(again) },
+    {
+      title: "let it run by itself",
+      lines: [...typed(run.type), ...run.advice.map((advice) => row("", advice))],
+    },
+  ];
+}
+
+function policyStep({ title, lines, notes, type }: ProposedPolicy): Step {
+  const own = lines.map((line) => rawRow("", line));
+  return { title, lines: [...own, ...notes.map((note) => row("note", note)), ...typed(type)] };
+}
+
+function typed(commands: readonly string[]): readonly string[] {
+  return commands.map((line) => rawRow("type", line));
 }
 
 function section(title: string, lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : ["", title, ...lines];
 }
 
-function substitutionLines({ place, from, to, commands }: Substitution): readonly string[] {
-  return [rawRow("in", place), rawRow("old", from), rawRow("new", to), ...commands.map((line) => rawRow("type", line))];
+function substitutionLines({ old, now, commands }: Substitution): readonly string[] {
+  return [
+    ...old.flatMap(({ place, text }) => [rawRow("in", place), rawRow("old", text)]),
+    ...now.map((text) => rawRow("new", text)),
+    ...typed(commands),
+  ];
 }
 
 // ---- doctor -------------------------------------------------------------------------------------------------------
 
 const MARK: Readonly<Record<Grade, string>> = { ok: "ok      ", warning: "warning ", failure: "FAILURE " };
 
-/** A line for each, then everything that is to be typed, once; ends with a newline. `quiet`: without what is well. */
+/** A line for each, then every command that is to be typed, once; ends with a newline. `quiet`: without what is well. */
 export function renderFindings(findings: readonly Finding[], quiet: boolean): string {
   const shown = findings.filter(({ grade }) => !quiet || grade !== "ok");
-  const typed = [...new Set(findings.filter(({ grade }) => grade !== "ok").flatMap(({ type }) => type))];
-  const tally = (["ok", "warning", "failure"] as const)
-    .map((grade) => `${String(findings.filter((one) => one.grade === grade).length)} ${grade}`)
-    .join(", ");
+  const commands = [...new Set(findings.filter(({ grade }) => grade !== "ok").flatMap(({ type }) => type))];
+  const count = (grade: Grade): number => findings.filter((one) => one.grade === grade).length;
+  const counted = (grade: Grade): string => `${String(count(grade))} ${grade}${count(grade) === 1 ? "" : "s"}`;
+  const tally = `${String(count("ok"))} ok, ${counted("warning")}, ${counted("failure")}`;
   const lines = [
-    ...shown.map(({ subject, grade, said, code }) => {
-      return `${MARK[grade]}${subject}: ${said}${code === undefined || grade === "ok" ? "" : ` [${code}]`}`;
-    }),
+    ...shown.flatMap(({ subject, grade, said, code, advice = [] }) => [
+      `${MARK[grade]}${subject}: ${said}${code === undefined || grade === "ok" ? "" : ` [${code}]`}`,
+      ...(grade === "ok" ? [] : advice.map((one) => `${" ".repeat(MARK.ok.length)}hint: ${one}`)),
+    ]),
     ...(quiet ? [] : [tally]),
-    ...(typed.length === 0 ? [] : ["", "what to type", ...typed.map((line) => `  ${line}`)]),
+    ...(commands.length === 0 ? [] : ["", "what to type", ...commands.map((line) => `  ${line}`)]),
   ];
   return lines.map((line) => `${line}\n`).join("");
 }

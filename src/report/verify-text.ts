@@ -164,8 +164,7 @@ function addressLines(host: HostReport, report: AddressReport, options: VerifyTe
   }
   const { certificate } = report;
   if (certificate !== null) {
-    const subject = certificate.subject === "" ? "(no subject)" : certificate.subject;
-    lines.push(`    ${subject}, ${certificate.algorithm}, until ${formatInstant(certificate.notAfter)}`);
+    lines.push(`    ${whose(certificate)}, ${certificate.algorithm}, until ${formatInstant(certificate.notAfter)}`);
     if (options.verbose)
       lines.push(`    names ${certificate.dnsNames.join(" ")}; SPKI SHA-256 ${certificate.spkiSha256}`);
   }
@@ -177,6 +176,16 @@ function addressLines(host: HostReport, report: AddressReport, options: VerifyTe
   for (const record of report.records) lines.push(`    ${describeRecord(record, options)}`);
   for (const warning of report.warnings) lines.push(`    note: ${warning}`);
   return lines;
+}
+
+const NAMES_SHOWN = 3;
+
+/** The subject, or the first names of a certificate that has none as most of today. */
+function whose({ subject, dnsNames }: NonNullable<AddressReport["certificate"]>): string {
+  if (subject !== "") return subject;
+  if (dnsNames.length === 0) return "(no subject)";
+  const more = dnsNames.length - NAMES_SHOWN;
+  return `${dnsNames.slice(0, NAMES_SHOWN).join(" ")}${more > 0 ? ` and ${String(more)} more` : ""}`;
 }
 
 /** `match BROKEN`: the place to look at. */

@@ -1,13 +1,14 @@
 /** Stories of somebody who comes to daneward with a host that is running already. */
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run as runAdopt } from "../../src/cli/commands/adopt.ts";
 import type { AdoptOptions } from "../../src/cli/commands/adopt.ts";
 import { run as runCheckConfig } from "../../src/cli/commands/check-config.ts";
 import { candidatesOf, proposeSetup } from "../../src/cli/setup-proposal.ts";
-import type { OwnerToday } from "../../src/cli/setup-proposal.ts";
+import type { OwnerToday } from "../../src/cli/setup-publishing.ts";
 import { readConfiguration } from "../../src/config/load.ts";
 import { parseName } from "../../src/dns/name.ts";
 import type { DomainName } from "../../src/dns/name.ts";
@@ -94,10 +95,13 @@ describe("adopt alone", () => {
       "grant acme. name _25._tcp.mx.example.org. TLSA;",
       "in       /etc/postfix/main.cf:6",
       "new      smtpd_tls_chain_files = /etc/ssl/daneward/mx/combined.pem",
-      "type     postconf -X smtpd_tls_cert_file smtpd_tls_key_file",
+      "old      smtpd_tls_cert_file=/etc/letsencrypt/live/$myhostname/fullchain.pem",
+      "in       /etc/postfix/main.cf:7",
+      "old      smtpd_tls_key_file = /etc/letsencrypt/live/${myhostname}/privkey.pem",
+      "type     postconf -e 'smtpd_tls_chain_files = /etc/ssl/daneward/mx/combined.pem' && postconf -X smtpd_tls_cert_file smtpd_tls_key_file",
       "in       /etc/dovecot/conf.d/10-ssl.conf:5",
-      "old      /etc/letsencrypt/live/mx.example.org/privkey.pem",
-      "new      /etc/ssl/daneward/mx/privkey.pem",
+      "old      ssl_key = </etc/letsencrypt/live/mx.example.org/privkey.pem",
+      "new      ssl_key = </etc/ssl/daneward/mx/privkey.pem",
       String.raw`type     printf '#!/bin/sh\nexec /usr/local/bin/daneward hook certbot\n' > /etc/letsencrypt/renewal-hooks/deploy/daneward`,
       "type     daneward check-config",
       "type     daneward doctor",
@@ -168,7 +172,7 @@ describe("adopt alone", () => {
     expect(/^reload = .*$/m.exec(out)?.[0]).toBe('reload = ["postfix", "dovecot", "nginx"]');
     expect(err).not.toContain("/etc/postfix/main.cf");
     expect(err.replace(/\s+/g, " ")).toContain("nginx reads /etc/ssl/daneward/else/fullchain.pem");
-    expect(err).toContain("old      /etc/ssl/daneward/web/fullchain.pem");
+    expect(err).toContain("old      ssl_certificate /etc/ssl/daneward/web/fullchain.pem;");
   });
 
   test("never writes over a file", async () => {
@@ -183,6 +187,165 @@ describe("adopt alone", () => {
     await expect(adopt({ output: "none/new.toml" })).rejects.toMatchObject({
       hint: expect.stringContaining("install -d") as string,
     });
+  });
+
+  test("makes the folder that everybody has in mind, and a file that every user may read, whatever the umask", async () => {
+    const umask = process.umask(0o077);
+    try {
+      const { err } = await adopt({ output: "daneward/daneward.toml" });
+      expect(err).toContain(`made ${path.join(host.root, "daneward")} (0755)\n`);
+    } finally {
+      process.umask(umask);
+    }
+    const mode = (file: string): number => statSync(path.join(host.root, file)).mode & 0o777;
+    expect([mode("daneward"), mode("daneward/daneward.toml")]).toEqual([0o755, 0o644]);
+    await expect(adopt({ output: "none/daneward/daneward.toml" })).rejects.toMatchObject({ code: "USAGE" });
+  });
+
+  test("with -n shows what it would write, and writes nothing", async () => {
+    const before = fingerprint(host.root);
+    const file = path.join(host.root, "daneward/new.toml");
+    const { out, err } = await adopt({ output: "daneward/new.toml", dryRun: true });
+    expect(out).toContain("[certificate.mx]");
+    expect(err).toContain(`nothing was written; without -n this would go to ${file}\n`);
+    const json = await adopt({ output: "daneward/new.toml", dryRun: true, json: true });
+    expect(JSON.parse(json.out)).toMatchObject({ writtenTo: null, wouldWrite: file });
+    expect(fingerprint(host.root)).toBe(before);
+    writeFileSync(path.join(host.root, "there.toml"), "");
+    await expect(adopt({ output: "there.toml", dryRun: true })).rejects.toMatchObject({ code: "USAGE" });
+  });
+
+  test("as JSON says nothing of a file that could not be written", async () => {
+    writeFileSync(path.join(host.root, "there.toml"), "");
+    const io = recordingIo({ cwd: host.root });
+    const options = { root: ".", offline: true, json: true, output: "there.toml" };
+    await expect(runAdopt([], options, io)).rejects.toMatchObject({ code: "USAGE" });
+    expect(io.said().out).toBe("");
+  });
+
+  test("leaves nothing behind on a disk that is full", async (context) => {
+    const full = path.join(host.root, "full");
+    mkdirSync(full);
+    const mounted = spawnSync("/bin/mount", ["-t", "tmpfs", "-o", "size=4k,mode=755", "tmpfs", full]);
+    if (mounted.status !== 0) context.skip("needs a user who may mount");
+    try {
+      writeFileSync(path.join(full, "much"), "x".repeat(4096));
+      await expect(adopt({ output: "full/new.toml" })).rejects.toMatchObject({ code: "DISK_FULL", retry: "later" });
+      await expect(adopt({ output: "full/daneward/new.toml" })).rejects.toMatchObject({ code: "DISK_FULL" });
+      expect(readdirSync(full)).toEqual(["much"]);
+    } finally {
+      spawnSync("/bin/umount", [full]);
+    }
+  });
+
+  test("refuses a root that is not there", async () => {
+    await expect(adopt({ root: "none" })).rejects.toMatchObject({
+      code: "USAGE",
+      message: `--root: there is no folder ${path.join(host.root, "none")}`,
+    });
+  });
+
+  test("writes the trust anchors that it was told of", async () => {
+    const anchors = "example.org. IN DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000\n";
+    host.write("/anchors.txt", anchors);
+    const { out } = await adopt({ trustAnchor: "anchors.txt" });
+    expect(out).toContain(`\n[dnssec]\ntrust_anchors = "${path.join(host.root, "anchors.txt")}"\n`);
+    expect((await written(out)).configuration?.trustAnchors).toBe(path.join(host.root, "anchors.txt"));
+  });
+
+  test("sends updates where named listens and not to the resolver, and says how to have it read what it must", async () => {
+    rmSync(path.join(host.root, "etc/letsencrypt/rfc2136.ini"));
+    host.write(
+      "/etc/bind/named.conf",
+      'include "/etc/bind/named.conf.local";\noptions { listen-on { 192.0.2.53; }; };\n',
+    );
+    host.write(
+      "/etc/bind/named.conf.local",
+      'zone "example.org" {\n  type primary;\n  file "/etc/bind/db.org";\n  dnssec-policy default;\n};\n',
+    );
+    const { out, err } = await adopt({ resolver: ["127.0.0.1"] });
+    expect(out).toContain(
+      'server = "192.0.2.53"  # named on this host listens there (/etc/bind/named.conf) and is primary',
+    );
+    const said = err.replace(/\s+/g, " ");
+    expect(said).toContain('in the clause of zone "example.org" at /etc/bind/named.conf.local:1 update-policy { grant');
+    expect(said).toContain('named signs this zone; "rndc zonestatus example.org" says whether inline-signing is on');
+    expect(said).toContain("named has to write /etc/bind/db.org");
+    expect(out + err).not.toContain("inline-signing no");
+    const loopback = await adopt({ resolver: ["192.0.2.53"] });
+    expect(loopback.out).not.toContain('server = "192.0.2.53"');
+  });
+
+  test("lists every command, in the order in which to type them", async () => {
+    rmSync(path.join(host.root, "etc/letsencrypt/rfc2136.ini"));
+    host.write("/etc/bind/named.conf", 'zone "example.org" { type primary; };\n');
+    host.write("/run/systemd/system/x", "");
+    host.write("/usr/lib/systemd/system/daneward.timer", "");
+    const next = async (): Promise<readonly string[]> => {
+      const said: unknown = JSON.parse((await adopt({ json: true })).out);
+      const hasNext = (value: unknown): value is { readonly next: readonly string[] } =>
+        typeof value === "object" && value !== null && "next" in value && Array.isArray(value.next);
+      return hasNext(said) ? said.next.map((line) => line.split(/ '| \//)[0] ?? "") : [];
+    };
+    expect(await next()).toEqual([
+      "install -d -m 0755",
+      "(umask 077 && tsig-keygen -a hmac-sha256 daneward. >",
+      "install -m 0640 -g bind",
+      "echo",
+      "named-checkconf && rndc reconfig",
+      "daneward check-config",
+      "daneward doctor",
+      "daneward tick",
+      "postconf -e",
+      "postfix reload",
+      ...["sed -i --follow-symlinks", "sed -i --follow-symlinks", "doveadm reload"],
+      ...["sed -i --follow-symlinks", "sed -i --follow-symlinks", "systemctl reload nginx"],
+      "daneward tick --force",
+      "daneward status",
+      "systemctl enable --now daneward.timer",
+    ]);
+    host.write("/etc/daneward/x", "");
+    expect(await next()).not.toContain("install -d -m 0755");
+  });
+
+  test("copies a key that a name server reads, since its group may read it there", async () => {
+    rmSync(path.join(host.root, "etc/letsencrypt/rfc2136.ini"));
+    host.write("/etc/bind/named.conf", 'zone "example.org" { type primary; };\n');
+    host.write("/etc/bind/daneward.key", `key "daneward." { algorithm hmac-sha256; secret "${SECRET}"; };\n`);
+    chmodSync(path.join(host.root, "etc/bind/daneward.key"), 0o644);
+    const { out, err } = await adopt();
+    expect(out).toContain('key_file = "/etc/daneward/tsig.key"  # a copy of /etc/bind/daneward.key');
+    expect(err).toContain("type     install -m 0600 /etc/bind/daneward.key /etc/daneward/tsig.key\n");
+    expect(err).not.toContain("tsig-keygen");
+  });
+
+  test("has Knot make the key, and allow everything by one acl", async () => {
+    rmSync(path.join(host.root, "etc/letsencrypt/rfc2136.ini"));
+    host.write("/etc/knot/knot.conf", "server:\n    listen: 192.0.2.54@53\nzone:\n  - domain: example.org\n");
+    const { out, err } = await adopt();
+    expect(out).toContain('server = "192.0.2.54"  # Knot on this host listens there');
+    expect(err.match(/- id: daneward$/gm)).toHaveLength(1);
+    expect(err).toContain("type     (umask 077 && keymgr -t daneward. hmac-sha256 > /etc/daneward/tsig.key)\n");
+    expect(err).toContain("type     knotc conf-check && knotc reload\n");
+  });
+
+  test("has Postfix offer TLS where it does not yet, and read two chains by one setting", async () => {
+    await addCertbot(host, ["mx2.example.org"]);
+    host.write(
+      "/etc/postfix/main.cf",
+      `myhostname = mx.example.org
+smtpd_tls_cert_file = /etc/letsencrypt/live/mx.example.org/fullchain.pem
+smtpd_tls_key_file = /etc/letsencrypt/live/mx.example.org/privkey.pem
+smtpd_tls_eccert_file = /etc/letsencrypt/live/mx2.example.org/fullchain.pem
+smtpd_tls_eckey_file = /etc/letsencrypt/live/mx2.example.org/privkey.pem
+`,
+    );
+    const { err } = await adopt();
+    const both = "/etc/ssl/daneward/mx/combined.pem, /etc/ssl/daneward/mx2/combined.pem";
+    const gone = "smtpd_tls_cert_file smtpd_tls_key_file smtpd_tls_eccert_file smtpd_tls_eckey_file";
+    expect(err).toContain(
+      `type     postconf -e 'smtpd_tls_chain_files = ${both}' 'smtpd_tls_security_level = may' && postconf -X ${gone}\n`,
+    );
   });
 
   test("marks what it did not find, and check-config refuses each of these by name", async () => {
@@ -220,7 +383,7 @@ describe("adopt alone", () => {
       schema: "daneward/adopt-setup/1",
       certificates: [{ name: "mx", active: true }],
       configuration: expect.stringContaining("[certificate.mx]") as string,
-      next: ["daneward check-config", "daneward doctor", "daneward tick"],
+      look: ["daneward check-config", "daneward doctor", "daneward tick"],
     });
     expect(out).not.toContain(SECRET.slice(0, 10));
   });
@@ -237,13 +400,24 @@ describe("what DNS says today", () => {
     const known = new Map(
       Object.entries(today).map(([owner, one]): [DomainName, OwnerToday] => [
         nameOf(owner),
-        { status: "secure", records: [], zone: nameOf("example.org"), primary: null, detail: "", ...one },
+        {
+          status: "secure",
+          records: [],
+          zone: nameOf("example.org"),
+          primary: null,
+          addresses: [],
+          detail: "",
+          ...one,
+        },
       ]),
     );
     return proposeSetup({ ...survey, keys: [] }, known, {
       resolver: "127.0.0.1",
-      writtenTo: null,
-      file: "/etc/daneward/daneward.toml",
+      resolvers: [],
+      local: [],
+      trustAnchors: null,
+      output: null,
+      dryRun: false,
     });
   }
 
@@ -270,7 +444,11 @@ describe("what DNS says today", () => {
   test("without a known name server program each is told how", () => {
     const titles = propose({}).policies.map(({ title }) => title);
     expect(titles).toHaveLength(3);
-    expect(propose({}).policies[2]?.lines[0]).toBe("pdnsutil set-meta example.org TSIG-ALLOW-DNSUPDATE daneward");
+    expect(propose({}).policies[2]?.notes[0]).toBe("pdnsutil set-meta example.org TSIG-ALLOW-DNSUPDATE daneward");
+    expect(propose({}).next).not.toContain("systemctl restart pdns");
+    expect(renderSetup(propose({}))).toContain(
+      "\n2. the primary of the zone, which is one of these\n  * what BIND must allow",
+    );
   });
 
   test("a service is called by the name that its server and its certificate share", () => {

@@ -99,7 +99,7 @@ describe("doctor", () => {
       () => {
         chmodSync(path.join(world.root, "tsig.key"), 0o644);
       },
-      { grade: "failure", code: "KEY_FILE_EXPOSED" },
+      { grade: "failure", code: "KEY_FILE_EXPOSED", type: [expect.stringMatching(/^chmod 0600 \S+tsig\.key$/)] },
     ],
     [
       "a configuration that others may write",
@@ -120,14 +120,18 @@ describe("doctor", () => {
       () => {
         writeFileSync(path.join(world.stateDirectory, "certificates/mx.json"), "{");
       },
-      { grade: "failure", code: "STATE_DAMAGED", type: ["daneward adopt mx"] },
+      {
+        grade: "failure",
+        code: "STATE_DAMAGED",
+        type: [expect.stringMatching(/^daneward adopt mx --config \S+ --state-dir \S+$/)],
+      },
     ],
     [
       "a freeze",
       () => {
         writeFreeze(world.stateDirectory, { at: world.clock(), by: "alice", because: "test" });
       },
-      { grade: "warning", code: "FROZEN", type: ["daneward thaw"] },
+      { grade: "warning", code: "FROZEN", type: [expect.stringMatching(/^daneward thaw --config /)] },
     ],
     [
       "an open vault",
@@ -143,7 +147,11 @@ describe("doctor", () => {
         const later = new Date(world.clock() + 86_400_000);
         utimesSync(path.join(world.stateDirectory, "certificates/mx.json"), later, later);
       },
-      { grade: "warning", subject: "clock", said: expect.stringContaining("mx.json is of a time to come") as string },
+      {
+        grade: "warning",
+        subject: "clock",
+        said: expect.stringContaining("mx.json has a time in the future") as string,
+      },
     ],
     [
       "a folder that services cannot pass",
@@ -218,7 +226,7 @@ describe("doctor", () => {
     rmSync(path.join(world.root, "tsig.key"));
     const { findings } = await doctor();
     expect(findings.find(({ code }) => code === "KEY_FILE_UNREADABLE")?.type).toEqual([
-      `(umask 077 && tsig-keygen -a hmac-sha256 daneward. > ${world.root}/tsig.key), and tell the primary`,
+      `(umask 077 && tsig-keygen -a hmac-sha256 daneward. > ${world.root}/tsig.key)  # and tell the primary`,
     ]);
   });
 
@@ -324,7 +332,7 @@ describe("parts", () => {
 
   test("findings without trouble have nothing to type", () => {
     expect(renderFindings([{ subject: "a", grade: "ok", said: "b", type: [] }], false)).toBe(
-      "ok      a: b\n1 ok, 0 warning, 0 failure\n",
+      "ok      a: b\n1 ok, 0 warnings, 0 failures\n",
     );
   });
 });

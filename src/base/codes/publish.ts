@@ -38,8 +38,14 @@ export const PUBLISH_CODES = {
   },
   KEY_SECRET_SHORT: { title: "a TSIG secret is short", hint: "make a new key with tsig-keygen -a hmac-sha256 NAME" },
   TSIG_BADTIME: { title: "the clocks of client and server differ too much", hint: "check NTP on both machines" },
-  TSIG_BADSIG: { title: "the TSIG signature does not verify", hint: "compare the secret on both sides" },
-  TSIG_BADKEY: { title: "the server does not know the TSIG key", hint: "compare key name and algorithm on both sides" },
+  TSIG_BADSIG: {
+    title: "the TSIG signature does not verify",
+    hint: "did you reload the name server (rndc reconfig) since the key was made? if so, compare the secret on both sides",
+  },
+  TSIG_BADKEY: {
+    title: "the server does not know the TSIG key",
+    hint: "did you reload the name server (rndc reconfig) since the key was made? if so, compare key name and algorithm on both sides",
+  },
   TSIG_BADTRUNC: {
     title: "the server wants a longer or shorter TSIG signature",
     hint: "compare the algorithm on both sides",
@@ -50,7 +56,7 @@ export const PUBLISH_CODES = {
   },
   TSIG_REPLY_BAD: {
     title: "the signature of the reply to an update does not verify, so it cannot be believed",
-    hint: "check that the address is the primary's own and that the secrets are equal on both sides",
+    hint: "did you reload the name server (rndc reconfig) since the key was made? if so, check that the address is the primary's own (not the resolver's) and that the secrets are equal on both sides",
   },
   UPDATE_REFUSED: {
     title: "the server refused the update",

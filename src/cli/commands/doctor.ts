@@ -1,12 +1,12 @@
 /** `daneward doctor`: looks at everything that a rollover will need, changes nothing, and ends with what to type. */
 import { existsSync } from "node:fs";
-import path from "node:path";
 import { OperationalError } from "../../base/errors.ts";
-import { doubtful, failing, fine } from "../../base/finding.ts";
+import { advised, doubtful, failing, fine } from "../../base/finding.ts";
 import type { Finding } from "../../base/finding.ts";
 import { readConfiguration } from "../../config/load.ts";
 import type { Reading } from "../../config/load.ts";
 import { formatProblem } from "../../config/problem.ts";
+import type { Problem } from "../../config/problem.ts";
 import type { Configuration } from "../../config/schema.ts";
 import { checkClientHooks } from "../../driver/doctor/client-hooks.ts";
 import { checkDeployment } from "../../driver/doctor/deployed.ts";
@@ -23,6 +23,7 @@ import {
 import { checkNetwork } from "../../driver/doctor/network.ts";
 import { checkRenewals } from "../../driver/doctor/renewal.ts";
 import { checkSandbox } from "../../driver/doctor/sandbox.ts";
+import { secretOf } from "../../driver/doctor/sandbox-needs.ts";
 import { checkSchedule, readStarters } from "../../driver/doctor/schedule.ts";
 import { createLiveWorld } from "../../driver/live-world.ts";
 import { openTree } from "../../driver/setup/tree.ts";
@@ -32,6 +33,7 @@ import type { ExitCode } from "../exit.ts";
 import { mainFileOf, stateDirectoryOf } from "../file-options.ts";
 import type { FileOptions } from "../file-options.ts";
 import type { Io } from "../io.ts";
+import { ownProgram, rootFolder } from "../setup-tree.ts";
 import { lookAround } from "../surroundings.ts";
 
 /** Flags of `daneward doctor` as they are typed. */
@@ -44,7 +46,8 @@ export interface DoctorOptions extends FileOptions {
 
 /** Ends with 0, and with 1 when anything failed. */
 export async function run(_args: readonly string[], options: DoctorOptions, io: Io): Promise<ExitCode> {
-  const findings = await examine(options, io);
+  const flags = fileFlags(options);
+  const findings = (await examine(options, io, flags)).map((finding) => withFlags(finding, flags));
   const isWell = findings.every(({ grade }) => grade !== "failure");
   if (options.json === true) {
     io.out(`${JSON.stringify({ schema: "daneward/doctor/1", ok: isWell, findings })}\n`);
@@ -52,13 +55,27 @@ export async function run(_args: readonly string[], options: DoctorOptions, io: 
   return isWell ? EXIT.done : EXIT.failed;
 }
 
-async function examine(options: DoctorOptions, io: Io): Promise<readonly Finding[]> {
+/** What has to stand behind commands of ours, with a blank before it, where the files are elsewhere. */
+function fileFlags({ config, stateDir }: DoctorOptions): string {
+  return [
+    config === undefined ? "" : ` --config ${config}`,
+    stateDir === undefined ? "" : ` --state-dir ${stateDir}`,
+  ].join("");
+}
+
+/** Lines for cron and for a first configuration have theirs already. */
+function withFlags(finding: Finding, flags: string): Finding {
+  const isOwn = /^(?:sudo )?daneward (?!adopt --output)/;
+  return { ...finding, type: finding.type.map((line) => (isOwn.test(line) ? `${line}${flags}` : line)) };
+}
+
+async function examine(options: DoctorOptions, io: Io, flags: string): Promise<readonly Finding[]> {
   const mainFile = mainFileOf(options, io);
   const read = await readSafely(mainFile);
   const configuration = "configuration" in read ? read.configuration : null;
   const stateDirectory = stateDirectoryOf(options, io);
   const view = { mainFile, stateDirectory, configuration, now: io.clock(), node: process.versions.node };
-  const tree = openTree(path.resolve(io.cwd, options.root ?? "/"));
+  const tree = openTree(rootFolder(options.root, io), ownProgram(io));
   const starters = readStarters(tree);
   return [
     checkNode(view.node),
@@ -67,7 +84,7 @@ async function examine(options: DoctorOptions, io: Io): Promise<readonly Finding
     ...attempt("state", () => checkState(view)),
     ...attempt("clock", () => [checkFileTimes(view)]),
     ...attempt("disk", () => checkDisks(view)),
-    ...checkSchedule(view, starters),
+    ...checkSchedule(view, starters, flags),
     ...checkSandbox(configuration, stateDirectory, starters, tree),
     ...checkDeployment(configuration?.certificates ?? [], stateDirectory, tree),
     ...checkClientHooks(configuration?.certificates ?? [], tree),
@@ -92,9 +109,11 @@ function configurationFindings(reading: Reading, io: Io): readonly Finding[] {
   const problems = [...reading.problems, ...lookAround(reading, io).problems];
   const found = problems.map((problem): Finding => {
     const grade = problem.severity === "fault" ? failing : doubtful;
-    const type = problem.code === "KEY_FILE_UNREADABLE" ? makeKeys(reading) : [];
-    const typed = type.length === 0 ? [problem.hint] : type;
-    return { ...grade("configuration", formatProblem(problem), ...typed), code: problem.code };
+    const finding = {
+      ...grade("configuration", formatProblem(problem), ...commandsFor(problem, reading)),
+      code: problem.code,
+    };
+    return finding.type.length > 0 ? finding : advised(finding, problem.hint);
   });
   if (found.length > 0) return found;
   const count = reading.configuration?.certificates.length ?? 0;
@@ -106,11 +125,30 @@ function configurationFindings(reading: Reading, io: Io): readonly Finding[] {
   ];
 }
 
+/** What mends a problem with a key or token, where that is a command. */
+function commandsFor({ code, message }: Problem, { configuration }: Reading): readonly string[] {
+  if (code === "KEY_FILE_UNREADABLE") return makeKeys(configuration);
+  if (code !== "KEY_FILE_EXPOSED") return [];
+  const files = secretFiles(configuration).filter((file) => message.includes(`${file} has mode`));
+  return files.map((file) =>
+    // A name server's own copy has to stay readable for it.
+    file.startsWith("/etc/bind/") || file.startsWith("/etc/knot/")
+      ? `install -m 0600 ${file} /etc/daneward/tsig.key  # and name that in key_file`
+      : `chmod 0600 ${file}`,
+  );
+}
+
+function secretFiles(configuration: Configuration | null): readonly string[] {
+  const publishers = [...(configuration?.publishers.values() ?? [])];
+  const { webhookSecretFile = null, ntfyTokenFile = null } = configuration?.notify ?? {};
+  return [...publishers.map(secretOf), webhookSecretFile, ntfyTokenFile].filter((file) => file !== null);
+}
+
 /** What makes the TSIG keys that are not there yet. */
-function makeKeys({ configuration }: Reading): readonly string[] {
+function makeKeys(configuration: Configuration | null): readonly string[] {
   return [...(configuration?.publishers.values() ?? [])].flatMap((publisher) =>
     publisher.type === "rfc2136" && !existsSync(publisher.keyFile)
-      ? [`(umask 077 && tsig-keygen -a hmac-sha256 daneward. > ${publisher.keyFile}), and tell the primary`]
+      ? [`(umask 077 && tsig-keygen -a hmac-sha256 daneward. > ${publisher.keyFile})  # and tell the primary`]
       : [],
   );
 }

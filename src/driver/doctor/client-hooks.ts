@@ -4,7 +4,7 @@
  * files may be reloaded as often as one likes.
  */
 import { statSync } from "node:fs";
-import { doubtful } from "../../base/finding.ts";
+import { advised, doubtful } from "../../base/finding.ts";
 import type { Finding } from "../../base/finding.ts";
 import type { CertificateConfig } from "../../config/schema.ts";
 import type { CertificateUse } from "../setup/certificate-use.ts";
@@ -34,7 +34,7 @@ export function checkClientHooks(certificates: readonly CertificateConfig[], tre
   const lineages = readLineages(tree, programIn(tree));
   const uses = readServices(tree);
   const shared = scheduledHooks(tree);
-  return certificates.flatMap((certificate) => {
+  const judged = certificates.flatMap((certificate) => {
     const places = sourcePlaces(certificate);
     const own = lineages.filter((lineage) =>
       // acme.sh installs into a folder that is the source.
@@ -46,8 +46,48 @@ export function checkClientHooks(certificates: readonly CertificateConfig[], tre
       ...shared.filter((hook) => own.some((one) => one.client === hook.client)),
     ];
     const elsewhere = uses.filter((use) => !deployed.includes(use));
-    return judgeHooks(certificate.name, hooks, { reload: certificate.reload, deployed, elsewhere });
+    return [
+      ...judgeHooks(certificate.name, hooks, { reload: certificate.reload, deployed, elsewhere }),
+      ...hooks.flatMap((hook) => judgeOwnHook(hook, tree)),
+    ];
   });
+  return [...distinct(judged), ...CERTBOT_ROOTS.flatMap((root) => sleepingHooks(tree, root))];
+}
+
+/** Hooks that clients run for every certificate are judged with each. */
+function distinct(findings: readonly Finding[]): readonly Finding[] {
+  return [...new Map(findings.map((one) => [`${one.subject} ${one.said}`, one])).values()];
+}
+
+const CALLS_US = /(?:^|[\s;&|'"(])(\/[^\s;&|'"]*\/daneward(?:\.m?js)?)\s+hook\b/;
+
+/** A hook of ours that cannot run only costs time: a tick finds the certificate. */
+function judgeOwnHook({ client, where, command }: ClientHook, tree: Tree): readonly Finding[] {
+  const [, called] = CALLS_US.exec(command) ?? [];
+  if (called === undefined) return [];
+  const program = programIn(tree);
+  const [, file] = /^(.*):\d+$/.exec(where) ?? [];
+  const subject = `hook of ${client}`;
+  if (!tree.has(called)) {
+    const said = `${where} runs ${called}, which is not there: ${client} reports a failure at each renewal`;
+    const finding = doubtful(subject, said);
+    if (file === undefined || called === program) return [advised(finding, `have it run ${program}`)];
+    return [{ ...finding, type: [`sed -i 's|${called}|${program}|' ${file}`] }];
+  }
+  if (isExecutable(tree, called)) return [];
+  return [doubtful(subject, `${where} runs ${called}, which is not executable`, `chmod 0755 ${called}`)];
+}
+
+/** certbot passes over files in its folders that are not executable. */
+function sleepingHooks(tree: Tree, root: string): readonly Finding[] {
+  const folder = `${root}/renewal-hooks/deploy`;
+  const files = tree.names(folder).map((name) => `${folder}/${name}`);
+  const ours = files.filter((file) => !file.endsWith("~") && /\bdaneward\s+hook\b/.test(tree.text(file) ?? ""));
+  return ours
+    .filter((file) => !isExecutable(tree, file))
+    .map((file) =>
+      doubtful("hook of certbot", `${file} is not executable: certbot passes over it`, `chmod 0755 ${file}`),
+    );
 }
 
 function sourcePlaces({ source }: CertificateConfig): readonly string[] {
@@ -84,7 +124,8 @@ export function judgeHooks(name: string, hooks: readonly ClientHook[], servers: 
     if (early.length === 0 && copied === null) return [];
     const what = copied === null ? `reloads ${early.join(", ")}` : `writes ${copied.file} for ${copied.program}`;
     const said = `${client} ${what} at each renewal, before its record is known (${where}: ${shortened(written)})`;
-    return [doubtful(`hooks of ${name}`, said, ...(type.length > 0 ? type : [`take what ${what} out of ${where}`]))];
+    const finding = doubtful(`hooks of ${name}`, said, ...type);
+    return [type.length > 0 ? finding : advised(finding, `take what ${what} out of ${where}`)];
   });
 }
 

@@ -1,13 +1,15 @@
 /** Whether services can and do read the deployed files, and not those that the ACME client writes. */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import path from "node:path";
-import { doubtful, failing, fine } from "../../base/finding.ts";
+import { advised, doubtful, failing, fine } from "../../base/finding.ts";
 import type { Finding } from "../../base/finding.ts";
 import type { CertificateConfig } from "../../config/schema.ts";
 import { loadState } from "../../store/store.ts";
 import { faultOf, viewStore } from "../deploy.ts";
 import { groupIdOf } from "../group.ts";
 import type { CertificateUse } from "../setup/certificate-use.ts";
+import { initSystemOf } from "../setup/init-system.ts";
+import { pointingsOf } from "../setup/pointing.ts";
 import { readersOf } from "../setup/readers.ts";
 import { readServices } from "../setup/services.ts";
 import type { Tree } from "../setup/tree.ts";
@@ -30,7 +32,7 @@ function checkLink({ name, deploy, keyGroup, parameters }: CertificateConfig): r
   const subject = `deploy ${name}`;
   const keyGroupId = keyGroup === null ? null : groupIdOf(keyGroup);
   const { blocked, deployed } = viewStore({ link: deploy, keyGroupId }, parameters);
-  if (blocked !== null) return [{ ...failing(subject, blocked.message, blocked.hint), code: blocked.code }];
+  if (blocked !== null) return [{ ...advised(failing(subject, blocked.message), blocked.hint), code: blocked.code }];
   if (deployed === null) return [fine(subject, `${deploy} is made by the first tick`)];
   const closed = foldersAbove(deploy).find((folder) => (statSync(folder).mode & 0o001) === 0);
   if (closed !== undefined) {
@@ -65,14 +67,33 @@ function checkUses(
   const subject = `services of ${name}`;
   const readers = readersOf(certificate, tree, uses);
   const published = hasRecords(stateDirectory, name);
+  const all = [...readers.deployed, ...readers.source].map((use) => ({ use, deploy }));
+  const pointings = pointingsOf(all, initSystemOf(tree));
+  const isDeployed = existsSync(path.join(deploy, "fullchain.pem"));
   return [
     ...readers.deployed.map((use) => fine(subject, `${use.program} reads ${use.file}`)),
     ...readers.source.map((use): Finding => {
-      const said = `${use.program} reads ${use.file} (${use.configuration}:${String(use.line)}), which the ACME client changes: a renewal would be presented before its record is known`;
-      const type = `point ${use.program} at ${deploy} in ${use.configuration}:${String(use.line)} (after the first tick)`;
-      return { ...(published ? failing(subject, said, type) : doubtful(subject, said, type)), code: "DEPLOY_BYPASSED" };
+      const said = `${use.program} reads ${use.file} (${placesOf(use)}), which the ACME client changes: a renewal would be presented before its record is known`;
+      const commands = pointings.find(({ old }) => old.some(({ place }) => place === firstPlace(use)))?.commands ?? [];
+      const finding = (published ? failing : doubtful)(subject, said, ...(isDeployed ? commands : []));
+      const advice = isDeployed
+        ? `have ${use.program} read the files in ${deploy}`
+        : `after the first tick have ${use.program} read the files in ${deploy}: doctor then says how`;
+      return { ...(finding.type.length > 0 ? finding : advised(finding, advice)), code: "DEPLOY_BYPASSED" };
     }),
   ];
+}
+
+function firstPlace({ configuration, line }: CertificateUse): string {
+  return `${configuration}:${String(line)}`;
+}
+
+/** `/etc/postfix/main.cf:10 and :11`, and in full what is in another file. */
+function placesOf(use: CertificateUse): string {
+  const others = use.written.slice(1).map(({ configuration, line }) => {
+    return configuration === use.configuration ? `:${String(line)}` : `${configuration}:${String(line)}`;
+  });
+  return [firstPlace(use), ...others].join(" and ");
 }
 
 /** Nobody is bound yet before a record of ours is out. */

@@ -2,7 +2,7 @@
 import { lstatSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs";
 import path from "node:path";
 import { OperationalError } from "../../base/errors.ts";
-import { doubtful, failing, fine } from "../../base/finding.ts";
+import { advised, doubtful, failing, fine } from "../../base/finding.ts";
 import type { Finding } from "../../base/finding.ts";
 import type { Instant } from "../../base/time.ts";
 import type { Configuration } from "../../config/schema.ts";
@@ -29,7 +29,8 @@ export function checkNode(version: string): Finding {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const isEnough = major > NODE_FLOOR[0] || (major === NODE_FLOOR[0] && minor >= NODE_FLOOR[1]);
   if (isEnough) return fine("node", version);
-  return failing("node", `${version} is too old; 20.19 is the least`, "install a newer Node (NodeSource, nodejs.org)");
+  const finding = failing("node", `${version} is too old; 20.19 is the least`);
+  return advised(finding, "install a newer Node (NodeSource, nodejs.org)");
 }
 
 /** Room that replacing files needs many times over. */
@@ -61,8 +62,8 @@ export function checkFileTimes({ stateDirectory, configuration, now }: HostView)
     ...sources,
   ];
   const ahead = files.find((file) => (lstatSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > now + TOLERANCE_MS);
-  if (ahead === undefined) return fine("clock", "no file is of a time to come");
-  return doubtful("clock", `${ahead} is of a time to come: the clock was set back, or is behind`, "timedatectl");
+  if (ahead === undefined) return fine("clock", "no file has a time in the future");
+  return doubtful("clock", `${ahead} has a time in the future: the clock was set back, or is behind`, "timedatectl");
 }
 
 /** The state directory: whose it is, what in it is damaged, and whether everything is frozen. */
@@ -146,15 +147,17 @@ export function attempt(subject: string, work: () => readonly Finding[] | undefi
   }
 }
 
-/** The hint of an error is what to type. */
+/** A way out that is a command is what to type, any other one a hint. */
 export function ofError(
   subject: string,
   { code, message, hint }: Pick<OperationalError, "code" | "message" | "hint">,
 ): Finding {
   const [, name] = /^state (\S+)$/.exec(subject) ?? [];
-  const own = code === "PERMISSION_DENIED" ? "sudo daneward doctor" : hint;
-  const type = code === "STATE_DAMAGED" && name !== undefined ? `daneward adopt ${name}` : own;
-  return { ...failing(subject, message, type), code };
+  if (code === "PERMISSION_DENIED") return { ...failing(subject, message, "sudo daneward doctor"), code };
+  if (code === "STATE_DAMAGED" && name !== undefined) {
+    return { ...failing(subject, message, `daneward adopt ${name}`), code };
+  }
+  return { ...advised(failing(subject, message), hint), code };
 }
 
 /** Configuration files that others may write decide what root runs. */
@@ -182,9 +185,8 @@ export function checkAppArmor({ configuration }: HostView, isOn = appArmorIsOn()
   if (!isOn) return [];
   if (outside.length === 0) return [fine("apparmor", "every deploy path is where confined services may read keys")];
   return outside.map(({ name, deploy }) =>
-    doubtful(
-      `apparmor ${name}`,
-      `profiles of services allow no keys in ${deploy}`,
+    advised(
+      doubtful(`apparmor ${name}`, `profiles of services allow no keys in ${deploy}`),
       `set deploy below /etc/ssl/daneward, or allow ${deploy}/** in /etc/apparmor.d/local`,
     ),
   );

@@ -1,8 +1,9 @@
 /** Whether DNS can be believed here, whether the name servers answer, and whether the keys may do what they are for. */
 import { OperationalError } from "../../base/errors.ts";
 import type { Fault } from "../../base/errors.ts";
-import { doubtful, failing, fine } from "../../base/finding.ts";
+import { advised, doubtful, failing, fine } from "../../base/finding.ts";
 import type { Finding } from "../../base/finding.ts";
+import { formatHostPort } from "../../base/socket-address.ts";
 import { formatInstant } from "../../base/time.ts";
 import type { Clock, Instant } from "../../base/time.ts";
 import { readTsigKeyFile } from "../../config/key-file.ts";
@@ -55,19 +56,16 @@ function judgeAnswer(subject: string, answer: DnsAnswer, what: string, well: str
   if (answer.status !== "secure") {
     const isClock = reason !== undefined && CLOCK.has(reason.code);
     const said = `${what} is ${answer.status}${reason === undefined ? "" : `: ${reason.message}`}`;
-    const type = isClock ? "timedatectl" : answer.status === "insecure" ? UNSIGNED : (reason?.hint ?? UNSIGNED);
-    const problem = failing(isClock ? "clock" : subject, said, type);
+    const hint = answer.status === "insecure" ? UNSIGNED : (reason?.hint ?? UNSIGNED);
+    const problem = isClock ? failing("clock", said, "timedatectl") : advised(failing(subject, said), hint);
     return reason === undefined ? problem : { ...problem, code: reason.code };
   }
   const until = answer.validation?.signaturesExpire ?? null;
   if (until === null) return fine(subject, well);
   const end = `signatures until ${formatInstant(until).replace(/\.\d+Z$/, "Z")} agree with this clock`;
   if (until - now > SHORT_MS) return fine(subject, `${well}; ${end}`);
-  return doubtful(
-    subject,
-    `${well}; the first signature ends ${formatInstant(until)}`,
-    "look whether the signer of the zone runs",
-  );
+  const finding = doubtful(subject, `${well}; the first signature ends ${formatInstant(until)}`);
+  return advised(finding, "look whether the signer of the zone runs");
 }
 
 const UNSIGNED = "sign the zone and have its DS record put into the parent zone";
@@ -101,23 +99,25 @@ function serverFindings(shown: string, { servers }: OwnerView): readonly Finding
   const subject = `name servers of ${shown}`;
   const problems = servers.flatMap(({ server, said }): readonly Finding[] => {
     const who = `${displayName(server.name)} (${server.address})`;
-    if (said.outcome === "failed")
-      return [withFault(doubtful(subject, said.fault.message, said.fault.hint), said.fault)];
+    if (said.outcome === "failed") return [withFault(doubtful(subject, said.fault.message), said.fault)];
     if (said.authoritative) return [];
-    return [doubtful(subject, `${who} does not answer for the zone with authority`, "look at the zone on that server")];
+    const finding = doubtful(subject, `${who} does not answer for the zone with authority`);
+    return [advised(finding, "look at the zone on that server")];
   });
-  return problems.length > 0 ? problems : [fine(subject, `all ${String(servers.length)} answer`)];
+  return problems.length > 0
+    ? problems
+    : [fine(subject, servers.length === 1 ? "the only one answers" : `all ${String(servers.length)} answer`)];
 }
 
-function withFault(finding: Finding, { code }: Fault): Finding {
-  return { ...finding, code };
+function withFault(finding: Finding, { code, hint }: Fault): Finding {
+  return { ...advised(finding, hint), code };
 }
 
 /** A signed update that changes nothing. */
 async function checkUpdate(
   config: Rfc2136Config,
   { finalOwner, zone }: OwnerView,
-  { world, clock, signal }: NetworkView,
+  { configuration, world, clock, signal }: NetworkView,
 ): Promise<readonly Finding[]> {
   const subject = `update ${displayName(finalOwner)}`;
   try {
@@ -130,10 +130,16 @@ async function checkUpdate(
     );
     return probes.flat().map(({ server, fault }) => {
       if (fault === null) return fine(subject, `${server} takes updates under the key ${key.name}`);
-      const finding = withFault(
-        failing(fault.code === "TSIG_BADTIME" ? "clock" : subject, fault.message, fault.hint),
+      const isClock = fault.code === "TSIG_BADTIME";
+      const asked = configuration.resolvers.find((one) => formatHostPort(one.address, one.port) === server);
+      const own = withFault(
+        isClock
+          ? failing("clock", fault.message, "timedatectl")
+          : failing(subject, asked === undefined ? fault.message : `${fault.message}; ${server} is also the resolver`),
         fault,
       );
+      const aside = `is that the name server of ${displayName(zone)}? server in [publish.${config.name}] is to be an address at which that listens, and ${server} is where resolver asks`;
+      const finding = asked === undefined ? own : { ...own, advice: [aside, ...(own.advice ?? [])] };
       // With a second server in the list the first may be away.
       return SILENT.has(fault.code) && probes.flat().some((one) => one.fault === null)
         ? { ...finding, grade: "warning" }

@@ -3,7 +3,7 @@
  * certbot and lego wait a random time first when their standard input is no terminal (certbot's renewal.py: up to 8
  * minutes), and a run of ours has no terminal; acme.sh looks for its folder in HOME, which a command of ours has not.
  */
-import { doubtful, fine } from "../../base/finding.ts";
+import { advised, doubtful, fine } from "../../base/finding.ts";
 import type { Finding } from "../../base/finding.ts";
 import type { CertificateConfig } from "../../config/schema.ts";
 import { CERTBOT_ROOTS } from "../setup/lineages.ts";
@@ -59,7 +59,8 @@ export function judgeRenewal(name: string, lines: readonly RenewalLine[], hurrie
     if (problem === null) return [];
     const isOwn = where === "renew";
     const said = `${isOwn ? "" : `${where}: `}${problem.said}`;
-    return [doubtful(subject, said, `${problem.type} in ${isOwn ? `renew of [certificate.${name}]` : where}`)];
+    const advice = `${problem.advice} in ${isOwn ? `renew of [certificate.${name}]` : where}`;
+    return [advised(doubtful(subject, said), advice)];
   });
   return problems.length > 0 ? problems : [fine(subject, "it ends by itself, as far as can be seen")];
 }
@@ -67,7 +68,7 @@ export function judgeRenewal(name: string, lines: readonly RenewalLine[], hurrie
 function problemOf(
   words: readonly string[],
   hurried: boolean,
-): { readonly said: string; readonly type: string } | null {
+): { readonly said: string; readonly advice: string } | null {
   const at = words.findIndex((word) => /(?:^|\/)(?:certbot(?:-auto)?|letsencrypt|lego|acme\.sh)$/.test(word));
   // Further on it is an argument of something else; a few words may come first (env, nice, timeout, exec).
   if (at < 0 || at > 4) return null;
@@ -76,11 +77,11 @@ function problemOf(
   if (program === "acme.sh") {
     if (flags.includes("--home") || words.slice(0, at).some((word) => word.startsWith("HOME="))) return null;
     const said = "acme.sh looks for its folder in HOME, which is not set when daneward runs it";
-    return { said, type: "add --home /root/.acme.sh (or where it is) after acme.sh" };
+    return { said, advice: "add --home /root/.acme.sh (or where it is) after acme.sh" };
   }
   if (!flags.includes("renew")) return null;
   const flag = program === "lego" ? "--no-random-sleep" : "--no-random-sleep-on-renew";
   if (flags.includes(flag) || (program !== "lego" && hurried)) return null;
   const said = `away from a terminal ${program} sleeps for up to 8 minutes before it renews, and daneward roll gives it 15 in all`;
-  return { said, type: `add ${flag} after ${program} renew` };
+  return { said, advice: `add ${flag} after ${program} renew` };
 }

@@ -1,5 +1,5 @@
 /** Whether the sandbox of the unit that runs the ticks leaves them what the configuration needs. Pure. */
-import { doubtful, failing, fine } from "../../base/finding.ts";
+import { advised, doubtful, failing, fine } from "../../base/finding.ts";
 import type { Finding } from "../../base/finding.ts";
 import type { CommandNeed, Needs, PlaceNeed } from "./sandbox-needs.ts";
 import type { Sandbox } from "./unit.ts";
@@ -27,6 +27,8 @@ interface Misfit {
   readonly settings: Readonly<Record<string, readonly string[]>>;
   /** To be typed before the drop-in is written, or instead of it. */
   readonly before: readonly string[];
+  /** What no command mends. */
+  readonly advice?: readonly string[];
 }
 
 /** One drop-in mends everything; each finding has all of it, so that it is typed once. */
@@ -45,9 +47,10 @@ export function judgeSandbox(unit: UnitView, needs: Needs): readonly Finding[] {
   const mended = misfits.filter(needsDropIn);
   const type = [...new Set(mended.flatMap(({ before }) => before)), ...dropIn(unit, mended)];
   return misfits.map((misfit) => {
-    const { said, grade, before } = misfit;
+    const { said, grade, before, advice = [] } = misfit;
     const own = needsDropIn(misfit) ? type : before;
-    return grade === "failure" && unit.runs ? failing(subject, said, ...own) : doubtful(subject, said, ...own);
+    const make = grade === "failure" && unit.runs ? failing : doubtful;
+    return advised(make(subject, said, ...own), ...advice);
   });
 }
 
@@ -134,7 +137,7 @@ function writeMisfit({ name, sandbox, has, real }: UnitView, { place, why }: Pla
       ];
     case "hidden": {
       const said = `${name} does not see ${place}, and is to write there: ${why}`;
-      if (!isHome(place)) return [{ ...base, said, settings: {}, before: [uncover(name, place)] }];
+      if (!isHome(place)) return [{ ...base, said, settings: {}, advice: [uncover(name, place)] }];
       const settings = { ProtectHome: ["read-only"], ReadWritePaths: [real(place)] };
       return [{ ...base, said, settings, before: folder }];
     }
@@ -144,7 +147,7 @@ function writeMisfit({ name, sandbox, has, real }: UnitView, { place, why }: Pla
           ...base,
           said: `what ${name} writes to ${place} nobody else sees, as it has a folder of its own there: ${why}`,
           settings: {},
-          before: [ELSEWHERE],
+          advice: [ELSEWHERE],
         },
       ];
   }
@@ -156,11 +159,11 @@ function readMisfit({ name, sandbox, real }: UnitView, { place, why }: PlaceNeed
   const path = unseen === place ? place : `${place}, which leads to ${unseen},`;
   const said = `${name} cannot read ${path.replace(/,$/, "")}: ${why}`;
   if (sandbox.access(unseen) === "private") {
-    return [{ said, grade: "failure", settings: {}, before: [ELSEWHERE] }];
+    return [{ said, grade: "failure", settings: {}, before: [], advice: [ELSEWHERE] }];
   }
   return isHome(unseen)
     ? [{ said, grade: "failure", settings: { ProtectHome: ["read-only"] }, before: [] }]
-    : [{ said, grade: "failure", settings: {}, before: [uncover(name, unseen)] }];
+    : [{ said, grade: "failure", settings: {}, before: [], advice: [uncover(name, unseen)] }];
 }
 
 function isHome(place: string): boolean {
@@ -197,14 +200,15 @@ function commandMisfit({ name, sandbox, real }: UnitView, { argv, why }: Command
   const hidden = called.startsWith("/") && ["hidden", "private"].includes(sandbox.access(real(called)));
   if (hidden) {
     const settings = isHome(real(called)) ? { ProtectHome: ["read-only"] } : {};
-    const before = isHome(real(called)) ? [] : [`keep ${called} elsewhere`];
-    return [{ said: `${name} does not see ${called}: ${why}`, grade: "failure", settings, before }];
+    const advice = isHome(real(called)) ? [] : [`keep ${called} elsewhere`];
+    return [{ said: `${name} does not see ${called}: ${why}`, grade: "failure", settings, before: [], advice }];
   }
   return DEMANDS.filter(({ isMeant }) => isMeant(program, words)).flatMap((demand): readonly Misfit[] => {
     const capabilities = CHANGES_USER.filter((one) => !sandbox.has(one));
     if (capabilities.length === 0) return [];
     const said = `"${line}" fails in ${name}, as it changes its user: ${why}`;
-    if (demand.instead !== null) return [{ said, grade: "warning", settings: {}, before: [demand.instead] }];
+    if (demand.instead !== null)
+      return [{ said, grade: "warning", settings: {}, before: [], advice: [demand.instead] }];
     return [{ said, grade: "warning", settings: { CapabilityBoundingSet: capabilities }, before: [] }];
   });
 }

@@ -93,7 +93,8 @@ function zoneFolders(publisher: PublisherConfig): readonly PlaceNeed[] {
   });
 }
 
-function secretOf(publisher: PublisherConfig): string | null {
+/** The file with the secret of a publisher; null: it has none. */
+export function secretOf(publisher: PublisherConfig): string | null {
   switch (publisher.type) {
     case "rfc2136":
       return publisher.keyFile;

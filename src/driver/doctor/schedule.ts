@@ -1,15 +1,17 @@
 /** What runs the ticks here: a timer, the resident driver, cron, or nothing; and whether they come. */
-import { doubtful, fine } from "../../base/finding.ts";
+import { advised, doubtful, fine } from "../../base/finding.ts";
 import type { Finding } from "../../base/finding.ts";
 import { formatDuration, secondsBetween } from "../../base/time.ts";
 import type { Instant } from "../../base/time.ts";
 import { nextWake, readDueIndex } from "../../store/due-index.ts";
 import { initSystemOf } from "../setup/init-system.ts";
 import type { InitSystem } from "../setup/init-system.ts";
+import { cronFolderIn, TIMER, unitsIn, wayToTick } from "../setup/run-ticks.ts";
+import type { FoundUnits } from "../setup/run-ticks.ts";
 import { programIn } from "../setup/tree.ts";
 import type { Tree } from "../setup/tree.ts";
 import { attempt } from "./host.ts";
-import { MASK, unitFile } from "./unit.ts";
+import { MASK } from "./unit.ts";
 
 export const CRON_FILES = [
   "/etc/cron.d/daneward",
@@ -20,7 +22,6 @@ export const CRON_FILES = [
 ];
 
 /** Units that run the driver: what is enabled, and the service whose process it then is. */
-const TIMER = "daneward.timer";
 const RESIDENT = "daneward-run.service";
 const WANTS: readonly (readonly [unit: string, link: string, service: string])[] = [
   [TIMER, `/etc/systemd/system/timers.target.wants/${TIMER}`, "daneward.service"],
@@ -28,12 +29,10 @@ const WANTS: readonly (readonly [unit: string, link: string, service: string])[]
 ];
 
 /** Everything that may start the driver. */
-export interface Starters {
+export interface Starters extends FoundUnits {
   readonly init: InitSystem;
   /** `daneward.timer` or `daneward-run.service`; null: neither. */
   readonly enabled: string | null;
-  /** File of the timer; {@link MASK}: it is masked. */
-  readonly timer: string | null;
   /** File with a line that starts ticks here; null: none. */
   readonly cron: string | null;
   /** Whether a process of `daneward run` was seen. */
@@ -50,10 +49,10 @@ export function readStarters(tree: Tree): Starters {
   return {
     init,
     enabled: WANTS.find(([, link]) => tree.has(link))?.[0] ?? null,
-    timer: unitFile(tree, TIMER),
+    ...unitsIn(tree),
     cron: cron ?? null,
     isResident: tree.names("/proc").some((name) => /^\d+$/.test(name) && isDriver(tree.text(`/proc/${name}/cmdline`))),
-    cronFolder: ["/usr/local/etc/cron.d", "/etc/cron.d"].find(tree.has) ?? null,
+    cronFolder: cronFolderIn(tree),
     program: programIn(tree),
   };
 }
@@ -83,37 +82,24 @@ export function tickingService({ init, enabled, timer, cron, isResident }: Start
   return { name: "daneward.service", runs: false };
 }
 
-export function judgeStarters(starters: Starters): Finding {
+/** `flags`: as {@link wayToTick} takes them. */
+export function judgeStarters(starters: Starters, flags = ""): Finding {
   const { init, enabled, timer, cron, isResident } = starters;
   const subject = "schedule";
   const hasUnits = init === "systemd" || init === "unknown";
   if (enabled !== null && hasUnits) return fine(subject, `${enabled} is enabled`);
   if (cron !== null) return fine(subject, `${cron} starts daneward tick`);
   if (isResident) return fine(subject, "daneward run is at work");
-  if (enabled !== null) {
-    return doubtful(
-      subject,
-      `${enabled} is enabled, but systemd does not run here: nothing runs ticks`,
-      cronLine(starters),
-    );
-  }
-  if (init === "systemd" && timer === MASK) {
-    const type = [`systemctl unmask ${TIMER}`, `systemctl enable --now ${TIMER}`];
-    return doubtful(subject, `${TIMER} is masked, and nothing else runs ticks`, ...type);
-  }
-  if (init === "systemd" && timer !== null) {
-    const said = `${timer} is not enabled, and neither ${RESIDENT} nor a cron line stands in for it: nothing runs ticks`;
-    return doubtful(subject, said, `systemctl enable --now ${TIMER}`);
-  }
-  return doubtful(subject, "neither a timer, a cron line nor daneward run runs ticks", cronLine(starters));
-}
-
-function cronLine({ cronFolder, program }: Starters): string {
-  // Daneward's first line may be env(1)'s, which finds no Node of /usr/local by cron's own PATH.
-  const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  return cronFolder === null
-    ? `have ${program} run started here by whatever starts services (there is no cron)`
-    : `printf '%s\\n' '${path}' '*/10 * * * * root ${program} tick' > ${cronFolder}/daneward`;
+  const { type, advice } = wayToTick(starters, flags);
+  const said = ((): string => {
+    if (enabled !== null) return `${enabled} is enabled, but systemd does not run here: nothing runs ticks`;
+    if (init === "systemd" && timer === MASK) return `${TIMER} is masked, and nothing else runs ticks`;
+    if (init === "systemd" && timer !== null) {
+      return `${timer} is not enabled, and neither ${RESIDENT} nor a cron line stands in for it: nothing runs ticks`;
+    }
+    return "neither a timer, a cron line nor daneward run runs ticks";
+  })();
+  return advised(doubtful(subject, said, ...type), ...advice);
 }
 
 /** As `daneward check` has it. */
@@ -123,8 +109,9 @@ const PATIENCE_S = 1_800;
 export function checkSchedule(
   { stateDirectory, now }: { readonly stateDirectory: string; readonly now: Instant },
   starters: Starters,
+  flags = "",
 ): readonly Finding[] {
-  return [judgeStarters(starters), ...attempt("schedule", () => lateness(stateDirectory, now))];
+  return [judgeStarters(starters, flags), ...attempt("schedule", () => lateness(stateDirectory, now))];
 }
 
 function lateness(stateDirectory: string, now: Instant): readonly Finding[] {

@@ -18,6 +18,20 @@ export interface CertificateUse {
   /** Names that the server is called by, as far as its configuration says. */
   readonly hosts: readonly string[];
   readonly ports: readonly number[];
+  /** What stands in the configuration: the line with the certificate, then those of its companions. */
+  readonly written: readonly WrittenLine[];
+  /** What has to be set besides for TLS to be offered, as the program wants it written; absent: nothing. */
+  readonly lacks?: readonly string[];
+}
+
+/** One line of a configuration that names a file. */
+export interface WrittenLine {
+  readonly configuration: string;
+  /** From 1. */
+  readonly line: number;
+  /** Without the blanks around it; of a setting in several lines all of them. */
+  readonly text: string;
+  readonly file: string;
 }
 
 /** At least two labels, and no address. */

@@ -1,7 +1,7 @@
 /** Which certificate files Postfix and Dovecot read. */
 import path from "node:path";
 import { expandPath } from "./certificate-use.ts";
-import type { CertificateUse } from "./certificate-use.ts";
+import type { CertificateUse, WrittenLine } from "./certificate-use.ts";
 import type { Tree } from "./tree.ts";
 import { unquote } from "./words.ts";
 
@@ -10,25 +10,31 @@ import { unquote } from "./words.ts";
 interface Setting {
   readonly value: string;
   readonly line: number;
+  /** As it is written, on one line. */
+  readonly text: string;
 }
 
 /** main.cf (postconf(5)): a line that begins with a blank goes on with the one before; the last value wins. */
 export function parseMainCf(text: string): ReadonlyMap<string, Setting> {
   const settings = new Map<string, Setting>();
-  let open: { key: string; value: string; line: number } | null = null;
+  let open: { key: string; value: string; line: number; text: string } | null = null;
   const close = (): void => {
-    if (open !== null) settings.set(open.key, { value: open.value.trim(), line: open.line });
+    if (open !== null) settings.set(open.key, { value: open.value.trim(), line: open.line, text: open.text });
     open = null;
   };
   text.split(/\r?\n/).forEach((raw, index) => {
     if (raw.trim() === "" || /^\s*#/.test(raw)) return;
     if (/^\s/.test(raw)) {
-      if (open !== null) open.value += ` ${raw.trim()}`;
+      if (open !== null) {
+        open.value += ` ${raw.trim()}`;
+        open.text += ` ${raw.trim()}`;
+      }
       return;
     }
     close();
     const at = raw.indexOf("=");
-    if (at > 0) open = { key: raw.slice(0, at).trim(), value: raw.slice(at + 1).trim(), line: index + 1 };
+    const text = raw.trim();
+    if (at > 0) open = { key: raw.slice(0, at).trim(), value: raw.slice(at + 1).trim(), line: index + 1, text };
   });
   close();
   return settings;
@@ -66,28 +72,37 @@ export function postfixUses(tree: Tree): readonly CertificateUse[] {
     const settings = parseMainCf(text);
     const value = (key: string): string => expand(settings.get(key)?.value ?? "", settings);
     const ports = parseMasterCf(tree.text(`${folder}/master.cf`) ?? "");
+    const isOffered = /^(?:may|encrypt|dane.*)$/.test(value("smtpd_tls_security_level"));
     const shared = {
       program: "postfix",
       configuration,
       hosts: [value("myhostname")].filter((host) => host.includes(".")),
       ports: [...new Set(ports.length === 0 ? [25] : ports)],
+      ...(isOffered ? {} : { lacks: ["smtpd_tls_security_level = may"] }),
     } as const;
+    const written = (directive: string, file: string): readonly WrittenLine[] => {
+      const found = settings.get(directive);
+      return found === undefined ? [] : [{ configuration, line: found.line, text: found.text, file }];
+    };
     const chain = settings.get("smtpd_tls_chain_files");
     if (chain !== undefined) {
       const files = value("smtpd_tls_chain_files")
         .split(/[\s,]+/)
         .filter((file) => file.startsWith("/"));
       const [file] = files.slice(-1);
-      const line = chain.line;
+      const directive = "smtpd_tls_chain_files";
       if (file === undefined) return [];
-      return [{ ...shared, file, companions: files.slice(0, -1), directive: "smtpd_tls_chain_files", line }];
+      const own = { directive, line: chain.line, written: written(directive, file) };
+      return [{ ...shared, ...own, file, companions: files.slice(0, -1) }];
     }
     return ["smtpd_tls_cert_file", "smtpd_tls_eccert_file"].flatMap((directive) => {
       const file = value(directive);
       if (!file.startsWith("/")) return [];
-      const key = value(directive.replace("cert_file", "key_file"));
+      const keyDirective = directive.replace("cert_file", "key_file");
+      const key = value(keyDirective);
       const line = settings.get(directive)?.line ?? 1;
-      return [{ ...shared, file, companions: key.startsWith("/") ? [key] : [], directive, line }];
+      const lines = [...written(directive, file), ...written(keyDirective, key)];
+      return [{ ...shared, file, companions: key.startsWith("/") ? [key] : [], directive, line, written: lines }];
     });
   });
 }
@@ -101,6 +116,8 @@ interface DovecotSetting {
   readonly line: number;
   /** `local_name NAME` around it. */
   readonly name: string | null;
+  /** As it is written. */
+  readonly text: string;
 }
 
 /** Settings of one file, blocks opened; `!include` comes as a setting of that name. */
@@ -120,7 +137,7 @@ export function parseDovecot(text: string, configuration: string): readonly Dove
     }
     const [, name] =
       /^local_name\s+"?([^"\s]+)"?$/.exec(blocks.findLast((block) => block.startsWith("local_name")) ?? "") ?? [];
-    const place = { configuration, line: index + 1, name: name ?? null };
+    const place = { configuration, line: index + 1, name: name ?? null, text: line };
     const include = /^!include(?:_try)?\s+(\S+)$/.exec(line);
     if (include !== null) found.push({ key: "!include", value: include[1] ?? "", ...place });
     const at = line.indexOf("=");
@@ -164,17 +181,23 @@ export function dovecotUses(tree: Tree): readonly CertificateUse[] {
     ];
     // 2.4 has ssl_server_cert_file with a plain path, earlier ones ssl_cert with the file behind "<".
     const files = settings.filter(({ key }) => /^(?:ssl_(?:alt_)?cert|ssl_server_cert_file)$/.test(key));
-    return files.flatMap(({ key, value, configuration, line, name }): readonly CertificateUse[] => {
-      const file = value.replace(/^</, "").trim();
+    return files.flatMap((setting): readonly CertificateUse[] => {
+      const { key, configuration, line, name } = setting;
+      const file = fileOf(setting);
       if (!file.startsWith("/")) return [];
       const keyName = key.replace("cert", "key");
-      const keyFile = settings
-        .find((one) => one.key === keyName && one.name === name)
-        ?.value.replace(/^</, "")
-        .trim();
+      const keySetting = settings.find((one) => one.key === keyName && one.name === name);
+      const lines = [setting, ...(keySetting === undefined ? [] : [keySetting])];
+      const written = lines.map((one): WrittenLine => {
+        return { configuration: one.configuration, line: one.line, text: one.text, file: fileOf(one) };
+      });
       const hosts = name === null ? [] : [name];
-      const companions = keyFile === undefined ? [] : [keyFile];
-      return [{ program: "dovecot", file, companions, directive: key, configuration, line, hosts, ports }];
+      const companions = keySetting === undefined ? [] : [fileOf(keySetting)];
+      return [{ program: "dovecot", file, companions, directive: key, configuration, line, hosts, ports, written }];
     });
   });
+}
+
+function fileOf({ value }: DovecotSetting): string {
+  return value.replace(/^</, "").trim();
 }

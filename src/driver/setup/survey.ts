@@ -2,19 +2,23 @@
  * What is there: certificates of ACME clients, the services that read certificate files, TSIG keys, and who serves which
  * zone on this host. Files alone; DNS is asked elsewhere.
  */
+import { OperationalError } from "../../base/errors.ts";
+import { checkMode, ownGroups } from "../../config/guarded-file.ts";
 import { parseTsigKey } from "../../config/key-file.ts";
 import type { DomainName } from "../../dns/name.ts";
-import { parseName } from "../../dns/name.ts";
 import { readCredentials } from "../../pki/certificate.ts";
 import type { CertificateUse } from "./certificate-use.ts";
 import { initSystemOf } from "./init-system.ts";
 import type { InitSystem } from "./init-system.ts";
 import { readLineages } from "./lineages.ts";
 import type { Lineage } from "./lineages.ts";
+import { readNameServers } from "./name-servers.ts";
+import type { FoundNameServer } from "./name-servers.ts";
+import { cronFolderIn, unitsIn } from "./run-ticks.ts";
+import type { FoundUnits } from "./run-ticks.ts";
 import { readServices } from "./services.ts";
 import { schemaIn } from "./tree.ts";
 import type { Tree } from "./tree.ts";
-import { bracedWords } from "./words.ts";
 
 /** A lineage with what its certificate says. */
 export interface FoundLineage extends Lineage {
@@ -30,22 +34,28 @@ export interface FoundLineage extends Lineage {
 export interface FoundKey {
   readonly file: string;
   readonly name: DomainName;
+  /** Whether it is private enough to be used where it is. */
+  readonly isPrivate: boolean;
   /** certbot's file names the server that takes updates. */
   readonly server: { readonly host: string; readonly port: number } | null;
 }
-
-export type DnsServerProgram = "bind" | "knot" | "powerdns";
 
 export interface Survey {
   readonly lineages: readonly FoundLineage[];
   /** Uses of files that belong to no ACME client. */
   readonly otherUses: readonly CertificateUse[];
   readonly keys: readonly FoundKey[];
-  readonly nameServers: readonly DnsServerProgram[];
-  /** Zones that BIND on this host is primary for. */
-  readonly primaryFor: readonly DomainName[];
+  readonly nameServers: readonly FoundNameServer[];
   /** What starts services there. */
   readonly init: InitSystem;
+  /** The units of daneward, as far as they are there. */
+  readonly units: FoundUnits;
+  /** Folder for a line of cron's; null: there is no cron. */
+  readonly cronFolder: string | null;
+  /** How to call daneward. */
+  readonly program: string;
+  /** Whether /etc/daneward is there. */
+  readonly hasFolder: boolean;
   /** File of the JSON Schema of configurations; null: it is not there. */
   readonly schema: string | null;
   /** What this user may not read. */
@@ -64,9 +74,12 @@ export function surveyOf(tree: Tree, program: string): Survey {
     lineages,
     otherUses: uses.filter((use) => !taken.has(use)),
     keys: keysOf(tree, lineages),
-    nameServers: nameServersOf(tree),
-    primaryFor: primaryZones(tree),
+    nameServers: readNameServers(tree),
     init: initSystemOf(tree),
+    units: unitsIn(tree),
+    cronFolder: cronFolderIn(tree),
+    program,
+    hasFolder: tree.has("/etc/daneward"),
     schema: schemaIn(tree),
     denied: tree.denied(),
   };
@@ -114,53 +127,18 @@ function keysOf(tree: Tree, lineages: readonly Lineage[]): readonly FoundKey[] {
   return [...new Set(files)].flatMap((file): readonly FoundKey[] => {
     const text = tree.text(file);
     const key = text === null ? null : parseTsigKey(text, { source: file });
-    return key?.ok === true ? [{ file, name: key.value.name, server: key.value.server }] : [];
+    if (key?.ok !== true) return [];
+    return [{ file, name: key.value.name, server: key.value.server, isPrivate: isPrivate(tree, file) }];
   });
 }
 
-function nameServersOf(tree: Tree): readonly DnsServerProgram[] {
-  const marks: readonly (readonly [DnsServerProgram, string])[] = [
-    ["bind", "/etc/bind/named.conf"],
-    ["bind", "/etc/named.conf"],
-    ["bind", "/usr/local/etc/namedb/named.conf"],
-    ["knot", "/etc/knot/knot.conf"],
-    ["knot", "/usr/local/etc/knot/knot.conf"],
-    ["powerdns", "/etc/powerdns/pdns.conf"],
-    ["powerdns", "/usr/local/etc/pdns/pdns.conf"],
-  ];
-  return [...new Set(marks.flatMap(([program, file]) => (tree.has(file) ? [program] : [])))];
-}
-
-/** `zone "NAME" { type primary; … }` of named.conf and what it includes. */
-function primaryZones(tree: Tree): readonly DomainName[] {
-  const mains = ["/etc/bind/named.conf", "/etc/named.conf", "/usr/local/etc/namedb/named.conf"];
-  return mains.flatMap((file) => zonesIn(tree, file, 0));
-}
-
-function zonesIn(tree: Tree, file: string, depth: number): readonly DomainName[] {
-  const text = tree.text(file);
-  if (text === null || depth > 4) return [];
-  const { zones, includes } = parseNamedConf(text);
-  return [...zones, ...includes.flatMap((one) => zonesIn(tree, one, depth + 1))];
-}
-
-/** Zones of one file of named that are primary and no local ones, and the files that it includes. */
-export function parseNamedConf(text: string): {
-  readonly zones: readonly DomainName[];
-  readonly includes: readonly string[];
-} {
-  const words = bracedWords(text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/[^\n]*/g, "$1")).map(({ word }) => word);
-  const zones: DomainName[] = [];
-  const includes: string[] = [];
-  words.forEach((word, at) => {
-    if (word === "include" && words[at + 2] === ";") includes.push(words[at + 1] ?? "");
-    if (word !== "zone") return;
-    const open = words.indexOf("{", at);
-    const type = words.indexOf("type", open);
-    const name = parseName(words[at + 1] ?? "");
-    if (open < 0 || open > at + 3 || type < 0 || !["primary", "master"].includes(words[type + 1] ?? "")) return;
-    if (words.slice(open, type).includes("zone") || !name.ok) return;
-    if (!/^(?:localhost\.|.*\.in-addr\.arpa\.|.*\.ip6\.arpa\.|\.)$/.test(name.value)) zones.push(name.value);
-  });
-  return { zones, includes };
+/** As publishers want it before they read a key. */
+function isPrivate(tree: Tree, file: string): boolean {
+  try {
+    checkMode(tree.place(file), ownGroups());
+    return true;
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    return false;
+  }
 }

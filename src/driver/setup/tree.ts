@@ -18,6 +18,16 @@ export interface Tree {
   readonly place: (file: string) => string;
   /** What may not be read by this user, in the order in which that was found. */
   readonly denied: () => readonly string[];
+  /** Path of the program that looks, where that belongs to the system that is looked at; null: it does not. */
+  readonly launcher: string | null;
+}
+
+/** What this process was started as. */
+export interface OwnProgram {
+  /** Path of the launcher, as it was called. */
+  readonly launcher: string;
+  /** Folders in which a shell finds programs, separated by colons. */
+  readonly searchPath: string;
 }
 
 /** A configuration that is longer is none. */
@@ -25,8 +35,8 @@ const LARGEST = 4_000_000;
 /** As in Linux: more links than these are a circle. */
 const MOST_LINKS = 40;
 
-/** Opens nothing yet. */
-export function openTree(root: string): Tree {
+/** Opens nothing yet. `own` counts below `/` alone: another root has another daneward. */
+export function openTree(root: string, own: OwnProgram | null = null): Tree {
   const denied = new Set<string>();
   const place = (file: string): string => path.join(root, realIn(root, file));
   const attempt = <T>(file: string, work: (place: string) => T): T | null => {
@@ -49,11 +59,24 @@ export function openTree(root: string): Tree {
     real: (file) => realIn(root, file),
     place,
     denied: () => [...denied],
+    launcher: own === null || root !== "/" ? null : launcherOf(own),
   };
+}
+
+/** The name in a folder of the search path that leads to this very program, else the program itself. */
+export function launcherOf({ launcher, searchPath }: OwnProgram): string | null {
+  const real = realIn("/", launcher);
+  if (!/(?:^|\/)daneward(?:\.m?js)?$/.test(launcher)) return null;
+  const named = searchPath
+    .split(":")
+    .filter((folder) => folder.startsWith("/"))
+    .map((folder) => path.posix.join(folder, "daneward"));
+  return named.find((file) => realIn("/", file) === real) ?? launcher;
 }
 
 /** How hooks and cron are to call daneward there: by its full path, which they do not search. */
 export function programIn(tree: Tree): string {
+  if (tree.launcher !== null) return tree.launcher;
   const packaged = "/usr/bin/daneward";
   const local = "/usr/local/bin/daneward";
   return tree.has(packaged) && !tree.has(local) ? packaged : local;

@@ -1,13 +1,14 @@
 /** Which certificate files nginx, Apache httpd and HAProxy read. */
 import path from "node:path";
 import { expandPath, isHostName } from "./certificate-use.ts";
-import type { CertificateUse } from "./certificate-use.ts";
+import type { CertificateUse, WrittenLine } from "./certificate-use.ts";
 import type { Tree } from "./tree.ts";
 import { bracedWords } from "./words.ts";
 
 // ---- nginx --------------------------------------------------------------------------------------------------------
 
-interface Directive {
+/** One statement of a configuration with blocks: its words, and what stands between its braces. */
+export interface Directive {
   readonly words: readonly string[];
   readonly line: number;
   readonly configuration: string;
@@ -84,13 +85,25 @@ function nginxServer(block: readonly Directive[], inherited: readonly Directive[
     return flags.includes("ssl") || port === 443 || flags.includes("quic") ? [port] : [];
   });
   const hosts = named("server_name").flatMap(({ words }) => words.slice(1).filter(isHostName));
-  const keys = ssl.filter(({ words: [name] }) => name === "ssl_certificate_key").flatMap(({ words }) => words[1] ?? []);
+  const keys = ssl.filter(({ words: [name] }) => name === "ssl_certificate_key");
   return ssl
     .filter(({ words: [name, file] }) => name === "ssl_certificate" && file?.startsWith("/") === true)
-    .map(({ words: [directive = "", file = ""], configuration, line }, index) => {
-      const companions = keys[index] === undefined ? [] : [keys[index]];
-      return { program: "nginx", file, companions, directive, configuration, line, hosts, ports: [...new Set(ports)] };
+    .map((certificate, index) => {
+      const { words, configuration, line } = certificate;
+      const [directive = "", file = ""] = words;
+      const own = keys.slice(index, index + 1);
+      const companions = own.flatMap((key) => key.words[1] ?? []);
+      const written = [certificate, ...own].map((one) => writtenLine(one, ";"));
+      const place = { directive, configuration, line, hosts, ports: [...new Set(ports)] };
+      return { program: "nginx", file, companions, ...place, written };
     });
+}
+
+function writtenLine(
+  { words, line, configuration }: Pick<Directive, "words" | "line" | "configuration">,
+  end = "",
+): WrittenLine {
+  return { configuration, line, text: `${words.join(" ")}${end}`, file: words[1] ?? "" };
 }
 
 // ---- Apache -------------------------------------------------------------------------------------------------------
@@ -143,7 +156,7 @@ export function apacheUses(tree: Tree): readonly CertificateUse[] {
 
 function apacheHosts(lines: readonly ApacheLine[]): readonly CertificateUse[] {
   const uses: CertificateUse[] = [];
-  let open: { ports: number[]; hosts: string[]; files: ApacheLine[]; keys: string[] } | null = null;
+  let open: { ports: number[]; hosts: string[]; files: ApacheLine[]; keys: ApacheLine[] } | null = null;
   for (const line of lines) {
     const [name = "", ...args] = line.words;
     if (/^<virtualhost$/i.test(name)) {
@@ -152,15 +165,20 @@ function apacheHosts(lines: readonly ApacheLine[]): readonly CertificateUse[] {
     } else if (/^<\/virtualhost>$/i.test(name)) {
       const { ports, hosts, files, keys } = open ?? { ports: [], hosts: [], files: [], keys: [] };
       open = null;
-      files.forEach(({ words: [directive = "", file = ""], configuration, line: at }, index) => {
-        const companions = keys[index] === undefined ? [] : [keys[index]];
-        uses.push({ program: "apache", file, companions, directive, configuration, line: at, hosts, ports });
+      files.forEach((certificate, index) => {
+        const { words, configuration } = certificate;
+        const [directive = "", file = ""] = words;
+        const own = keys.slice(index, index + 1);
+        const companions = own.flatMap((key) => key.words[1] ?? []);
+        const written = [certificate, ...own].map((one) => writtenLine(one));
+        const place = { directive, configuration, line: certificate.line, hosts, ports };
+        uses.push({ program: "apache", file, companions, ...place, written });
       });
     } else if (open !== null) {
       if (/^server(?:name|alias)$/i.test(name))
         open.hosts.push(...args.map((arg) => arg.replace(/:\d+$/, "")).filter(isHostName));
       if (/^sslcertificatefile$/i.test(name) && args[0]?.startsWith("/") === true) open.files.push(line);
-      if (/^sslcertificatekeyfile$/i.test(name) && args[0] !== undefined) open.keys.push(args[0]);
+      if (/^sslcertificatekeyfile$/i.test(name) && args[0] !== undefined) open.keys.push(line);
     }
   }
   return uses;
@@ -190,15 +208,17 @@ export function parseHaproxy(
     );
     const files = [...after("crt"), ...listed].filter((file) => file.startsWith("/"));
     return files.map((file) => {
+      const place = { configuration, line: index + 1 };
+      const written = [{ ...place, text: words.join(" "), file }];
       return {
         program: "haproxy",
         file,
         companions: [],
         directive: "crt",
-        configuration,
-        line: index + 1,
+        ...place,
         hosts: [],
         ports,
+        written,
       } as const;
     });
   });

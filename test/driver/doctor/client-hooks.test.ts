@@ -1,4 +1,5 @@
 /** Hooks of ACME clients that would show a renewal too early: judgement by a table, the looking on a tree of files. */
+import { chmodSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Finding } from "../../../src/base/finding.ts";
 import { checkClientHooks, judgeHooks } from "../../../src/driver/doctor/client-hooks.ts";
@@ -11,7 +12,7 @@ import { addCertbot, makeHost, pemFor } from "../setup/host.ts";
 import type { Host } from "../setup/host.ts";
 
 function useOf(program: CertificateUse["program"], file: string): CertificateUse {
-  const place = { configuration: "/etc/x", line: 1, hosts: [], ports: [25] };
+  const place = { configuration: "/etc/x", line: 1, hosts: [], ports: [25], written: [] };
   return { program, file, companions: [], directive: "x", ...place };
 }
 
@@ -57,7 +58,7 @@ describe("judgement", () => {
     if (what === null) expect(findings).toEqual([]);
     else {
       expect(findings).toMatchObject([
-        { subject: "hooks of mx", grade: "warning", type: [`take what ${what} out of /etc/hook:2`] },
+        { subject: "hooks of mx", grade: "warning", type: [], advice: [`take what ${what} out of /etc/hook:2`] },
       ]);
       expect(findings[0]?.said).toContain(`certbot ${what} at each renewal, before its record is known (/etc/hook:2: `);
     }
@@ -105,6 +106,7 @@ reload = ["postfix"]
   test("finds certbot's hooks in every place that it has for them, and says what ends each", async () => {
     await addCertbot(host, ["mx.example.org"]);
     const hooks = "/etc/letsencrypt/renewal-hooks";
+    host.write("/usr/bin/daneward", "", 0o755);
     host.write(`${hooks}/deploy/daneward`, "#!/bin/sh\nexec /usr/bin/daneward hook certbot\n", 0o755);
     host.write(`${hooks}/deploy/reload`, "#!/bin/sh\n# systemctl reload postfix\nsystemctl reload postfix\n", 0o755);
     host.write(`${hooks}/deploy/off`, "#!/bin/sh\nsystemctl reload postfix\n", 0o644);
@@ -122,7 +124,30 @@ reload = ["postfix"]
       "/etc/cron.d/certbot:1",
     ]);
     expect(findings[0]?.type).toEqual(["sed -i '/^renew_hook *=/d' /etc/letsencrypt/renewal/mx.example.org.conf"]);
-    expect(findings[2]?.type).toEqual([`take what reloads postfix out of ${hooks}/deploy/reload:3`]);
+    expect(findings[2]?.advice).toEqual([`take what reloads postfix out of ${hooks}/deploy/reload:3`]);
+  });
+
+  test("names a program in a hook of ours that is not there or cannot be run, and a hook that is passed over", async () => {
+    await addCertbot(host, ["mx.example.org"]);
+    host.write("/etc/letsencrypt/renewal/mx.example.org.conf", "[renewalparams]\n");
+    const hook = "/etc/letsencrypt/renewal-hooks/deploy/daneward";
+    host.write(hook, "#!/bin/sh\nexec /usr/local/bin/daneward hook certbot\n", 0o755);
+    host.write("/usr/bin/daneward", "", 0o755);
+    const subject = "hook of certbot";
+    expect(await look(LIVE)).toMatchObject([
+      {
+        ...{ subject, grade: "warning" },
+        said: expect.stringContaining(`${hook}:2 runs /usr/local/bin/daneward, which is not there`) as string,
+        type: [`sed -i 's|/usr/local/bin/daneward|/usr/bin/daneward|' ${hook}`],
+      },
+    ]);
+    host.write("/usr/local/bin/daneward", "");
+    expect(await look(LIVE)).toMatchObject([{ subject, type: ["chmod 0755 /usr/local/bin/daneward"] }]);
+    host.write("/usr/local/bin/daneward", "", 0o755);
+    chmodSync(`${host.root}/usr/local/bin/daneward`, 0o755);
+    expect(await look(LIVE)).toEqual([]);
+    chmodSync(`${host.root}${hook}`, 0o644);
+    expect(await look(LIVE)).toMatchObject([{ subject, type: [`chmod 0755 ${hook}`] }]);
   });
 
   test("says nothing of them once Postfix reads the deployed files", async () => {
@@ -167,6 +192,7 @@ reload = ["postfix"]
     const stem = "/var/lib/lego/certificates/mx.example.org";
     host.write(`${stem}.crt`, chain);
     host.write("/etc/systemd/system/lego.service", '[Service]\nExecStart=lego renew --renew-hook "postfix reload"\n');
+    host.write("/usr/bin/daneward", "", 0o755);
     host.write("/etc/crontab", "0 3 * * * root lego renew --renew-hook '/usr/bin/daneward hook lego'\n");
     const findings = await look(`{ cert = "${stem}.crt", key = "${stem}.key" }`);
     expect(places(findings)).toEqual(["/etc/systemd/system/lego.service:2"]);

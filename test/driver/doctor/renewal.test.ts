@@ -8,7 +8,7 @@ import type { Host } from "../setup/host.ts";
 const CERTBOT = "add --no-random-sleep-on-renew after certbot renew in renew of [certificate.mx]";
 
 describe("judgement", () => {
-  test.each<readonly [line: string, hurried: boolean, type: string | null]>([
+  test.each<readonly [line: string, hurried: boolean, advice: string | null]>([
     ["certbot renew --cert-name mx --force-renewal", false, CERTBOT],
     ["/usr/bin/certbot -q renew", false, CERTBOT],
     ["env LANG=C certbot renew", false, CERTBOT],
@@ -30,12 +30,13 @@ describe("judgement", () => {
     ["env HOME=/root acme.sh --renew", false, null],
     ["dehydrated --cron --force", false, null],
     ["echo a b c d certbot renew", false, null],
-  ])("%s", (line, hurried, type) => {
+  ])("%s", (line, hurried, advice) => {
     const [finding] = judgeRenewal("mx", [{ words: line.split(" "), where: "renew" }], hurried);
     expect(finding).toMatchObject({
       subject: "renew of mx",
-      grade: type === null ? "ok" : "warning",
-      type: type === null ? [] : [type],
+      grade: advice === null ? "ok" : "warning",
+      type: [],
+      ...(advice === null ? {} : { advice: [advice] }),
     });
   });
 });
