@@ -95,7 +95,7 @@ function unguessed(host: HostReport): HostReport {
     if (address.verdict !== "fail-tls" && address.verdict !== "unusable-broken") return address;
     const reason = `port ${String(endpoint.port)} is not known, and TLS at once did not come about: ${address.reason}`;
     const hint = `say what it speaks: ${label}/smtp (or --starttls smtp), or ${label}/tls if that is right`;
-    return { ...address, verdict: "unreachable", reason, hint };
+    return { ...address, verdict: "unreachable", code: "PROTOCOL_UNKNOWN", reason, hint };
   });
   return { ...host, addresses, verdict: worstVerdict(addresses.map(({ verdict }) => verdict)) ?? host.verdict };
 }

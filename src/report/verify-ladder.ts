@@ -84,6 +84,7 @@ const FAILED_AT: Partial<Record<NonNullable<Judgement["code"]>, Rung["step"]>> =
   STARTTLS_REFUSED: "starttls",
   STARTTLS_MALFORMED: "starttls",
   STARTTLS_INJECTION: "starttls",
+  PROTOCOL_UNKNOWN: "tls",
 };
 
 const STEPS = ["address", "starttls", "tls"] as const;

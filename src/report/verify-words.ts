@@ -82,6 +82,9 @@ function forOthers(verdict: VerdictName): Consequence {
  */
 export function consequenceOfHost({ verdict, profile, addresses }: HostReport): Consequence {
   const { code, text } = consequenceOf(verdict, profile);
+  if (verdict === "unreachable" && addresses.some((each) => each.code === "PROTOCOL_UNKNOWN")) {
+    return { code, text: "what a client makes of it is not known: it was asked in the wrong protocol" };
+  }
   const state = stateOf(verdict);
   const well = addresses.filter((each) => stateOf(each.verdict) < 2);
   if (state < 2 || well.length === 0 || (profile === "smtp" && state === 2)) return { code, text };

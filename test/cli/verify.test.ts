@@ -400,6 +400,8 @@ describe("a port that does not tell its protocol", () => {
     const { exit, out } = await daneward(guessed, ...elsewhere(), "--timeout", "2s");
     expect(exit).toBe(3);
     expect(out).toContain(`port ${talkerPort} is not known, and TLS at once did not come about: `);
+    expect(out).toContain("address ok > tls BROKEN > ");
+    expect(out).toContain("=> what a client makes of it is not known: it was asked in the wrong protocol\n");
     expect(out).toContain(`hint: say what it speaks: ${guessed}/smtp (or --starttls smtp), or ${guessed}/tls`);
     await writeFile(path.join(folder, "guessed.txt"), `${guessed}\n`);
     expect((await daneward("--targets", "guessed.txt", ...elsewhere(), "--timeout", "2s")).exit).toBe(3);

@@ -32,6 +32,10 @@ export const VERIFY_CODES = {
   },
   TLS_FAILED: { title: "the TLS handshake failed", hint: "look at the log of the server" },
   TLS_TIMEOUT: { title: "the TLS handshake did not finish in time", hint: "check that the port really speaks TLS" },
+  PROTOCOL_UNKNOWN: {
+    title: "the port does not tell what the server speaks, and it is not TLS at once",
+    hint: "name the protocol: HOST:PORT/smtp, or --starttls smtp",
+  },
   TLSA_MISMATCH: {
     title: "no TLSA record matches the chain that the server sent",
     hint: "publish the record of the chain that is served, or have the server send the chain that is published",

@@ -1,6 +1,6 @@
 /** `daneward freeze`: from now on nothing is published, swapped or withdrawn; looking, verifying and alarms go on. */
 import { freezeAll } from "../../driver/steer.ts";
-import { freezeFault, readFreeze } from "../../store/freeze.ts";
+import { findFreeze, freezeFault, readFreeze } from "../../store/freeze.ts";
 import type { Announcement } from "../../report/steer-model.ts";
 import { renderAnnouncement } from "../../report/steer-text.ts";
 import { EXIT } from "../exit.ts";
@@ -29,7 +29,7 @@ interface Facts extends Readonly<Record<string, unknown>> {
 /** Ends with 0, also when it is frozen already, and with 1 when the answer was no. */
 export async function run(_args: readonly string[], options: SteerOptions, io: Io): Promise<ExitCode> {
   const saying = sayingOf(options, io);
-  const standing = readFreeze(saying.stateDirectory);
+  const standing = findFreeze(saying.stateDirectory);
   if (standing !== null) {
     const message = `${freezeFault(standing).message}: nothing to do`;
     return told({ frozen: true, changed: false, message, busy: null }, options, io);

@@ -1,6 +1,6 @@
 /** `daneward thaw`: lets everything go on after `daneward freeze`. */
 import { thawAll } from "../../driver/steer.ts";
-import { freezeFault, readFreeze } from "../../store/freeze.ts";
+import { findFreeze, freezeFault } from "../../store/freeze.ts";
 import type { Announcement } from "../../report/steer-model.ts";
 import { renderAnnouncement } from "../../report/steer-text.ts";
 import { EXIT } from "../exit.ts";
@@ -23,7 +23,7 @@ interface Facts extends Readonly<Record<string, unknown>> {
 /** Ends with 0, also when nothing is frozen, with 1 when the answer was no, like a tick with --now. Throws LOCK_HELD. */
 export async function run(_args: readonly string[], options: SteerOptions, io: Io): Promise<ExitCode> {
   const saying = sayingOf(options, io);
-  const standing = readFreeze(saying.stateDirectory);
+  const standing = findFreeze(saying.stateDirectory);
   const dryRun = options.dryRun === true;
   const tell = (facts: Facts): void => {
     if (options.json === true) io.out(`${JSON.stringify({ schema: "daneward/thaw/1", ...facts })}\n`);
