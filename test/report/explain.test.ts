@@ -3,6 +3,7 @@ import { CODE_AREAS, explanationOf } from "../../src/base/codes/explained/areas.
 import { DNS_EXPLANATIONS } from "../../src/base/codes/explained/dns.ts";
 import type { ExplanationTable } from "../../src/base/codes/explained/explanation.ts";
 import { FILE_EXPLANATIONS } from "../../src/base/codes/explained/files.ts";
+import { GENERAL_EXPLANATIONS } from "../../src/base/codes/explained/general.ts";
 import { PUBLISH_EXPLANATIONS } from "../../src/base/codes/explained/publish.ts";
 import { ROLLOVER_EXPLANATIONS } from "../../src/base/codes/explained/rollover.ts";
 import { WAIT_EXPLANATIONS } from "../../src/base/codes/explained/waits.ts";
@@ -17,6 +18,7 @@ const TABLES: readonly ExplanationTable[] = [
   PUBLISH_EXPLANATIONS,
   FILE_EXPLANATIONS,
   DNS_EXPLANATIONS,
+  GENERAL_EXPLANATIONS,
 ];
 
 const CODES = Object.entries(CATALOGUE).map(([code, { title, hint }]): ExplainedCode => {
@@ -26,8 +28,14 @@ const CODES = Object.entries(CATALOGUE).map(([code, { title, hint }]): Explained
   return { code, title, hint, area, why, lifts, meanwhile, type };
 });
 
-/** Areas of which every code is met by people who run a rollover. */
-const WHOLE = ["rollover: why not now", "source, deployment and keys", "state directory", "what operators say"];
+/** Areas of which every code is met by people who run a rollover, and the one whose codes have nothing in common. */
+const WHOLE = [
+  "rollover: why not now",
+  "source, deployment and keys",
+  "state directory",
+  "what operators say",
+  "everything else",
+];
 
 describe("explanations", () => {
   test("are there for every code of the catalogue, and for no other", () => {

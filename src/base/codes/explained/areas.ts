@@ -17,6 +17,7 @@ import { VERIFY_CODES } from "../verify.ts";
 import { DNS_EXPLANATIONS } from "./dns.ts";
 import type { Explanation, ExplanationTable } from "./explanation.ts";
 import { FILE_EXPLANATIONS } from "./files.ts";
+import { GENERAL_EXPLANATIONS } from "./general.ts";
 import { PUBLISH_EXPLANATIONS } from "./publish.ts";
 import { ROLLOVER_EXPLANATIONS } from "./rollover.ts";
 import { WAIT_EXPLANATIONS } from "./waits.ts";
@@ -129,6 +130,7 @@ const EXPLANATIONS: ExplanationTable = {
   ...PUBLISH_EXPLANATIONS,
   ...FILE_EXPLANATIONS,
   ...DNS_EXPLANATIONS,
+  ...GENERAL_EXPLANATIONS,
 };
 
 /** What there is to say of a code: its own explanation, or that of its area; null: the code belongs to no area. */
