@@ -1,5 +1,6 @@
 /** That clients are refused, and that they are no more, stands in the journal, however soon one follows the other. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { instant } from "../../src/base/time.ts";
 import { mismatchEvents } from "../../src/driver/mismatch-events.ts";
 import { tick } from "../../src/driver/tick.ts";
 import type { Refusal } from "../../src/rollover/state.ts";
@@ -10,7 +11,14 @@ import { readJournal } from "../../src/store/journal.ts";
 import { createFakeWorld } from "../fakes/driver-world.ts";
 import type { FakeWorld } from "../fakes/driver-world.ts";
 
-const chain: Presented = { outcome: "chain", id: chainId("ab"), certificates: [] };
+const chain: Presented = {
+  outcome: "chain",
+  id: chainId("ab"),
+  certificates: [],
+  subject: "mx.example.org",
+  notBefore: instant(0),
+  notAfter: instant(1),
+};
 const silent: Presented = { outcome: "failed", code: "CONNECT_FAILED", detail: "no answer" };
 
 const seen = (presents: Presented, address = "192.0.2.1") => [{ endpoint: "mx.example.org:25", address, presents }];
