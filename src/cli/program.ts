@@ -59,6 +59,24 @@ function helpForNone([first, word = ""]: readonly string[]): string[] | null {
   return first !== "help" || word === "" || word.startsWith("-") || isCommand ? null : [word];
 }
 
+/** Words that were not understood may hold it all the same. */
+function wantsJson(argv: readonly string[]): boolean {
+  const forms = ["--format", "--output"];
+  return argv.some((word, at) => {
+    return (
+      word === "--json" || forms.some((form) => word === `${form}=json` || (word === "json" && argv[at - 1] === form))
+    );
+  });
+}
+
+/** Bad usage as the document that every failure is to a program. */
+function usageDocument(said: string, help: string): string {
+  const [message = "", ...more] = said.replace(/^error: /, "").split("\n");
+  const near = /^(?:\(Did you mean (.*)\?\)|hint: (.*))$/s.exec(more.join(" "));
+  const hint = near?.[1] === undefined ? (near?.[2] ?? help) : `did you mean ${near[1]}?`;
+  return `${JSON.stringify({ schema: "daneward/error/1", code: "USAGE", message, hint })}\n`;
+}
+
 /** Parses `argv` (without node and script) and runs the command: returns the exit code, never throws for usage. */
 export async function runProgram(
   argv: readonly string[],
@@ -100,8 +118,9 @@ export async function runProgram(
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.done;
     const verb = verbOf(argv);
-    if (!/\bhint: |\(Did you mean /.test(error.message))
-      io.err(`hint: daneward ${verb === undefined ? "" : `${wordOf(verb)} `}--help\n`);
+    const help = `daneward ${verb === undefined ? "" : `${wordOf(verb)} `}--help`;
+    if (!/\bhint: |\(Did you mean /.test(error.message)) io.err(`hint: ${help}\n`);
+    if (wantsJson(argv)) io.out(usageDocument(error.message, help));
     const format = argv.some(
       (word, at) => word === "--format=nagios" || (word === "nagios" && argv[at - 1] === "--format"),
     );

@@ -78,6 +78,12 @@ describe("a map of certificates", () => {
     ["one source for all", "live/{cert}", "live", "import.cluster.source: does not tell the certificates apart"],
     ["services", 'map = "tlsa', 'services = []\nmap = "tlsa', "import.cluster.services: unknown key"],
     ["a misspelt key", "hold_file", "holdfile", 'import.cluster.holdfile: unknown key (did you mean "hold_file"?)'],
+    [
+      "a word for a path",
+      'map = "tlsa',
+      'deploy = "hold-file"\nmap = "tlsa',
+      'import.cluster.deploy: "hold-file" is no place',
+    ],
     ["no table", "[import.cluster]", "[import]", "import.map: must be a table, not a string"],
   ])("is refused with %s", async (_, from, to, want) => {
     const [first] = await faultsOf(MAIN.replace(from, to), MAP);
