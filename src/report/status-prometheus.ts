@@ -112,7 +112,7 @@ function certificateMetrics(report: StatusReport): readonly Metric[] {
           servers
             .filter(({ excluded }) => !excluded)
             .map(({ server, address, condition }) => {
-              const labels = { name: displayName(owner), server, addr: address };
+              const labels = { name: displayName(owner), server: server.replace(/\.$/, ""), addr: address };
               return [labels, condition === "in-sync" ? 1 : 0] as const;
             }),
         ),
