@@ -4,13 +4,14 @@
  */
 import { equalBytes } from "../base/bytes.ts";
 import { fault, OperationalError } from "../base/errors.ts";
+import { MOST_CREDENTIALS, readBoundedFile } from "../config/bounded-file.ts";
 import type { CertificateConfig, Configuration, SourceConfig } from "../config/schema.ts";
 import { certificateFiles, readLeaf } from "../driver/chain-files.ts";
 import { configurationOf } from "./driver-files.ts";
 import { mainFileOf } from "./file-options.ts";
 import type { FileOptions } from "./file-options.ts";
-import { readInput } from "./input-file.ts";
 import type { Io } from "./io.ts";
+import { unreadable } from "./unreadable.ts";
 
 /** What stands in a file, and where. */
 export interface NamedInput {
@@ -31,7 +32,7 @@ export async function findConfigured(name: string, options: FileOptions, io: Io)
   const [live, renewed] = [readLeaf(link), readLeaf(certificate.source)];
   const isWaiting = live !== null && (renewed === null || !equalBytes(live.der, renewed.der));
   const places = isWaiting ? [link, certificate.source] : [certificate.source];
-  return { certificate, chains: await Promise.all(places.map((place) => readAll(place, io))) };
+  return { certificate, chains: places.map(readAll) };
 }
 
 async function find(name: string, options: FileOptions, io: Io): Promise<CertificateConfig> {
@@ -57,6 +58,15 @@ async function find(name: string, options: FileOptions, io: Io): Promise<Certifi
 
 const SHOWN = 8;
 
-function readAll(source: SourceConfig, io: Io): Promise<readonly NamedInput[]> {
-  return Promise.all(certificateFiles(source).map(async (where) => ({ where, octets: await readInput(where, io) })));
+function readAll(source: SourceConfig): readonly NamedInput[] {
+  return certificateFiles(source).map((where) => ({ where, octets: read(where) }));
+}
+
+/** As the driver does: files of an ACME client are regular ones. */
+function read(file: string): Uint8Array {
+  try {
+    return readBoundedFile(file, MOST_CREDENTIALS);
+  } catch (error) {
+    throw unreadable(file, error);
+  }
 }

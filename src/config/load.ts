@@ -33,16 +33,17 @@ export async function readConfiguration(mainFile: string, beforeRead: BeforeRead
   const { readToml } = await import("./toml.ts");
   const folder = join(dirname(mainFile), "conf.d");
   beforeRead(folder);
-  const files = [mainFile, ...filesOf(folder)];
+  const files: string[] = [];
   const problems: Problem[] = [];
   const documents: TomlDocument[] = [];
-  for (const file of files) {
+  for (const file of [mainFile, ...filesOf(folder)]) {
     beforeRead(file);
     const octets = readOctets(file, file === mainFile);
     if ("problem" in octets) {
       problems.push(octets.problem);
       continue;
     }
+    files.push(file);
     const document = await readToml(octets.read, file);
     if (document.ok) documents.push(document.value);
     else problems.push(document.fault);

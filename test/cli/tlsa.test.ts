@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -233,6 +234,13 @@ reload = ["/bin/true"]
     const outcome = await daneward(["lab", "--config", "none.toml"]);
     rmSync(path.join(folder, "lab"));
     expect(outcome).toMatchObject({ code: 0, out: `IN TLSA 3 1 1 ${hex(world.rsa, 1)}\n` });
+  });
+
+  test("waits no more than the driver does for a pipe in the place of its files", async () => {
+    execFileSync("mkfifo", [path.join(folder, "pipe.pem")]);
+    save("pipe.toml", CONFIG.replace('"cert.pem"', '"pipe.pem"'));
+    const { code, err } = await daneward(["lab", "--config", "pipe.toml"]);
+    expect([code, err]).toEqual([1, expect.stringContaining("pipe.pem: it is a pipe, not a file\n")]);
   });
 
   test("that is neither is refused with both that it could have been", async () => {
