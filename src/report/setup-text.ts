@@ -222,18 +222,23 @@ function substitutionLines({ old, now, commands }: Substitution): readonly strin
 
 const MARK: Readonly<Record<Grade, string>> = { ok: "ok      ", warning: "warning ", failure: "FAILURE " };
 
-/** A line for each, then every command that is to be typed, once; ends with a newline. `quiet`: without what is well. */
+/** A line for each, then every command that is to be typed; hints and commands once; ends with a newline. `quiet`: without what is well. */
 export function renderFindings(findings: readonly Finding[], quiet: boolean): string {
   const shown = findings.filter(({ grade }) => !quiet || grade !== "ok");
   const commands = [...new Set(findings.filter(({ grade }) => grade !== "ok").flatMap(({ type }) => type))];
   const count = (grade: Grade): number => findings.filter((one) => one.grade === grade).length;
   const counted = (grade: Grade): string => `${String(count(grade))} ${grade}${count(grade) === 1 ? "" : "s"}`;
   const tally = `${String(count("ok"))} ok, ${counted("warning")}, ${counted("failure")}`;
+  const hinted = new Set<string>();
   const lines = [
-    ...shown.flatMap(({ subject, grade, said, code, advice = [] }) => [
-      `${MARK[grade]}${subject}: ${said}${code === undefined || grade === "ok" ? "" : ` [${code}]`}`,
-      ...(grade === "ok" ? [] : advice.map((one) => `${" ".repeat(MARK.ok.length)}hint: ${one}`)),
-    ]),
+    ...shown.flatMap(({ subject, grade, said, code, advice = [] }) => {
+      const fresh = grade === "ok" ? [] : advice.filter((one) => !hinted.has(one));
+      for (const one of fresh) hinted.add(one);
+      return [
+        `${MARK[grade]}${subject}: ${said}${code === undefined || grade === "ok" ? "" : ` [${code}]`}`,
+        ...fresh.map((one) => `${" ".repeat(MARK.ok.length)}hint: ${one}`),
+      ];
+    }),
     ...(quiet ? [] : [tally]),
     ...(commands.length === 0 ? [] : ["", "what to type", ...commands.map((line) => `  ${line}`)]),
   ];

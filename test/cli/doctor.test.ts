@@ -1,5 +1,15 @@
 /** Doctor without a network: what is wrong with files and folders, and what is to be typed. */
-import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Finding } from "../../src/base/finding.ts";
@@ -246,6 +256,73 @@ describe("doctor", () => {
     expect(findings).toContainEqual(expect.objectContaining({ subject: "last run", grade: "warning" }));
   });
 
+  test("looks at where metrics are written, and at secrets and programs of notices", async () => {
+    const plain = readFileSync(config, "utf8");
+    const notify =
+      '[notify]\nexec = "/nonexistent/tell"\nwebhook = "https://hooks.example.org/"\nwebhook_secret_file = "hook.key"\n';
+    writeFileSync(config, `prometheus_textfile = "metrics/daneward.prom"\n${plain}${notify}`);
+    writeFileSync(path.join(world.root, "hook.key"), "secret\n", { mode: 0o644 });
+    const { findings } = await doctor();
+    const typed = findings.filter(({ subject }) => subject === "configuration").flatMap(({ type }) => type);
+    expect(typed).toEqual(
+      expect.arrayContaining([`install -d -m 0755 ${world.root}/metrics`, `chmod 0600 ${world.root}/hook.key`]),
+    );
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        grade: "warning",
+        said: expect.stringContaining('"/nonexistent/tell" is no program') as string,
+        type: [],
+        advice: [expect.stringContaining("make it executable") as string],
+      }),
+    );
+  });
+
+  test("has the units of npm put in place where systemd runs, and cron run ticks with the files that were named elsewhere", async () => {
+    const write = (file: string): void => {
+      mkdirSync(path.dirname(path.join(world.root, file)), { recursive: true });
+      writeFileSync(path.join(world.root, file), "");
+    };
+    write("proc/self");
+    write("etc/cron.d/x");
+    const typed = async (): Promise<readonly string[]> => {
+      const { findings } = await doctor();
+      return findings.find(({ subject }) => subject === "schedule")?.type ?? [];
+    };
+    const flags = `--config ${config} --state-dir ${world.stateDirectory}`;
+    expect(await typed()).toEqual([
+      expect.stringContaining(`'*/10 * * * * root /usr/local/bin/daneward tick ${flags}' > /etc/cron.d/daneward`),
+    ]);
+    write("run/systemd/system/x");
+    write("usr/local/lib/node_modules/daneward/bin/daneward.js");
+    write("usr/local/lib/node_modules/daneward/dist/share/systemd/daneward.timer");
+    mkdirSync(path.join(world.root, "usr/local/bin"));
+    symlinkSync("../lib/node_modules/daneward/bin/daneward.js", path.join(world.root, "usr/local/bin/daneward"));
+    const units = "/usr/local/lib/node_modules/daneward/dist/share/systemd";
+    expect(await typed()).toEqual([
+      `for unit in ${units}/*; do sed 's|/usr/bin/daneward|/usr/local/bin/daneward|' "$unit" > "/etc/systemd/system/\${unit##*/}"; done`,
+      "install -d -m 0755 /etc/ssl/daneward",
+      "systemctl daemon-reload && systemctl enable --now daneward.timer",
+    ]);
+    await expect(doctor({ root: path.join(world.root, "none") })).rejects.toMatchObject({ code: "USAGE" });
+  });
+
+  test("says what to type to have Postfix read deployed files, by the line of the key too", async () => {
+    await leadTo(world, "stable");
+    const live = path.join(world.root, "live");
+    mkdirSync(path.join(world.root, "etc/postfix"), { recursive: true });
+    writeFileSync(
+      path.join(world.root, "etc/postfix/main.cf"),
+      `smtpd_tls_security_level = may\nsmtpd_tls_cert_file = ${live}/fullchain.pem\nsmtpd_tls_key_file = ${live}/privkey.pem\n`,
+    );
+    const { deploy } = world.certificate;
+    const found = (await doctor()).findings.find(({ code }) => code === "DEPLOY_BYPASSED");
+    expect(found?.said).toContain("(/etc/postfix/main.cf:2 and :3)");
+    expect(found?.type).toEqual([
+      `postconf -e 'smtpd_tls_chain_files = ${deploy}/combined.pem' && postconf -X smtpd_tls_cert_file smtpd_tls_key_file`,
+      "postfix reload",
+    ]);
+  });
+
   test("as text ends with what to type, each thing once", async () => {
     await leadTo(world, "stable");
     chmodSync(config, 0o666);
@@ -328,6 +405,20 @@ describe("parts", () => {
         throw new TypeError("a defect");
       }),
     ).toThrow("a defect");
+  });
+
+  test("hints stand with what they belong to, once, and only commands are to be typed; words are counted as people do", () => {
+    const doubt = { grade: "warning", said: "x", type: ["do it"], advice: ["think"] } as const;
+    expect(
+      renderFindings(
+        [
+          { subject: "a", ...doubt },
+          { subject: "b", ...doubt },
+        ],
+        false,
+      ),
+    ).toBe("warning a: x\n        hint: think\nwarning b: x\n0 ok, 2 warnings, 0 failures\n\nwhat to type\n  do it\n");
+    expect(renderFindings([{ subject: "a", ...doubt }], false)).toContain("0 ok, 1 warning, 0 failures");
   });
 
   test("findings without trouble have nothing to type", () => {

@@ -1,14 +1,16 @@
 /** Doctor on real servers, and a damaged state made anew from them, as somebody does who types what is printed. */
-import { chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "./lab/poll.ts";
-import { hostPort, makeWard } from "./lab/daneward.ts";
+import { daneward, hostPort, makeWard } from "./lab/daneward.ts";
 import type { Ward } from "./lab/daneward.ts";
+import { must } from "./lab/process.ts";
 import type { Ended } from "./lab/process.ts";
-import { serverSuite } from "./lab/programs.ts";
+import { program, serverSuite } from "./lab/programs.ts";
 import { foreignRecord, ownRecord, servedEverywhere, tickUntil, witness } from "./lab/rollover.ts";
 import { addCertbot, makeHost } from "../driver/setup/host.ts";
+import type { Host } from "../driver/setup/host.ts";
 import { useWorld } from "./lab/suite.ts";
 import { OWNERS, WORLD_PROGRAMS } from "./lab/world.ts";
 
@@ -20,6 +22,7 @@ interface Line {
   readonly said: string;
   readonly code?: string;
   readonly type: readonly string[];
+  readonly advice?: readonly string[];
 }
 
 function linesOf(ended: Ended): readonly Line[] {
@@ -88,6 +91,18 @@ serverSuite("adopt and doctor", WORLD_PROGRAMS, () => {
     expect(exposed.filter(({ code }) => code === "KEY_FILE_EXPOSED").length).toBeGreaterThan(0);
   }, 30_000);
 
+  test("doctor says so when updates go to the resolver", async () => {
+    ward.configure({ extra: HASTE, server: lab().resolver });
+    const failed = (await doctor()).filter(({ grade }) => grade === "failure");
+    expect(failed.length).toBe(OWNERS.length);
+    for (const { subject, said, advice } of failed) {
+      expect(subject).toMatch(/^update /);
+      expect(said).toContain(`; ${hostPort(lab().resolver)} is also the resolver`);
+      expect(advice?.[0]).toMatch(/^let server in \[publish\.\S+\] be an address at which the name server of/);
+    }
+    ward.configure({ extra: HASTE });
+  }, 30_000);
+
   test("doctor names a resolver that cannot be asked", async () => {
     ward.configure({ extra: HASTE, resolver: { address: "127.0.0.1", port: 9 } });
     const failed = (await doctor()).filter(({ grade }) => grade === "failure");
@@ -118,7 +133,9 @@ serverSuite("adopt and doctor", WORLD_PROGRAMS, () => {
       expect([tick.code, tick.stderr]).toEqual([1, expect.stringContaining("[STATE_DAMAGED]") as string]);
       const [, typed] = /type\s+daneward\s+(adopt\s+lab)\s/.exec(tick.stderr.replace(/\s+/g, " ")) ?? [];
       const findings = await doctor();
-      expect(findings.find(({ code }) => code === "STATE_DAMAGED")?.type).toEqual(["daneward adopt lab"]);
+      expect(findings.find(({ code }) => code === "STATE_DAMAGED")?.type).toEqual([
+        expect.stringMatching(/^daneward adopt lab --config \S+ --state-dir \S+$/),
+      ]);
       const adopted = await ward.run((typed ?? "").split(/\s+/));
       expect([adopted.code, adopted.stderr]).toEqual([
         0,
@@ -179,4 +196,55 @@ serverSuite("adopt and doctor", WORLD_PROGRAMS, () => {
       host.remove();
     }
   }, 30_000);
+});
+
+serverSuite("what adopt writes for name servers", ["knotc", "keymgr", "named-checkconf", "tsig-keygen"], () => {
+  let host: Host;
+  beforeEach(async () => {
+    host = makeHost();
+    await addCertbot(host, ["mx.example.org"]);
+    rmSync(path.join(host.root, "etc/letsencrypt/rfc2136.ini"));
+    host.write(
+      "/etc/postfix/main.cf",
+      "myhostname = mx.example.org\nsmtpd_tls_cert_file = /etc/letsencrypt/live/mx.example.org/fullchain.pem\n",
+    );
+    host.write("/etc/postfix/master.cf", "smtp inet n - n - - smtpd\n465 inet n - n - - smtpd\n");
+  });
+  afterEach(() => {
+    host.remove();
+  });
+
+  async function policy(): Promise<string> {
+    const ended = await daneward(["adopt", "--root", host.root, "--offline", "--json"]);
+    const document: unknown = JSON.parse(ended.stdout);
+    const isProposal = (
+      value: unknown,
+    ): value is { readonly policies: readonly { readonly lines: readonly string[] }[] } =>
+      typeof value === "object" && value !== null && "policies" in value && Array.isArray(value.policies);
+    if (!isProposal(document)) throw new Error(ended.stdout);
+    return (document.policies[0]?.lines ?? []).join("\n");
+  }
+
+  test("Knot takes: one acl for two names, beside others", async () => {
+    const key = await must(program("keymgr"), ["-t", "daneward.", "hmac-sha256"]);
+    host.write("/etc/knot/daneward.key", key);
+    const zone = `zone:\n  - domain: example.org\n    storage: ${host.root}\n    acl: daneward\n`;
+    host.write("/etc/knot/knot.conf", zone);
+    const lines = await policy();
+    const main = path.join(host.root, "etc/knot/knot.conf");
+    const other = "acl:\n  - id: transfer\n    address: 192.0.2.1\n    action: transfer\n";
+    writeFileSync(main, `include: ${host.root}/etc/knot/daneward.key\n${other}${lines}\n${zone}`);
+    expect(await must(program("knotc"), ["-c", main, "conf-check"])).toContain("Configuration is valid");
+    expect(lines).toContain("update-owner-name: [ _25._tcp.mx.example.org., _465._tcp.mx.example.org. ]");
+  });
+
+  test("BIND takes: a policy for two names", async () => {
+    const key = await must(program("tsig-keygen"), ["-a", "hmac-sha256", "daneward."]);
+    host.write("/etc/bind/named.conf", 'zone "example.org" { type primary; file "x"; };\n');
+    const lines = await policy();
+    const main = path.join(host.root, "etc/bind/named.conf");
+    writeFileSync(main, `${key}\nzone "example.org" { type primary; file "x";\n${lines}\n};\n`);
+    await must(program("named-checkconf"), [main]);
+    expect(lines).toContain("grant daneward. name _465._tcp.mx.example.org. TLSA;");
+  });
 });

@@ -1,5 +1,6 @@
 /** `daneward doctor`: looks at everything that a rollover will need, changes nothing, and ends with what to type. */
 import { existsSync } from "node:fs";
+import path from "node:path";
 import { OperationalError } from "../../base/errors.ts";
 import { advised, doubtful, failing, fine } from "../../base/finding.ts";
 import type { Finding } from "../../base/finding.ts";
@@ -84,13 +85,14 @@ async function examine(options: DoctorOptions, io: Io, flags: string): Promise<r
     ...attempt("state", () => checkState(view)),
     ...attempt("clock", () => [checkFileTimes(view)]),
     ...attempt("disk", () => checkDisks(view)),
-    ...checkSchedule(view, starters, flags),
     ...checkSandbox(configuration, stateDirectory, starters, tree),
     ...checkDeployment(configuration?.certificates ?? [], stateDirectory, tree),
     ...checkClientHooks(configuration?.certificates ?? [], tree),
     ...checkRenewals(configuration?.certificates ?? [], tree),
     ...checkAppArmor(view),
     ...(configuration === null || options.offline === true ? [] : await checkOutside(configuration, io)),
+    // What is to be typed for it comes last.
+    ...checkSchedule(view, starters, flags),
   ];
 }
 
@@ -125,10 +127,11 @@ function configurationFindings(reading: Reading, io: Io): readonly Finding[] {
   ];
 }
 
-/** What mends a problem with a key or token, where that is a command. */
+/** What mends a problem with a file or folder, where that is a command. */
 function commandsFor({ code, message }: Problem, { configuration }: Reading): readonly string[] {
   if (code === "KEY_FILE_UNREADABLE") return makeKeys(configuration);
-  if (code !== "KEY_FILE_EXPOSED") return [];
+  const metrics = path.dirname(configuration?.prometheusTextfile ?? "/");
+  if (message.endsWith(`the folder ${metrics} is not there`)) return [`install -d -m 0755 ${metrics}`];
   const files = secretFiles(configuration).filter((file) => message.includes(`${file} has mode`));
   return files.map((file) =>
     // A name server's own copy has to stay readable for it.

@@ -138,7 +138,7 @@ async function checkUpdate(
           : failing(subject, asked === undefined ? fault.message : `${fault.message}; ${server} is also the resolver`),
         fault,
       );
-      const aside = `is that the name server of ${displayName(zone)}? server in [publish.${config.name}] is to be an address at which that listens, and ${server} is where resolver asks`;
+      const aside = `let server in [publish.${config.name}] be an address at which the name server of ${displayName(zone)} listens`;
       const finding = asked === undefined ? own : { ...own, advice: [aside, ...(own.advice ?? [])] };
       // With a second server in the list the first may be away.
       return SILENT.has(fault.code) && probes.flat().some((one) => one.fault === null)

@@ -111,7 +111,7 @@ export function checkSchedule(
   starters: Starters,
   flags = "",
 ): readonly Finding[] {
-  return [judgeStarters(starters, flags), ...attempt("schedule", () => lateness(stateDirectory, now))];
+  return [...attempt("schedule", () => lateness(stateDirectory, now)), judgeStarters(starters, flags)];
 }
 
 function lateness(stateDirectory: string, now: Instant): readonly Finding[] {
