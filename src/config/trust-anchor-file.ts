@@ -3,29 +3,11 @@
  * {@link parseTrustAnchors}. A file that cannot be read or understood stops the program: to go on with the built-in
  * anchors would validate from a root that the administrator has replaced.
  */
-import { closeSync, openSync, readSync } from "node:fs";
 import { OperationalError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { parseTrustAnchors } from "../dnssec/anchors.ts";
 import type { TrustAnchors } from "../dnssec/anchors.ts";
-
-/** Octets that are read at most; the parser refuses files above its own, lower limit. */
-const MOST_OCTETS = 2_097_152;
-
-/** Reads with a bound, so that a device or a pipe without end does no harm. */
-function readBounded(path: string): Uint8Array {
-  const octets = new Uint8Array(MOST_OCTETS);
-  const file = openSync(path, "r");
-  try {
-    let length = 0;
-    for (let got = -1; got !== 0 && length < MOST_OCTETS; length += got) {
-      got = readSync(file, octets, length, MOST_OCTETS - length, null);
-    }
-    return octets.subarray(0, length);
-  } finally {
-    closeSync(file);
-  }
-}
+import { MOST_CREDENTIALS, readBoundedFile } from "./bounded-file.ts";
 
 function unreadable(path: string, error: unknown): OperationalError {
   const system = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
@@ -46,7 +28,8 @@ function unreadable(path: string, error: unknown): OperationalError {
 export function readTrustAnchorFile(path: string, at: Instant): TrustAnchors {
   let octets: Uint8Array;
   try {
-    octets = readBounded(path);
+    // The parser's own limit is lower, and its refusal says more.
+    octets = readBoundedFile(path, MOST_CREDENTIALS);
   } catch (error) {
     throw unreadable(path, error);
   }

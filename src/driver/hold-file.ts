@@ -4,11 +4,15 @@
  * compare what is copied with what was meant. It is there exactly when the deployed link shows the source's
  * certificate: a renewal takes it away until its records are known everywhere, a rollback takes it away too.
  */
-import { chmodSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { readBoundedFile } from "../config/bounded-file.ts";
 import type { ChainId } from "../rollover/chain.ts";
 import type { Observation } from "../rollover/observation.ts";
 import { makeDirectories, replaceFile, systemCode, writeFailure } from "../store/atomic-file.ts";
+
+/** A fingerprint and the end of a line; anything longer is somebody else's. In octets. */
+const MOST_CONTENT = 4096;
 
 /** The source's certificate where the deployed link shows it; null: it may not be shown now, or cannot be read. */
 function showable({ source, deployed }: Observation): ChainId | null {
@@ -57,7 +61,7 @@ function removeHoldFile(file: string): void {
 /** Null: not there, or not to be read; it is then written anew. */
 function contentOf(file: string): string | null {
   try {
-    return readFileSync(file, "utf8");
+    return new TextDecoder().decode(readBoundedFile(file, MOST_CONTENT));
   } catch (cause) {
     if (systemCode(cause) === null) throw cause;
     return null;

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -59,6 +60,15 @@ describe("a trust anchor file", () => {
     expect(message).toBe(`the trust anchor file ${folder} cannot be read: it is a directory`);
   });
 
+  test("that is a pipe which nobody writes to is not waited for", () => {
+    const pipe = path.join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    expect(refusal(pipe)).toEqual({
+      code: "FILE_UNREADABLE",
+      message: `the trust anchor file ${pipe} cannot be read: it is a pipe, not a file`,
+    });
+  });
+
   test("with a fault names path, line and column", () => {
     const file = write("wrong.key", `; comment\n${ROOT_DS}. IN DS 20326 8 2 E06D\n`);
     const { code, message } = refusal(file);
@@ -77,6 +87,9 @@ describe("a trust anchor file", () => {
   });
 
   test.skipIf(process.platform !== "linux")("that never ends is refused, too", () => {
-    expect(refusal("/dev/zero").code).toBe("TRUST_ANCHOR_INVALID");
+    expect(refusal("/dev/zero")).toMatchObject({
+      code: "FILE_UNREADABLE",
+      message: expect.stringContaining("it is a device, not a file") as string,
+    });
   });
 });

@@ -1,8 +1,11 @@
 /** The file that the textfile collector of node_exporter reads: replaced by a rename, so that it is never seen half written. */
-import { readFileSync } from "node:fs";
 import { instant } from "../../base/time.ts";
 import type { Instant } from "../../base/time.ts";
+import { readBoundedFile } from "../../config/bounded-file.ts";
 import { replacePublicHint, systemCode } from "../../store/atomic-file.ts";
+
+/** A hundred thousand certificates with all their numbers. */
+const MOST_OCTETS = 268_435_456;
 
 /** Throws DISK_FULL, PERMISSION_DENIED and STATE_UNWRITABLE. */
 export function writeTextfile(file: string, text: string): void {
@@ -14,7 +17,7 @@ export function writeTextfile(file: string, text: string): void {
 export function lastSuccess(file: string): Instant | null {
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    text = new TextDecoder().decode(readBoundedFile(file, MOST_OCTETS));
   } catch (error) {
     if (systemCode(error) === null) throw error;
     // Nobody has written it yet, or may read it: then nothing is known.
