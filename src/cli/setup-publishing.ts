@@ -90,8 +90,13 @@ function keyFileOf(
   }
   const { file, name, isPrivate } = key;
   const keyWhy = `holds the TSIG key ${name}`;
-  if (isPrivate) return { keyFile: file, keyWhy, makeKey: [] };
-  if (file.startsWith("/etc/daneward/")) return { keyFile: file, keyWhy, makeKey: [`chmod 0600 ${file}`] };
+  const isOwn = file.startsWith("/etc/daneward/");
+  if (isPrivate) {
+    const [server] = survey.nameServers;
+    const isUnknown = isOwn && server?.keys?.includes(name) === false;
+    return { keyFile: file, keyWhy, makeKey: isUnknown ? tellKey(server, file) : [] };
+  }
+  if (isOwn) return { keyFile: file, keyWhy, makeKey: [`chmod 0600 ${file}`] };
   // Others read it where it is, and shall.
   const makeKey = [...folder, `install -m 0600 ${file} ${DEFAULT_KEY}`];
   return { keyFile: DEFAULT_KEY, keyWhy: `a copy of ${file} that nobody else may read`, makeKey };
@@ -100,32 +105,35 @@ function keyFileOf(
 function makeKeyFor(servers: readonly FoundNameServer[]): readonly string[] {
   const make = (command: string): string => `(umask 077 && ${command} > ${DEFAULT_KEY})`;
   const [server] = servers;
-  if (server === undefined) return [make(`tsig-keygen -a hmac-sha256 ${DEFAULT_KEY_NAME}`)];
-  const { program, configuration } = server;
-  const folder = path.posix.dirname(configuration);
-  const copy = `${folder}/daneward.key`;
-  switch (program) {
-    case "bind": {
-      const isDebian = folder === "/etc/bind";
-      const including = isDebian ? `${folder}/named.conf.local` : configuration;
-      return [
-        make(`tsig-keygen -a hmac-sha256 ${DEFAULT_KEY_NAME}`),
-        `install -m 0640 -g ${folder === "/etc" ? "named" : "bind"} ${DEFAULT_KEY} ${copy}`,
-        `echo 'include "${copy}";' >> ${including}`,
-      ];
-    }
+  switch (server?.program) {
+    case undefined:
+      return [make(`tsig-keygen -a hmac-sha256 ${DEFAULT_KEY_NAME}`)];
+    case "bind":
+      return [make(`tsig-keygen -a hmac-sha256 ${DEFAULT_KEY_NAME}`), ...tellKey(server, DEFAULT_KEY)];
     case "knot":
-      return [
-        make(`keymgr -t ${DEFAULT_KEY_NAME} hmac-sha256`),
-        `install -m 0640 -g knot ${DEFAULT_KEY} ${copy}`,
-        `sed -i '1i include: ${copy}' ${configuration}`,
-      ];
+      return [make(`keymgr -t ${DEFAULT_KEY_NAME} hmac-sha256`), ...tellKey(server, DEFAULT_KEY)];
     case "powerdns":
       return [
         "pdnsutil generate-tsig-key daneward hmac-sha256",
         make(String.raw`pdnsutil list-tsig-keys | grep '^daneward\.'`),
       ];
   }
+}
+
+/** What has a server know a key out of a file that it can include. */
+function tellKey(server: FoundNameServer | undefined, file: string): readonly string[] {
+  if (server === undefined || server.program === "powerdns") return [];
+  const { program, configuration } = server;
+  const folder = path.posix.dirname(configuration);
+  const copy = `${folder}/daneward.key`;
+  if (program === "knot") {
+    return [`install -m 0640 -g knot ${file} ${copy}`, `sed -i '1i include: ${copy}' ${configuration}`];
+  }
+  const including = folder === "/etc/bind" ? `${folder}/named.conf.local` : configuration;
+  return [
+    `install -m 0640 -g ${folder === "/etc" ? "named" : "bind"} ${file} ${copy}`,
+    `echo 'include "${copy}";' >> ${including}`,
+  ];
 }
 
 /** What each server must allow, in its own words, and what has it read that. Where none is known it is one of them all. */
@@ -142,11 +150,16 @@ export function policiesOf(ground: PublishingGround): readonly ProposedPolicy[] 
   return all.flatMap(({ program, zones: served }): readonly ProposedPolicy[] => {
     switch (program) {
       case "bind":
-        return zones.map((zone, at) => {
-          const own = owners.filter((owner) => zoneAt(owner, today) === zone);
-          const type = isKnown && at === zones.length - 1 ? ["named-checkconf && rndc reconfig"] : [];
-          return { ...bindPolicy(key, zone, own, served ?? []), type };
-        });
+        return zones
+          .map((zone) => {
+            const own = owners.filter((owner) => zoneAt(owner, today) === zone);
+            return bindPolicy(key, zone, own, served ?? []);
+          })
+          .filter(({ lines }) => lines.length > 0)
+          .map((policy, at, open) => {
+            const type = isKnown && at === open.length - 1 ? ["named-checkconf && rndc reconfig"] : [];
+            return { ...policy, type };
+          });
       case "knot":
         return [
           {
@@ -178,8 +191,10 @@ function bindPolicy(
   owners: readonly DomainName[],
   served: readonly ServedZone[],
 ): Omit<ProposedPolicy, "type"> {
-  const grants = owners.map((owner) => bindGrant({ key, owner }));
   const found = served.find(({ name }) => name === zone);
+  const plain = (grant: string): string => grant.toLowerCase().replace(/\.(?= |$)|;$/g, "");
+  const given = new Set(found?.grants.map(plain));
+  const grants = owners.map((owner) => bindGrant({ key, owner })).filter((grant) => !given.has(plain(grant)));
   const place = found === undefined ? "in named.conf" : `at ${found.configuration}:${String(found.line)}`;
   const clause = `of zone "${displayName(zone)}" ${place}`;
   if (found?.updates === "update-policy") {

@@ -319,6 +319,29 @@ describe("adopt alone", () => {
     expect(err).not.toContain("tsig-keygen");
   });
 
+  test("asks for nothing that is there already", async () => {
+    rmSync(path.join(host.root, "etc/letsencrypt/rfc2136.ini"));
+    const key = `key "daneward." { algorithm hmac-sha256; secret "${SECRET}"; };\n`;
+    host.write("/etc/daneward/tsig.key", key, 0o600);
+    const grant = (port: number): string => `grant daneward name _${String(port)}._tcp.mx.example.org. TLSA;`;
+    const named = (known: string, grants: string): void => {
+      host.write(
+        "/etc/bind/named.conf",
+        `${known}zone "example.org" { type primary; update-policy { ${grants} }; };\n`,
+      );
+    };
+    named("", grant(25));
+    const { err } = await adopt();
+    expect(err).not.toContain("tsig-keygen");
+    expect(err).toContain("type     install -m 0640 -g bind /etc/daneward/tsig.key /etc/bind/daneward.key\n");
+    expect(err).toContain("more lines for update-policy");
+    expect(err).toContain("grant daneward. name _465");
+    expect(err).not.toContain("grant daneward. name _25");
+    named(key, `${grant(25)} ${grant(465)}`);
+    const { err: done } = await adopt();
+    expect(done).toContain("\n1. look, and have the certificate copied");
+  });
+
   test("has Knot make the key, and allow everything by one acl", async () => {
     rmSync(path.join(host.root, "etc/letsencrypt/rfc2136.ini"));
     host.write("/etc/knot/knot.conf", "server:\n    listen: 192.0.2.54@53\nzone:\n  - domain: example.org\n");

@@ -30,6 +30,8 @@ export interface ServedZone {
   readonly updates: "update-policy" | "allow-update" | "acl" | "nothing";
   /** Whether the server signs it. */
   readonly signed: boolean;
+  /** Lines of its update policy, without what ends them. */
+  readonly grants: readonly string[];
 }
 
 /** One name server of a host. */
@@ -40,6 +42,8 @@ export interface FoundNameServer {
   readonly zones: readonly ServedZone[] | null;
   /** `0.0.0.0` and `::` stand for every address of the host. */
   readonly listens: readonly HostPort[];
+  /** Names of the TSIG keys that its configuration has; null: it keeps them elsewhere. */
+  readonly keys: readonly DomainName[] | null;
 }
 
 /** Every one whose configuration is there. */
@@ -78,7 +82,7 @@ export function parseNamed(text: string, configuration: string): readonly Direct
 }
 
 /** What statements of named come to, those of views included. */
-export function judgeNamed(statements: readonly Directive[]): Pick<FoundNameServer, "zones" | "listens"> {
+export function judgeNamed(statements: readonly Directive[]): Pick<FoundNameServer, "zones" | "listens" | "keys"> {
   const named = (name: string): readonly Directive[] => statements.filter(({ words }) => words[0] === name);
   const options = named("options").flatMap(({ block }) => block ?? []);
   const lists = new Map(named("acl").map(({ words, block }) => [words[1] ?? "", block ?? []]));
@@ -97,7 +101,17 @@ export function judgeNamed(statements: readonly Directive[]): Pick<FoundNameServ
   const views = named("view").flatMap(({ block }) => block ?? []);
   const signs = options.some(({ words }) => words[0] === "dnssec-policy" && words[1] !== "none");
   const zones = [...named("zone"), ...views.filter(({ words }) => words[0] === "zone")];
-  return { zones: zones.flatMap((zone) => zoneOf(zone, signs)), listens };
+  const keys = [...named("key"), ...views.filter(({ words }) => words[0] === "key")];
+  return {
+    zones: zones.flatMap((zone) => zoneOf(zone, signs)),
+    listens,
+    keys: keys.flatMap(({ words }) => namesOf(words[1] ?? "")),
+  };
+}
+
+function namesOf(text: string): readonly DomainName[] {
+  const name = parseName(text);
+  return name.ok ? [name.value] : [];
 }
 
 function portAmong(words: readonly string[]): number | null {
@@ -131,7 +145,9 @@ function zoneOf({ words, line, configuration, block }: Directive, signs: boolean
   const updates = (["update-policy", "allow-update"] as const).find(has) ?? "nothing";
   const policy = value("dnssec-policy");
   const signed = policy === null ? signs || value("auto-dnssec") === "maintain" : policy !== "none";
-  return [{ name: name.value, configuration, line, file: value("file"), updates, signed }];
+  const policyBlock = block?.find((statement) => statement.words[0] === "update-policy")?.block ?? [];
+  const grants = policyBlock.flatMap(({ words: own }) => (own.length === 0 ? [] : [own.join(" ")]));
+  return [{ name: name.value, configuration, line, file: value("file"), updates, signed, grants }];
 }
 
 // ---- Knot ---------------------------------------------------------------------------------------------------------
@@ -182,7 +198,7 @@ export function parseKnot(text: string, configuration: string): readonly KnotLin
   return found;
 }
 
-export function judgeKnot(lines: readonly KnotLine[]): Pick<FoundNameServer, "zones" | "listens"> {
+export function judgeKnot(lines: readonly KnotLine[]): Pick<FoundNameServer, "zones" | "listens" | "keys"> {
   const listens: HostPort[] = [];
   const zones: { readonly zone: ServedZone; readonly isSecondary: boolean }[] = [];
   let key = "";
@@ -204,6 +220,7 @@ export function judgeKnot(lines: readonly KnotLine[]): Pick<FoundNameServer, "zo
         file: null,
         updates: "nothing",
         signed: false,
+        grants: [],
       } as const;
       zones.push({ zone, isSecondary: false });
     }
@@ -217,7 +234,12 @@ export function judgeKnot(lines: readonly KnotLine[]): Pick<FoundNameServer, "zo
     };
     zones.push({ zone, isSecondary: open.isSecondary || key === "master" });
   }
-  return { listens, zones: zones.flatMap(({ zone, isSecondary }) => (isSecondary ? [] : [zone])) };
+  const keys = lines.filter(({ section, key: word }) => section === "key" && word === "id");
+  return {
+    listens,
+    zones: zones.flatMap(({ zone, isSecondary }) => (isSecondary ? [] : [zone])),
+    keys: keys.flatMap(({ value }) => namesOf(value)),
+  };
 }
 
 // ---- PowerDNS -----------------------------------------------------------------------------------------------------
@@ -228,7 +250,7 @@ function powerDnsServers(tree: Tree): readonly FoundNameServer[] {
     const folder = iniValues(own).get("include-dir") ?? "";
     const more = folder === "" ? [] : tree.names(folder).filter((name) => name.endsWith(".conf"));
     const texts = [own, ...more.map((name) => tree.text(`${folder}/${name}`) ?? "")];
-    return { program: "powerdns", configuration, zones: null, listens: powerDnsListens(texts) };
+    return { program: "powerdns", configuration, zones: null, keys: null, listens: powerDnsListens(texts) };
   });
 }
 
