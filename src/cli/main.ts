@@ -9,7 +9,7 @@ import { VERSION } from "../base/build.ts";
 import { instant } from "../base/time.ts";
 import type { Io } from "./io.ts";
 import { isJournalStream } from "./journal-log.ts";
-import { openOutput } from "./output.ts";
+import { inAscii, isNarrowLocale, openOutput } from "./output.ts";
 import type { Output } from "./output.ts";
 import { quickParse } from "./quick.ts";
 import { answerFailure, callVerb } from "./call-verb.ts";
@@ -42,12 +42,21 @@ function workingDirectory(): string {
 function processIo(out: Output, err: Output): Io {
   const env = process.env;
   const outIsTerminal = isTerminal(1);
+  const narrow = isNarrowLocale(env);
   const colorWanted = env["NO_COLOR"] === undefined || env["NO_COLOR"] === "";
   let interrupt: AbortController | null = null;
   const interruption = (): AbortController => (interrupt ??= interruptible());
   return {
-    out: out.write,
-    err: err.write,
+    out: narrow
+      ? (text) => {
+          out.write(inAscii(text));
+        }
+      : out.write,
+    err: narrow
+      ? (text) => {
+          err.write(inAscii(text));
+        }
+      : err.write,
     get stdin() {
       return process.stdin;
     },

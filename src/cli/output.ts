@@ -85,3 +85,16 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return /^[A-Z0-9]+: ([^,]+)/.exec(error.message)?.[1] ?? error.message;
 }
+
+const IN_ASCII: Readonly<Record<string, string>> = { "…": "...", "§": "section ", "→": "->", "×": "x", "—": "-" };
+
+/** The few characters beyond ASCII that texts are written with, for a locale that has no more than ASCII. */
+export function inAscii(text: string): string {
+  return text.replace(/[…§→×—]/g, (character) => IN_ASCII[character] ?? character);
+}
+
+/** Whether the environment names a locale, and one that is not UTF-8 (`C`, `de_DE.ISO-8859-1`). Without a word UTF-8 is taken for granted. */
+export function isNarrowLocale(env: Readonly<Record<string, string | undefined>>): boolean {
+  const named = [env["LC_ALL"], env["LC_CTYPE"], env["LANG"]].find((one) => one !== undefined && one !== "");
+  return named !== undefined && !/utf-?8/i.test(named);
+}

@@ -1,7 +1,7 @@
 /** Writing to the standard descriptors, whatever stands behind them. */
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { openOutput, OutputFailure } from "../../src/cli/output.ts";
+import { OutputFailure, inAscii, isNarrowLocale, openOutput } from "../../src/cli/output.ts";
 import { withoutColor } from "../../src/cli/io.ts";
 import { recordingIo } from "./recording-io.ts";
 
@@ -102,4 +102,24 @@ test("a process without colour is the same process, and none of its streams and 
   const plain = withoutColor(io);
   expect([plain.color, asked]).toEqual([false, []]);
   expect([plain.cwd, plain.columns, asked]).toEqual(["/somewhere", 100, ["cwd"]]);
+});
+
+describe("a locale without UTF-8", () => {
+  test.each([
+    [{}, false],
+    [{ LANG: "" }, false],
+    [{ LANG: "C.UTF-8" }, false],
+    [{ LC_ALL: "", LC_CTYPE: "en_GB.utf8", LANG: "C" }, false],
+    [{ LANG: "C" }, true],
+    [{ LC_ALL: "POSIX", LANG: "en_GB.UTF-8" }, true],
+    [{ LANG: "de_DE.ISO-8859-1" }, true],
+  ])("%o: %s", (env, narrow) => {
+    expect(isNarrowLocale(env)).toBe(narrow);
+  });
+
+  test("has texts in ASCII", () => {
+    expect(inAscii("3 1 1 9a59… (RFC 7671 §8.1): 2 × TTL — a → b")).toBe(
+      "3 1 1 9a59... (RFC 7671 section 8.1): 2 x TTL - a -> b",
+    );
+  });
 });
