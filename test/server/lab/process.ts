@@ -21,7 +21,7 @@ export interface RunOptions {
 }
 
 /** The environment every child of the lab gets; `C` keeps messages readable for the tests. */
-const ENVIRONMENT = { PATH, LC_ALL: "C", TZ: "UTC" } as const;
+const ENVIRONMENT = { PATH, LC_ALL: "C.UTF-8", TZ: "UTC" } as const;
 
 /** Runs a command to its end; a failing command is an answer, not an error. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
