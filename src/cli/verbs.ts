@@ -423,12 +423,16 @@ Any other needs no hook: daneward tick finds renewals by itself.`,
       ["--root <dir>", "look below this folder, such as a chroot, in place of /"],
       ["--offline", "ask no resolver for the records that are there"],
       ["--resolver <address>", "recursive resolver to ask (repeatable; default: those of /etc/resolv.conf)", "list"],
-      ["--trust-anchor <file>", "trust anchors to use in place of those of the root that are built in"],
+      [
+        "--trust-anchor <file>",
+        "trust anchors in place of those of the root that are built in; goes into the configuration",
+      ],
       ["--record <record>", "with a certificate: exactly this record, whatever it matches (repeatable)", "list"],
       ...STEER,
     ],
     after: `Without a certificate it reads the files of certbot, dehydrated, acme.sh and lego, of Postfix, Dovecot, nginx, Apache and
-HAProxy, TSIG keys and named.conf, asks for TLSA records, and writes nothing but the file that --output names.
+HAProxy, TSIG keys and the configuration of BIND, Knot and PowerDNS, asks for TLSA records, and writes nothing but the file that
+--output names (and its folder, where that is called daneward).
 
 With a certificate, records that match a certificate or a key of ours count as ours from then on: after a state file was
 damaged or lost, or where somebody else published them.`,

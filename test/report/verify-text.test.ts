@@ -171,6 +171,17 @@ mx.example.org:25 (smtp)  fail-mismatch
     expect(text).toMatch(/issued by CN=Issuer, until 2028-06-19T00:00:00Z\n/);
   });
 
+  test.each([
+    [["mx.example.org"], "mx.example.org, EC P-256, until"],
+    [["a.example", "b.example", "c.example", "d.example", "e.example"], "a.example b.example c.example and 2 more, EC"],
+    [[], "(no subject), EC P-256, until"],
+  ])("a certificate without a subject is called by its names: %j", (dnsNames, words) => {
+    const { certificate } = address();
+    if (certificate === null) throw new Error("no certificate");
+    const unnamed = address({ certificate: { ...certificate, subject: "", dnsNames } });
+    expect(renderVerifyText(reportOf(host({ addresses: [unnamed] })), plain)).toContain(`    ${words}`);
+  });
+
   test("colour only when asked for", () => {
     expect(renderVerifyText(reportOf(host()), plain)).not.toContain("\u001b");
     expect(renderVerifyText(reportOf(host()), { ...plain, color: true })).toContain("\u001b[32mverified");

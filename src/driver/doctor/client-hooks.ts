@@ -184,12 +184,17 @@ function copiesIn(line: string, uses: readonly CertificateUse[]): CertificateUse
 
 // ---- looking ------------------------------------------------------------------------------------------------------
 
+/** As adopt has it made. */
+const DEHYDRATED_HOOKS = ["/etc/dehydrated/daneward-hook", "/usr/local/etc/dehydrated/daneward-hook"];
+
 function hooksOf(tree: Tree, lineage: Lineage): readonly ClientHook[] {
   switch (lineage.client) {
     case "certbot":
       return certbotHooks(tree, lineage);
     case "dehydrated":
-      return lineage.ownHook === null ? [] : scriptHooks(tree, "dehydrated", lineage.ownHook);
+      return [lineage.ownHook, ...DEHYDRATED_HOOKS].flatMap((file) =>
+        file === null ? [] : scriptHooks(tree, "dehydrated", file),
+      );
     case "acme.sh":
       return acmeShHooks(tree, lineage);
     case "lego":

@@ -164,6 +164,10 @@ reload = ["postfix"]
     host.write("/var/lib/dehydrated/certs/mx.example.org/fullchain.pem", chain);
     host.write("/etc/dehydrated/mine", "#!/bin/sh\ncase $1 in\ndeploy_cert) systemctl reload postfix;;\nesac\n", 0o755);
     expect(places(await look("/var/lib/dehydrated/certs/mx.example.org"))).toEqual(["/etc/dehydrated/mine:3"]);
+    host.write("/etc/dehydrated/daneward-hook", '#!/bin/sh\n/opt/daneward hook dehydrated "$@" || :\n', 0o755);
+    const [, ours] = await look("/var/lib/dehydrated/certs/mx.example.org");
+    expect(ours).toMatchObject({ subject: "hook of dehydrated", grade: "warning" });
+    expect(ours?.said).toContain("/etc/dehydrated/daneward-hook:2 runs /opt/daneward, which is not there");
   });
 
   test("finds the reload command of acme.sh behind its encoding, and says how to call the hook instead", async () => {

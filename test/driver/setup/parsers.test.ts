@@ -4,10 +4,16 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseCertbotRenewal, readLineages } from "../../../src/driver/setup/lineages.ts";
 import { parseDovecot, parseMainCf, parseMasterCf } from "../../../src/driver/setup/mail-servers.ts";
 import { readServices } from "../../../src/driver/setup/services.ts";
-import { judgeKnot, judgeNamed, parseKnot, parseNamed, powerDnsListens } from "../../../src/driver/setup/name-servers.ts";
+import {
+  judgeKnot,
+  judgeNamed,
+  parseKnot,
+  parseNamed,
+  powerDnsListens,
+} from "../../../src/driver/setup/name-servers.ts";
 import { surveyOf } from "../../../src/driver/setup/survey.ts";
 import { initSystemOf, reloadActionOf } from "../../../src/driver/setup/init-system.ts";
-import { openTree } from "../../../src/driver/setup/tree.ts";
+import { launcherOf, openTree, programIn } from "../../../src/driver/setup/tree.ts";
 import { parseApache, parseHaproxy, parseNginx } from "../../../src/driver/setup/web-servers.ts";
 import { bracedWords, iniValues, matchesGlob, shellValues } from "../../../src/driver/setup/words.ts";
 import {
@@ -162,6 +168,29 @@ describe("parsers", () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe("the program that hooks are to call", () => {
+  test("is the name on the search path that leads to the one that runs, else that one by its own path", () => {
+    host.write("/opt/daneward/bin/daneward.js", "", 0o755);
+    const launcher = `${host.root}/opt/daneward/bin/daneward.js`;
+    const searchPath = `relative:${host.root}/sbin:${host.root}/bin`;
+    expect(launcherOf({ launcher, searchPath })).toBe(launcher);
+    host.write("/sbin/daneward", "another one", 0o755);
+    expect(launcherOf({ launcher, searchPath })).toBe(launcher);
+    host.link("/bin/daneward", launcher);
+    expect(launcherOf({ launcher, searchPath })).toBe(`${host.root}/bin/daneward`);
+    expect(launcherOf({ launcher: `${host.root}/bin/daneward`, searchPath })).toBe(`${host.root}/bin/daneward`);
+    expect(launcherOf({ launcher: "/usr/bin/vitest", searchPath })).toBeNull();
+  });
+
+  test("belongs to the system itself, and to no other root", () => {
+    const own = { launcher: "/opt/daneward", searchPath: "/nonexistent" };
+    expect(programIn(openTree("/", own))).toBe("/opt/daneward");
+    expect(programIn(openTree(host.root, own))).toBe("/usr/local/bin/daneward");
+    host.write("/usr/bin/daneward", "");
+    expect(programIn(openTree(host.root, own))).toBe("/usr/bin/daneward");
   });
 });
 
@@ -374,9 +403,7 @@ describe("lineages", () => {
       nameServers: [{ program: "bind", configuration: "/etc/bind/named.conf", zones: [{ name: "example.org." }] }],
     });
     const server = { host: "192.0.2.53", port: 53 };
-    expect(survey.keys).toEqual([
-      { file: "/etc/letsencrypt/rfc2136.ini", name: "acme.", server, isPrivate: true },
-    ]);
+    expect(survey.keys).toEqual([{ file: "/etc/letsencrypt/rfc2136.ini", name: "acme.", server, isPrivate: true }]);
     expect(JSON.stringify(survey)).not.toContain(SECRET.slice(0, 10));
   });
 });
