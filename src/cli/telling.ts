@@ -1,5 +1,5 @@
 /**
- * What is told to others after a tick: notices, as `[notify]` says, and signs of life to a healthchecks server and a
+ * What is told to others of a tick: notices, as `[notify]` says, and signs of life to a healthchecks server and a
  * Prometheus textfile.
  */
 import { existsSync } from "node:fs";
@@ -7,19 +7,27 @@ import { hostname } from "node:os";
 import path from "node:path";
 import { VERSION } from "../base/build.ts";
 import { OperationalError } from "../base/errors.ts";
+import type { Instant } from "../base/time.ts";
 import { CONFIGURATION, updateAlarms } from "../driver/alarms.ts";
 import type { AlarmNews } from "../driver/alarms.ts";
 import { ping } from "../driver/notify/channels.ts";
-import type { Sender } from "../driver/notify/channels.ts";
-import { noticeOfAlarm, noticeOfEvent, noticeOfRecovery, noticesOfPassing } from "../driver/notify/notice.ts";
-import { attempt, tell } from "../driver/notify/notify.ts";
-import { forgetSigns, isSignDue, noteSign } from "../driver/notify/signs.ts";
+import {
+  noticeOfAlarm,
+  noticeOfEvent,
+  noticeOfRecovery,
+  noticesOfPassing,
+  rolloverOf,
+} from "../driver/notify/notice.ts";
+import type { Notice } from "../driver/notify/notice.ts";
+import { attempt, forgetKept, tell } from "../driver/notify/notify.ts";
+import { forgetSigns, isSignDue, missingSigns, noteSign } from "../driver/notify/signs.ts";
 import { lastGoodRegister, openRegister } from "../driver/register.ts";
 import type { Register } from "../driver/register.ts";
 import { renderEvent } from "../report/event-text.ts";
 import { renderStatusPrometheus } from "../report/status-prometheus.ts";
 import { CatalogueDamaged } from "../store/catalogue.ts";
 import type { JournalEntry } from "../store/journal.ts";
+import { loadState } from "../store/store.ts";
 import { statusReport } from "./driver-files.ts";
 import { mainFileOf, stateDirectoryOf } from "./file-options.ts";
 import type { FileOptions } from "./file-options.ts";
@@ -29,26 +37,65 @@ import type { Io } from "./io.ts";
 export interface TickNews {
   readonly alarms: AlarmNews;
   readonly events: readonly JournalEntry[];
+  /** The sign that work had begun, if one was given; whether it arrived does not matter: that of the end will show. */
+  readonly begun?: Promise<unknown> | null;
 }
 
 type Told = Pick<Register, "configuration" | "count">;
+
+/**
+ * Work begins: a healthchecks server is told when a sign is due, and hears the end in any case, so that work which hangs
+ * is seen too. Nobody waits for the answer; null: nothing was sent.
+ */
+export function tellOfWork({ configuration }: Told, directory: string, io: Io): Promise<unknown> | null {
+  const healthchecks = configuration.notify?.healthchecks ?? null;
+  if (healthchecks === null || !isSignDue(directory, io.clock(), true)) return null;
+  return attempt("healthchecks", () => ping(healthchecks, "start", ""));
+}
 
 /** After a tick that had something to do. What cannot be told is said on standard error. */
 export async function tellOfTick(register: Told, news: TickNews, directory: string, io: Io): Promise<void> {
   const { notify } = register.configuration;
   const problems: string[] = [];
-  if (notify !== null) {
+  if (notify === null) forgetKept(directory);
+  else {
     const now = io.clock();
-    const notices = [
-      ...news.alarms.due.map((alarm) => noticeOfAlarm(alarm, now)),
-      ...news.alarms.over.map((alarm) => noticeOfRecovery(alarm, now)),
-      ...noticesOfPassing(news.events, news.alarms, renderEvent),
-      ...news.events.flatMap((entry) => noticeOfEvent(entry, renderEvent) ?? []),
-    ];
-    problems.push(...(await tell(notices, notify, senderOf(io))));
+    problems.push(
+      ...(await tell(noticesOf(news, now), notify, {
+        stateDirectory: directory,
+        sender: { host: hostname(), path: io.env["PATH"] },
+        now,
+        rolloverOf: (certificate) => rolloverIn(directory, certificate),
+        always: io.errIsTerminal,
+      })),
+    );
   }
   problems.push(...(await giveSigns(register, news, directory, io)));
   for (const problem of problems) io.err(`daneward: warning: ${problem}\n`);
+}
+
+/** In the order in which it happened; how things stand is known at the end. */
+function noticesOf({ alarms, events }: TickNews, now: Instant): readonly Notice[] {
+  const done = [
+    ...noticesOfPassing(events, alarms, renderEvent),
+    ...events.flatMap((entry) => noticeOfEvent(entry, renderEvent) ?? []),
+  ];
+  return [
+    ...done.toSorted((left, right) => left.at - right.at),
+    ...alarms.over.map((alarm) => noticeOfRecovery(alarm, now)),
+    ...alarms.due.map((alarm) => noticeOfAlarm(alarm, now)),
+  ];
+}
+
+function rolloverIn(directory: string, certificate: string): string | null {
+  try {
+    const saved = loadState(directory, certificate);
+    return saved === null ? null : rolloverOf(saved.state.phase);
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    // That is what is told then: without knowing to which rollover it belongs.
+    return null;
+  }
 }
 
 /** After a tick that had nothing to do: failures that stand are told once a day, and signs of life are given. */
@@ -98,10 +145,6 @@ export async function tellOfConfiguration(
   }
 }
 
-function senderOf(io: Io): Sender {
-  return { host: hostname(), path: io.env["PATH"] };
-}
-
 /** At once when something has just happened, else now and then. */
 async function giveSigns(register: Told, news: TickNews, directory: string, io: Io): Promise<readonly string[]> {
   const { notify, prometheusTextfile: textfile } = register.configuration;
@@ -110,17 +153,31 @@ async function giveSigns(register: Told, news: TickNews, directory: string, io: 
     forgetSigns(directory);
     return [];
   }
-  const { alarms, events } = news;
+  const { alarms, events, begun = null } = news;
   const isNews = alarms.due.length + alarms.over.length + events.length > 0;
-  if (!isNews && !isSignDue(directory, io.clock(), true)) return [];
+  if (!isNews && begun === null && !isSignDue(directory, io.clock(), true)) return [];
   const standing = [...alarms.due, ...alarms.standing];
   const text = standing.length === 0 ? "all is well\n" : standing.map((alarm) => alarm.text).join("\n");
-  const problems = [
-    healthchecks === null ? null : await attempt("healthchecks", () => ping(healthchecks, standing.length === 0, text)),
-    textfile === null ? null : await writeMetrics(textfile, register, standing.length, directory, io),
-  ].filter((problem) => problem !== null);
-  noteSign(directory);
-  return problems;
+  const how = standing.length === 0 ? "well" : "fail";
+  // A sign of the end that came before that of the beginning would say that work goes on.
+  await begun;
+  const given = [
+    {
+      name: "healthchecks",
+      problem: healthchecks === null ? null : await attempt("healthchecks", () => ping(healthchecks, how, text)),
+    },
+    {
+      name: "prometheus_textfile",
+      problem: textfile === null ? null : await writeMetrics(textfile, register, standing.length, directory, io),
+    },
+  ];
+  const before = io.errIsTerminal ? [] : missingSigns(directory);
+  const missing = given.filter(({ problem }) => problem !== null);
+  noteSign(
+    directory,
+    missing.map(({ name }) => name),
+  );
+  return missing.flatMap(({ name, problem }) => (problem === null || before.includes(name) ? [] : [problem]));
 }
 
 /** With more certificates than this their states are not read for every sign; `daneward check --json` has them all. */

@@ -110,9 +110,17 @@ async function tickOver(
   io: Io,
   talk: Talk,
 ): Promise<ExitCode> {
+  const { tellOfTick, tellOfWork } = await import("./telling.ts");
+  const directory = stateDirectoryOf(options, io);
   const events: JournalEntry[] = [];
+  let begun: Promise<unknown> | null = null;
   const report = await tick({
     ...inputOf(register, names, options, io),
+    // Called under the lock, and only when there is work.
+    makeWorld: (...parts) => {
+      begun = tellOfWork(register, directory, io);
+      return createLiveWorld(...parts);
+    },
     onEvent: (entry) => {
       events.push(entry);
       talk.onEvent(entry);
@@ -122,7 +130,7 @@ async function tickOver(
     },
   });
   const blocks = troubleBlocks(report, io);
-  const alarms = updateAlarms(stateDirectoryOf(options, io), {
+  const alarms = updateAlarms(directory, {
     alarms: blocks,
     looked: new Set(
       report.units.filter(({ outcome }) => outcome !== "skipped").map(({ certificate }) => certificate.name),
@@ -132,11 +140,10 @@ async function tickOver(
   });
   if (options.json === true) io.out(`${JSON.stringify(asJson(report))}\n`);
   sayAlarms(alarms, io, talk);
-  const { tellOfTick } = await import("./telling.ts");
-  await tellOfTick(report.register, { alarms, events }, stateDirectoryOf(options, io), io);
+  await tellOfTick(report.register, { alarms, events, begun }, directory, io);
   if (talk.watched) {
     const looked = new Set(report.units.map(({ certificate }) => certificate.name));
-    const others = names.length > 0 ? "" : notDueLines(stateDirectoryOf(options, io), looked, io.clock());
+    const others = names.length > 0 ? "" : notDueLines(directory, looked, io.clock());
     io.err(`${summary(report, io)}${others}`);
   }
   if (blocks.length > 0) return EXIT.failed;

@@ -5,11 +5,15 @@ import { describe, expect, test } from "vitest";
 import { OperationalError } from "../../src/base/errors.ts";
 import { instant } from "../../src/base/time.ts";
 import type { Instant } from "../../src/base/time.ts";
-import { tellOfConfiguration, tellOfTick, tellWhenIdle } from "../../src/cli/telling.ts";
+import { endIdly } from "../../src/cli/idle.ts";
+import { tellOfConfiguration, tellOfTick, tellOfWork, tellWhenIdle } from "../../src/cli/telling.ts";
 import type { TickNews } from "../../src/cli/telling.ts";
+import { NOTIFY_EVENTS } from "../../src/config/notify.ts";
 import { loadRegister } from "../../src/driver/register.ts";
 import { writeCatalogue } from "../../src/store/catalogue.ts";
 import type { JournalEntry } from "../../src/store/journal.ts";
+import { startHttpApi } from "../fakes/http-api.ts";
+import type { FakeApi } from "../fakes/http-api.ts";
 import { readExposition } from "../report/exposition.ts";
 import { temporaryFolder } from "../store/temporary-folder.ts";
 import { recordingIo } from "./recording-io.ts";
@@ -104,6 +108,110 @@ describe("after a tick", () => {
     const alarm = { ...ALARM, key: "NS_LAGGING LIVE_MISMATCH" };
     await tellAt(at, { alarms: { ...NOTHING.alarms, standing: [alarm] }, events }, NOW);
     expect(at.told().match(/"event":"mismatch"/g)).toHaveLength(1);
+  });
+});
+
+describe("notices", () => {
+  const entry = (event: string, at: number): JournalEntry => ({
+    at: instant(at),
+    certificate: "mx",
+    event,
+    detail: {},
+  });
+  const titles = (at: Place): readonly unknown[] =>
+    at
+      .told()
+      .trimEnd()
+      .split("\n")
+      .map((line) => {
+        const notice: unknown = JSON.parse(line);
+        return typeof notice === "object" && notice !== null && "event" in notice ? notice.event : null;
+      });
+
+  test("come in the order in which things happened, and how they stand now comes last", async () => {
+    const at = place();
+    writeFileSync(at.main, `${readFileSync(at.main, "utf8")}on = ${JSON.stringify(NOTIFY_EVENTS)}\n`);
+    const mismatch = { ...entry("mismatch", NOW - 2000), detail: { code: "LIVE_MISMATCH", detail: "x" } };
+    const events = [entry("announcing", NOW - 3000), mismatch, entry("deploying", NOW - 1000)];
+    const over = { ...ALARM, key: "RELOAD_FAILED", standing: ["NS_LAGGING"] };
+    await tellAt(at, { alarms: { due: [ALARM], standing: [], over: [over] }, events }, NOW);
+    expect(titles(at)).toEqual(["renewed-seen", "mismatch", "ready", "recovered", "stuck"]);
+  });
+
+  test("that could not be delivered are said once, kept, and told by an idle tick as soon as it works", async () => {
+    const at = place();
+    const good = readFileSync(at.main, "utf8");
+    writeFileSync(at.main, 'version = 1\n[notify]\nexec = "/bin/false"\n');
+    const news = { ...NOTHING, alarms: { due: [ALARM], standing: [], over: [] } };
+    expect(await tellAt(at, news, NOW)).toMatch(/^daneward: warning: \[notify\] exec: .*1 notice is kept/);
+    const idle = async (minutes: number): Promise<string> => {
+      const io = recordingIo({ clock: () => instant(NOW + minutes * 60_000) });
+      await endIdly(at.state, { config: at.main, stateDir: at.state }, io, false);
+      return io.said().err;
+    };
+    expect(await idle(1)).toBe("");
+    writeFileSync(at.main, good);
+    expect(await idle(2)).toBe("");
+    expect(at.told()).toBe("");
+    expect(await idle(3)).toBe("");
+    expect(titles(at)).toEqual(["stuck"]);
+    expect(await idle(300)).toBe("");
+    expect(titles(at)).toEqual(["stuck"]);
+    writeFileSync(at.main, 'version = 1\n[notify]\nexec = "/bin/false"\n');
+    expect(await tellAt(at, news, instant(NOW + 3_600_000))).toContain("1 notice is kept");
+    writeFileSync(at.main, "version = 1\n");
+    await idle(120);
+    expect(existsSync(path.join(at.state, "outbox.json"))).toBe(false);
+  });
+});
+
+describe("a healthchecks server", () => {
+  const watched = async (status: (path: string) => number): Promise<{ at: Place; api: FakeApi }> => {
+    const api = await startHttpApi((call) => ({ status: status(call.path) }));
+    const at = place();
+    writeFileSync(at.main, `version = 1\n[notify]\nhealthchecks = "${api.url}/ping/uuid?rid=1"\n`);
+    return { at, api };
+  };
+  const work = async (at: Place, news: TickNews, now: Instant): Promise<string> => {
+    const io = recordingIo({ clock: () => now });
+    const register = await loadRegister(at.main);
+    const begun = tellOfWork(register, at.state, io);
+    await tellOfTick(register, { ...news, begun }, at.state, io);
+    return io.said().err;
+  };
+
+  test("hears that work began when a sign is due, and then its end in any case", async () => {
+    const { at, api } = await watched(() => 200);
+    await work(at, NOTHING, NOW);
+    await work(at, NOTHING, instant(NOW + 60_000));
+    await work(at, { ...NOTHING, alarms: { due: [ALARM], standing: [], over: [] } }, instant(NOW + 61_000));
+    await work(at, { ...NOTHING, alarms: { due: [], standing: [ALARM], over: [] } }, instant(NOW + 400_000));
+    await tellAt(at, NOTHING, instant(NOW + 800_000));
+    expect(api.calls.map(({ path: place, query }) => `${place} ${query.toString()}`)).toEqual([
+      "/ping/uuid/start rid=1",
+      "/ping/uuid rid=1",
+      "/ping/uuid/fail rid=1",
+      "/ping/uuid/start rid=1",
+      "/ping/uuid/fail rid=1",
+      "/ping/uuid rid=1",
+    ]);
+  });
+
+  test("of another make, which knows no beginnings, is no trouble", async () => {
+    const { at, api } = await watched((place) => (place.endsWith("/start") ? 404 : 200));
+    expect(await work(at, NOTHING, NOW)).toBe("");
+    expect(api.calls).toHaveLength(2);
+  });
+
+  test("that does not answer is said once, and again when it failed anew", async () => {
+    let status = 500;
+    const { at } = await watched(() => status);
+    expect(await work(at, NOTHING, NOW)).toMatch(/^daneward: warning: \[notify\] healthchecks: \S+ answered 500\n$/);
+    expect(await work(at, NOTHING, instant(NOW + 400_000))).toBe("");
+    status = 200;
+    expect(await work(at, NOTHING, instant(NOW + 800_000))).toBe("");
+    status = 500;
+    expect(await work(at, NOTHING, instant(NOW + 1_200_000))).toContain("answered 500");
   });
 });
 

@@ -32,7 +32,8 @@ export type Answer = (call: ApiCall) => ApiAnswer | null | Promise<ApiAnswer | n
 async function readBody(request: IncomingMessage): Promise<unknown> {
   let text = "";
   for await (const chunk of request) text += String(chunk);
-  return text === "" ? undefined : (JSON.parse(text) as unknown);
+  const isPlain = request.headers["content-type"]?.startsWith("text/plain") === true;
+  return text === "" || isPlain ? text || undefined : (JSON.parse(text) as unknown);
 }
 
 /** Ends with the test. `tls` makes it an https server. */

@@ -6,11 +6,12 @@
 import { createHash, createHmac } from "node:crypto";
 import { OperationalError } from "../../base/errors.ts";
 import { formatInstant, formatSecond } from "../../base/time.ts";
+import type { Instant } from "../../base/time.ts";
 import type { NotifyConfig } from "../../config/notify.ts";
 import { readTokenFile } from "../../config/token-file.ts";
 import { describeFailure } from "../../publisher/command.ts";
 import { runCommand } from "../command.ts";
-import { isBad } from "./notice.ts";
+import { isBad, severityOf } from "./notice.ts";
 import type { Notice } from "./notice.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -47,7 +48,7 @@ function failed(message: string, cause?: unknown): OperationalError {
 
 /** The notice for programs. */
 export function noticeJson(notice: Notice, sender: Sender): string {
-  const { event, certificate, at, title, text, codes } = notice;
+  const { event, certificate, at, title, text, codes, rollover } = notice;
   return `${JSON.stringify({
     schema: "daneward/notice/1",
     event,
@@ -58,12 +59,8 @@ export function noticeJson(notice: Notice, sender: Sender): string {
     title,
     text,
     codes,
+    rollover,
   })}\n`;
-}
-
-function severityOf({ event }: Notice): "critical" | "warning" | "info" {
-  if (!isBad(event)) return "info";
-  return event === "mismatch" || event === "expiring" || event === "reload-failed" ? "critical" : "warning";
 }
 
 /** Header lines hold no line ends and nothing that is not printable ASCII (RFC 5322 §2.2, RFC 2047 §2). */
@@ -117,25 +114,47 @@ function messageId(notice: Notice, { host }: Sender): string {
   return `<daneward.${certificate ?? "all"}.${event}.${String(at)}.${digest.slice(0, 16)}@${host}>`;
 }
 
-/** RFC 5322 §2.2.3 and RFC 3834 §5: nobody's vacation program answers it. One thread for each certificate. */
+/** RFC 5322 §3.3: the time zone is a number. */
+function mailDate(at: Instant): string {
+  return new Date(at).toUTCString().replace("GMT", "+0000");
+}
+
+/**
+ * One thread for each rollover: an identifier that all its mails name (RFC 5322 §3.6.4), whichever of them are told and
+ * arrive. What is not about a certificate stands alone.
+ */
+function threadHeaders({ certificate, rollover }: Notice, { host }: Sender): readonly string[] {
+  if (certificate === null || rollover === null) return [];
+  const thread = `<daneward.${certificate}.${rollover.slice(0, 16)}@${host}>`;
+  return [`In-Reply-To: ${thread}`, `References: ${thread}`];
+}
+
+/** RFC 5322 §2.2.3 and RFC 3834 §5: nobody's vacation program answers it. */
 export function mailMessage(notice: Notice, config: NotifyConfig, sender: Sender): string {
-  const thread = `<daneward.${notice.certificate ?? "all"}@${sender.host}>`;
   const headers = [
+    `Date: ${mailDate(notice.at)}`,
+    // RFC 5322 §3.6.2 asks for it; sendmail adds it, with the domain that this host's mail really comes from.
     ...(config.mailFrom === null ? [] : [`From: daneward on ${sender.host} <${config.mailFrom}>`]),
     `To: ${config.mail.join(", ")}`,
     subjectOf(notice, sender),
     `Message-ID: ${messageId(notice, sender)}`,
-    `In-Reply-To: ${thread}`,
-    `References: ${thread}`,
+    ...threadHeaders(notice, sender),
     "Auto-Submitted: auto-generated",
     "MIME-Version: 1.0",
     "Content-Type: text/plain; charset=utf-8",
     "Content-Transfer-Encoding: 8bit",
     `X-Daneward-Event: ${notice.event}`,
   ];
-  const body = notice.text.replace(/[^\P{Cc}\n\t]/gu, " ");
-  const told = `-- \ndaneward on ${sender.host}, ${formatSecond(notice.at).replace("T", " ")}`;
-  return `${headers.join("\n")}\n\n${body.trimEnd()}\n\n${told}\n`;
+  return `${headers.join("\n")}\n\n${bodyOf(notice)}\n\n-- \n${footOf(notice, sender)}\n`;
+}
+
+function bodyOf({ text }: Notice): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, " ").trimEnd();
+}
+
+/** It may be told late. */
+function footOf({ at }: Notice, { host }: Sender): string {
+  return `daneward on ${host}, ${formatSecond(at).replace("T", " ")}`;
 }
 
 async function sendMail(notice: Notice, config: NotifyConfig, sender: Sender): Promise<void> {
@@ -172,13 +191,17 @@ async function sendHook(notice: Notice, url: string, config: NotifyConfig, sende
   });
 }
 
-const NTFY_PRIORITY = { critical: "5", warning: "4", info: "2" } as const;
+/** Of five: 5 rings through, 2 makes no sound. */
+function ntfyPriority(notice: Notice): string {
+  if (notice.event === "recovered") return "3";
+  return { critical: "5", warning: "4", info: "2" }[severityOf(notice)];
+}
 
 async function sendNtfy(notice: Notice, url: string, config: NotifyConfig, sender: Sender): Promise<void> {
   const token = config.ntfyTokenFile === null ? null : readTokenFile(config.ntfyTokenFile);
-  await post(url, notice.text, {
-    title: headerText(`daneward ${sender.host}: ${notice.event}`, LINE),
-    priority: NTFY_PRIORITY[severityOf(notice)],
+  await post(url, `${bodyOf(notice)}\n\n${footOf(notice, sender)}\n`, {
+    title: headerText(`${notice.certificate ?? "daneward"}: ${notice.event} (${sender.host})`, LINE),
+    priority: ntfyPriority(notice),
     tags: isBad(notice.event) ? "warning" : "white_check_mark",
     ...(token === null ? {} : { authorization: `Bearer ${new TextDecoder().decode(token.reveal())}` }),
   });
@@ -191,9 +214,9 @@ function belowAddress(url: string, word: string): string {
   return address.href;
 }
 
-/** Tells a healthchecks server that the driver is alive, and whether all is well. Rejects as channels do. */
-export async function ping(url: string, isWell: boolean, text: string): Promise<void> {
-  await post(isWell ? url : belowAddress(url, "fail"), text, { "content-type": "text/plain; charset=utf-8" });
+/** Tells a healthchecks server that work has begun, that all is well, or that a failure stands. Rejects as channels do. */
+export async function ping(url: string, what: "start" | "well" | "fail", text: string): Promise<void> {
+  await post(what === "well" ? url : belowAddress(url, what), text, { "content-type": "text/plain; charset=utf-8" });
 }
 
 async function post(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<void> {

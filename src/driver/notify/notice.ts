@@ -7,6 +7,7 @@ import { PROVIDER_CODES } from "../../base/codes/provider.ts";
 import { PUBLISH_CODES } from "../../base/codes/publish.ts";
 import type { Instant } from "../../base/time.ts";
 import type { NotifyEvent } from "../../config/notify.ts";
+import type { Phase } from "../../rollover/state.ts";
 import type { JournalEntry } from "../../store/journal.ts";
 import { MISMATCH, MISMATCH_OVER } from "../mismatch-events.ts";
 import { codesOf, CONFIGURATION } from "../alarms.ts";
@@ -24,6 +25,8 @@ export interface Notice {
   readonly text: string;
   /** Permanent codes of what stands; empty for what was done. */
   readonly codes: readonly string[];
+  /** The certificate that the rollover leads to, or that has been live since: what belongs together. Null: not known. */
+  readonly rollover: string | null;
 }
 
 const GOOD: ReadonlySet<NotifyEvent> = new Set([
@@ -33,6 +36,12 @@ const GOOD: ReadonlySet<NotifyEvent> = new Set([
 /** Events that mean that something is wrong now. */
 export function isBad(event: NotifyEvent): boolean {
   return !GOOD.has(event);
+}
+
+/** How grave a notice is: critical is what costs mail or visitors, now or soon. */
+export function severityOf({ event }: Pick<Notice, "event">): "critical" | "warning" | "info" {
+  if (!isBad(event)) return "info";
+  return event === "mismatch" || event === "expiring" || event === "reload-failed" ? "critical" : "warning";
 }
 
 const BY_CODE: Readonly<Record<string, NotifyEvent>> = {
@@ -85,7 +94,7 @@ export function noticeOfAlarm(alarm: Alarm, at: Instant): Notice {
   const event = eventOf(codes, GRAVEST);
   const [first = ""] = alarm.text.split("\n");
   const title = first.replace(/^daneward: /, "");
-  return { event, certificate: certificateOf(alarm), at, title, text: alarm.text, codes };
+  return { event, certificate: certificateOf(alarm), at, title, text: alarm.text, codes, rollover: null };
 }
 
 function certificateOf({ certificate }: Alarm): string | null {
@@ -98,7 +107,7 @@ export function noticeOfRecovery(alarm: EndedAlarm, at: Instant): Notice {
   const title = overLine(alarm);
   const still = alarm.standing.length === 0 ? "" : `\nWhat stands on: ${alarm.standing.join(", ")}\n`;
   const text = `${title}\n\nIt had been:\n${headlines(alarm, codes)}${still}`;
-  return { event: "recovered", certificate: certificateOf(alarm), at, title, text, codes };
+  return { event: "recovered", certificate: certificateOf(alarm), at, title, text, codes, rollover: null };
 }
 
 /** `mx: over: LIVE_MISMATCH`. */
@@ -135,7 +144,9 @@ export function noticesOfPassing(
     if (first === undefined) return [];
     const codes = [...new Set(begun.map(({ detail }) => codeOf(detail)))];
     const text = `${story.map(render).join("")}\nIt began and was over within one run.\n`;
-    return [{ event: "mismatch", certificate, at: first.at, title: render(first).trimEnd(), text, codes }];
+    return [
+      { event: "mismatch", certificate, at: first.at, title: render(first).trimEnd(), text, codes, rollover: null },
+    ];
   });
 }
 
@@ -167,5 +178,22 @@ export function noticeOfEvent(entry: JournalEntry, render: (entry: JournalEntry)
   const event = BY_JOURNAL[entry.event];
   if (event === undefined || entry.detail["result"] === "failed") return null;
   const text = render(entry);
-  return { event, certificate: entry.certificate, at: entry.at, title: text.trimEnd(), text, codes: [] };
+  return {
+    event,
+    certificate: entry.certificate,
+    at: entry.at,
+    title: text.trimEnd(),
+    text,
+    codes: [],
+    rollover: null,
+  };
+}
+
+/**
+ * The same from the announcement of a certificate until the next one is announced: notices of one rollover, and of the
+ * time at rest after it, belong together. Null: there is no certificate yet.
+ */
+export function rolloverOf(phase: Phase): string | null {
+  const active = phase.phase === "held" ? phase.resume : phase;
+  return "next" in active ? active.next : active.current;
 }

@@ -11,8 +11,8 @@ import { mailMessage, ping } from "../../../src/driver/notify/channels.ts";
 
 import { noticeOfAlarm, noticeOfEvent, noticeOfRecovery, noticesOfPassing } from "../../../src/driver/notify/notice.ts";
 import type { Notice } from "../../../src/driver/notify/notice.ts";
-import { tell } from "../../../src/driver/notify/notify.ts";
-import { forgetSigns, isSignDue, noteSign } from "../../../src/driver/notify/signs.ts";
+import { tell as tellFrom } from "../../../src/driver/notify/notify.ts";
+import { forgetSigns, isSignDue, missingSigns, noteSign } from "../../../src/driver/notify/signs.ts";
 import { lastSuccess, writeTextfile } from "../../../src/driver/notify/textfile.ts";
 import type { JournalEntry } from "../../../src/store/journal.ts";
 import { renderStatusPrometheus } from "../../../src/report/status-prometheus.ts";
@@ -42,7 +42,22 @@ const NOTICE: Notice = {
   title: "mx: Größe: a client refuses now [LIVE_MISMATCH]",
   text: "daneward: mx: a client refuses now [LIVE_MISMATCH]\n.\n  do: look\n",
   codes: ["LIVE_MISMATCH"],
+  rollover: null,
 };
+
+const ROLLOVER = "9a590dfa1b2c3d4e5f60718293a4b5c6d7e8f9001122334455667788990011aa";
+
+/** Tells with a state directory of its own, in which nothing is kept. */
+function tell(notices: readonly Notice[], config: NotifyConfig): Promise<readonly string[]> {
+  const stateDirectory = temporaryFolder();
+  return tellFrom(notices, config, {
+    stateDirectory,
+    sender: SENDER,
+    now: AT,
+    rolloverOf: () => ROLLOVER,
+    always: false,
+  });
+}
 
 /** A program that keeps what it is given. */
 function recorder(exit = 0): { readonly program: string; readonly said: () => string } {
@@ -145,14 +160,18 @@ describe("what is worth telling", () => {
 });
 
 describe("mail", () => {
-  test("goes to sendmail with all it needs, one thread a certificate, and no address on the command line", async () => {
+  test("goes to sendmail with all it needs, and no address on the command line", async () => {
     const { program, said } = recorder();
-    expect(await tell([NOTICE], { ...NOBODY, mail: ["root", "a@example.org"], sendmail: program }, SENDER)).toEqual([]);
+    expect(await tell([NOTICE], { ...NOBODY, mail: ["root", "a@example.org"], sendmail: program })).toEqual([]);
     const message = said();
     expect(message).toContain("args: -t -i\n");
     expect(message).toContain("To: root, a@example.org\n");
     expect(message).toContain("Auto-Submitted: auto-generated\n");
-    expect(message).toContain("References: <daneward.mx@mx.example.test>\n");
+    expect(message).toContain("Date: Sun, 22 Nov 2026 12:00:00 +0000\n");
+    expect(message).toContain("In-Reply-To: <daneward.mx.9a590dfa1b2c3d4e@mx.example.test>\n");
+    expect(message).toContain("References: <daneward.mx.9a590dfa1b2c3d4e@mx.example.test>\n");
+    // Left to sendmail, which knows the domain that mail of this host comes from.
+    expect(message).not.toMatch(/^From:/m);
     expect(message).toMatch(/^Subject: =\?utf-8\?B\?/m);
     expect(message).toContain("\n.\n  do: look\n");
   });
@@ -181,7 +200,16 @@ describe("mail", () => {
     expect(new Set(notices.map((notice) => header(notice, "Message-ID"))).size).toBe(notices.length);
     expect(header({ ...published }, "Message-ID")).toBe(header(published, "Message-ID"));
     expect(header(published, "Message-ID")).toMatch(/^Message-ID: <[\w.-]+@mx\.example\.test>$/);
-    expect(new Set(notices.slice(0, 2).map((notice) => header(notice, "References"))).size).toBe(1);
+  });
+
+  test("is in one thread with all of its rollover, and with nothing else", () => {
+    const thread = (changes: Partial<Notice>): string =>
+      header({ ...NOTICE, rollover: ROLLOVER, ...changes }, "References");
+    expect(thread({ event: "published", at: instant(AT + 1) })).toBe(thread({ event: "recovered", title: "over" }));
+    expect(thread({})).not.toBe(thread({ rollover: ROLLOVER.replace("9a", "00") }));
+    expect(thread({})).not.toBe(thread({ certificate: "www" }));
+    expect(thread({ rollover: null })).toBe("");
+    expect(thread({ certificate: null })).toBe("");
   });
 
   test("has a subject of plain ASCII in one line of 78 characters, cut before the code", () => {
@@ -218,7 +246,7 @@ describe("mail", () => {
 
 test("a program gets JSON on its standard input and the gist in its environment", async () => {
   const { program, said } = recorder();
-  expect(await tell([NOTICE], { ...NOBODY, exec: [program, "word"] }, SENDER)).toEqual([]);
+  expect(await tell([NOTICE], { ...NOBODY, exec: [program, "word"] })).toEqual([]);
   const [args, env, json = ""] = said().split("\n");
   expect([args, env]).toEqual(["args: word", "env: mismatch critical mx"]);
   expect(JSON.parse(json)).toMatchObject({ schema: "daneward/notice/1", event: "mismatch", certificate: "mx" });
@@ -228,7 +256,7 @@ describe("over HTTP", () => {
   test("a webhook is signed with the key of its file", async () => {
     const api = await startHttpApi(() => ({ status: 204 }));
     const webhookSecretFile = secretFile("s3cret");
-    expect(await tell([NOTICE], { ...NOBODY, webhook: `${api.url}/hook`, webhookSecretFile }, SENDER)).toEqual([]);
+    expect(await tell([NOTICE], { ...NOBODY, webhook: `${api.url}/hook`, webhookSecretFile })).toEqual([]);
     const [call] = api.calls;
     const hmac = createHmac("sha256", "s3cret")
       .update(`${JSON.stringify(call?.body)}\n`)
@@ -243,22 +271,37 @@ describe("over HTTP", () => {
   test("ntfy gets title, priority and token", async () => {
     const api = await startHttpApi(() => ({ status: 200 }));
     const ntfyTokenFile = secretFile("tk_abc");
-    const notice = { ...NOTICE, text: '"text"' };
-    expect(await tell([notice], { ...NOBODY, ntfy: `${api.url}/topic`, ntfyTokenFile }, SENDER)).toEqual([]);
+    const others: readonly Notice[] = [
+      { ...NOTICE, event: "stuck" },
+      { ...NOTICE, event: "recovered" },
+      { ...NOTICE, event: "published", title: "b" },
+      { ...NOTICE, event: "failed", certificate: null },
+    ];
+    const config = { ...NOBODY, ntfy: `${api.url}/topic`, ntfyTokenFile };
+    expect(await tell([NOTICE, ...others], config)).toEqual([]);
     expect(api.calls[0]).toMatchObject({
       path: "/topic",
-      body: "text",
-      headers: { authorization: "Bearer tk_abc", priority: "5", title: "daneward mx.example.test: mismatch" },
+      body: `${NOTICE.text}\ndaneward on mx.example.test, 2026-11-22 12:00:00Z\n`,
+      headers: { authorization: "Bearer tk_abc" },
     });
+    expect(api.calls.map(({ headers }) => `${String(headers["priority"])} ${String(headers["title"])}`)).toEqual([
+      "5 mx: mismatch (mx.example.test)",
+      "4 mx: stuck (mx.example.test)",
+      "3 mx: recovered (mx.example.test)",
+      "2 mx: published (mx.example.test)",
+      "4 daneward: failed (mx.example.test)",
+    ]);
   });
 
   test("a healthchecks server hears whether all is well", async () => {
     const api = await startHttpApi(() => ({ status: 200 }));
-    await ping(`${api.url}/uuid`, true, '"well"');
-    await ping(`${api.url}/uuid`, false, '"lags"');
-    await ping(`${api.url}/key/slug?create=1`, false, '"lags"');
-    expect(api.calls[2]?.query.get("create")).toBe("1");
+    await ping(`${api.url}/uuid`, "start", "");
+    await ping(`${api.url}/uuid`, "well", "well");
+    await ping(`${api.url}/uuid`, "fail", "lags");
+    await ping(`${api.url}/key/slug?create=1`, "fail", "lags");
+    expect(api.calls[3]?.query.get("create")).toBe("1");
     expect(api.calls.map(({ path, body }) => [path, body])).toEqual([
+      ["/uuid/start", undefined],
       ["/uuid", "well"],
       ["/uuid/fail", "lags"],
       ["/key/slug/fail", "lags"],
@@ -270,7 +313,7 @@ describe("over HTTP", () => {
     const { program, said } = recorder();
     const cut = await startHttpApi(() => null);
     const config = { ...NOBODY, webhook: `${api.url}/secret-path`, exec: [program], ntfy: `${cut.url}/topic` };
-    const problems = await tell([NOTICE], config, SENDER);
+    const problems = await tell([NOTICE], config);
     expect(problems).toHaveLength(2);
     expect(problems.join("\n")).toMatch(/webhook: 127\.0\.0\.1:\d+ answered 500/);
     expect(problems.join("\n")).toMatch(/ntfy: 127\.0\.0\.1:\d+: no connection \(\w+\)/);
@@ -281,7 +324,7 @@ describe("over HTTP", () => {
 
 test("a program that fails is named with what it said", async () => {
   const { program } = recorder(3);
-  const [problem] = await tell([NOTICE], { ...NOBODY, exec: [program] }, SENDER);
+  const [problem] = await tell([NOTICE], { ...NOBODY, exec: [program] });
   expect(problem).toContain("exec:");
   expect(problem).toContain("exit code 3");
 });
@@ -294,7 +337,7 @@ test("only chosen events are told, and a flood ends in one notice that counts th
     event: "stuck",
     certificate: `c${String(at)}`,
   }));
-  expect(await tell([NOTICE, ...flood], config, SENDER)).toEqual([]);
+  expect(await tell([NOTICE, ...flood], config)).toEqual([]);
   const told = said().match(/^\{.*$/gm) ?? [];
   expect(told).toHaveLength(21);
   expect(told.filter((line) => line.includes("30 more notices, about 30 certificates"))).toHaveLength(1);
@@ -306,7 +349,9 @@ describe("the sign of life", () => {
     const now = instant(Date.now());
     expect(isSignDue(folder, now)).toBe(false);
     expect(isSignDue(folder, now, true)).toBe(true);
-    noteSign(folder);
+    expect(missingSigns(folder)).toEqual([]);
+    noteSign(folder, ["healthchecks"]);
+    expect(missingSigns(folder)).toContain("healthchecks");
     expect(isSignDue(folder, now, true)).toBe(false);
     const old = new Date(now - 700_000);
     utimesSync(path.join(folder, "sign-of-life"), old, old);
