@@ -89,6 +89,9 @@ serverSuite("adopt and doctor", WORLD_PROGRAMS, () => {
     const exposed = await doctor();
     chmodSync(world.strangerKey, 0o600);
     expect(exposed.filter(({ code }) => code === "KEY_FILE_EXPOSED").length).toBeGreaterThan(0);
+    expect([...new Set(exposed.filter(({ grade }) => grade === "failure").flatMap(({ type }) => type))]).toEqual([
+      `chmod 0600 ${world.strangerKey}`,
+    ]);
   }, 30_000);
 
   test("doctor says so when updates go to the resolver", async () => {

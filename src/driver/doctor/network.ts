@@ -147,6 +147,8 @@ async function checkUpdate(
     });
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error;
-    return [ofError(subject, error)];
+    const { code, message } = error;
+    // What mends a key file stands with the configuration.
+    return [code.startsWith("KEY_FILE_") ? { ...failing(subject, message), code } : ofError(subject, error)];
   }
 }
