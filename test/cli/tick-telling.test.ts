@@ -1,5 +1,5 @@
 /** What a tick by timer tells: the journal of systemd what it does, and people that the configuration is broken. */
-import { existsSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run as runRun } from "../../src/cli/commands/run.ts";
@@ -8,6 +8,7 @@ import type { Io } from "../../src/cli/io.ts";
 import { tick } from "../../src/driver/tick.ts";
 import { createFakeWorld } from "../fakes/driver-world.ts";
 import type { FakeWorld } from "../fakes/driver-world.ts";
+import { startHttpApi } from "../fakes/http-api.ts";
 import { recordingIo } from "./recording-io.ts";
 
 let world: FakeWorld;
@@ -113,6 +114,21 @@ describe("a broken configuration", () => {
     await expect(call(["mx"])).rejects.toMatchObject({ code: "CONFIG_SYNTAX" });
     expect(existsSync(told)).toBe(false);
   });
+});
+
+test("a healthchecks server hears that work began before it is done, and of an idle tick only that it was", async () => {
+  const seen: string[] = [];
+  const api = await startHttpApi(({ path: place }) => {
+    const states = readdirSync(path.join(world.stateDirectory, "certificates"));
+    seen.push(`${place} ${states.includes("mx.json") ? "done" : "to do"}`);
+    return { status: 200 };
+  });
+  writeFileSync(config, readFileSync(config, "utf8").replace("[notify]", `[notify]\nhealthchecks = "${api.url}/id"`));
+  await call([]);
+  expect(seen[0]).toMatch(/^\/id\/start /);
+  expect(seen.slice(1)).toEqual(["/id done"]);
+  await call([]);
+  expect(seen.slice(2).every((sign) => sign === "/id done")).toBe(true);
 });
 
 test("the resident process gives signs of life when nothing is due, as a tick does", async () => {

@@ -120,12 +120,12 @@ function mailDate(at: Instant): string {
 }
 
 /**
- * One thread for each rollover: an identifier that all its mails name (RFC 5322 §3.6.4), whichever of them are told and
- * arrive. What is not about a certificate stands alone.
+ * One thread for each rollover, and one before the first: an identifier that all its mails name (RFC 5322 §3.6.4),
+ * whichever of them are told and arrive. What is not about a certificate stands alone.
  */
 function threadHeaders({ certificate, rollover }: Notice, { host }: Sender): readonly string[] {
-  if (certificate === null || rollover === null) return [];
-  const thread = `<daneward.${certificate}.${rollover.slice(0, 16)}@${host}>`;
+  if (certificate === null) return [];
+  const thread = `<daneward.${certificate}.${rollover?.slice(0, 16) ?? "first"}@${host}>`;
   return [`In-Reply-To: ${thread}`, `References: ${thread}`];
 }
 

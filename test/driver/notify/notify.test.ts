@@ -202,13 +202,13 @@ describe("mail", () => {
     expect(header(published, "Message-ID")).toMatch(/^Message-ID: <[\w.-]+@mx\.example\.test>$/);
   });
 
-  test("is in one thread with all of its rollover, and with nothing else", () => {
+  test("is in one thread with all of its rollover, and with nothing else; before the first one too", () => {
     const thread = (changes: Partial<Notice>): string =>
       header({ ...NOTICE, rollover: ROLLOVER, ...changes }, "References");
     expect(thread({ event: "published", at: instant(AT + 1) })).toBe(thread({ event: "recovered", title: "over" }));
     expect(thread({})).not.toBe(thread({ rollover: ROLLOVER.replace("9a", "00") }));
     expect(thread({})).not.toBe(thread({ certificate: "www" }));
-    expect(thread({ rollover: null })).toBe("");
+    expect(thread({ rollover: null })).toBe("References: <daneward.mx.first@mx.example.test>");
     expect(thread({ certificate: null })).toBe("");
   });
 
