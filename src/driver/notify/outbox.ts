@@ -5,10 +5,11 @@
  * number and age; a newer state of the same thing takes the place of an older one that was never told.
  */
 import { readFileSync, rmSync, utimesSync } from "node:fs";
+import { OperationalError } from "../../base/errors.ts";
 import { instant } from "../../base/time.ts";
 import type { Instant } from "../../base/time.ts";
 import { NOTIFY_EVENTS } from "../../config/notify.ts";
-import { readFailure, replaceFile, systemCode } from "../../store/atomic-file.ts";
+import { readFailure, replaceFile, systemCode, writeFailure } from "../../store/atomic-file.ts";
 import { severityOf } from "./notice.ts";
 import type { Notice } from "./notice.ts";
 import { outboxFile } from "./retry.ts";
@@ -113,15 +114,19 @@ export function readOutbox(stateDirectory: string): Outbox {
 /** Flushed to disk; without anything to keep there is no file. Throws DISK_FULL, PERMISSION_DENIED or STATE_UNWRITABLE. */
 export function writeOutbox(stateDirectory: string, { waiting, troubles }: Outbox): void {
   const file = outboxFile(stateDirectory);
-  if (waiting.length === 0) {
-    rmSync(file, { force: true });
-    return;
-  }
   const listed = [...troubles].map(([way, trouble]) => ({ way, ...trouble }));
-  replaceFile(file, `${JSON.stringify({ version: 1, waiting, troubles: listed })}\n`);
   const tryAt = Math.min(...listed.map((trouble) => trouble.tryAt)) / 1000;
-  // Between the two a crash leaves the present as the time: then it is tried at once.
-  if (Number.isFinite(tryAt)) utimesSync(file, tryAt, tryAt);
+  try {
+    if (waiting.length === 0) {
+      rmSync(file, { force: true });
+      return;
+    }
+    replaceFile(file, `${JSON.stringify({ version: 1, waiting, troubles: listed })}\n`);
+    // Between the two a crash leaves the present as the time: then it is tried at once.
+    if (Number.isFinite(tryAt)) utimesSync(file, tryAt, tryAt);
+  } catch (error) {
+    throw error instanceof OperationalError ? error : writeFailure(file, error);
+  }
 }
 
 function fieldOf(value: unknown, name: string): unknown {

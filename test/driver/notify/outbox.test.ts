@@ -263,6 +263,12 @@ describe("the file", () => {
     expect(came()).toEqual(["a"]);
   });
 
+  test("that is none is no reason to tell nothing", async () => {
+    mkdirSync(path.join(folder, "outbox.json"));
+    expect((await at(0, [bad("a")])).join("\n")).toMatch(/^\[notify\] cannot read .*outbox\.json/);
+    expect(came()).toEqual(["a"]);
+  });
+
   test("is tried at once when the clock was set back", () => {
     const trouble = { failures: 1, tryAt: instant(START + 5 * HOUR), saidAt: null };
     writeOutbox(folder, {
