@@ -86,11 +86,18 @@ function reasonOf(error: unknown): string {
   return /^[A-Z0-9]+: ([^,]+)/.exec(error.message)?.[1] ?? error.message;
 }
 
-const IN_ASCII: Readonly<Record<string, string>> = { "…": "...", "§": "section ", "→": "->", "×": "x", "—": "-" };
+/** Ellipsis, section sign, arrow, multiplication sign, dash. */
+const IN_ASCII: Readonly<Record<string, string>> = {
+  "\u2026": "...",
+  "\u00a7": "section ",
+  "\u2192": "->",
+  "\u00d7": "x",
+  "\u2014": "-",
+};
 
 /** The few characters beyond ASCII that texts are written with, for a locale that has no more than ASCII. */
 export function inAscii(text: string): string {
-  return text.replace(/[…§→×—]/g, (character) => IN_ASCII[character] ?? character);
+  return text.replace(/[\u2026\u00a7\u2192\u00d7\u2014]/g, (character) => IN_ASCII[character] ?? character);
 }
 
 /** Whether the environment names a locale, and one that is not UTF-8 (`C`, `de_DE.ISO-8859-1`). Without a word UTF-8 is taken for granted. */
