@@ -2,7 +2,7 @@
 import { EXIT, PLUGIN } from "./exit.ts";
 import type { ExitCode } from "./exit.ts";
 import type { FailureOptions } from "./failure.ts";
-import { withoutColor } from "./io.ts";
+import { changedIo } from "./io.ts";
 import type { Io } from "./io.ts";
 import { serviceOf, unknownLines } from "./monitoring.ts";
 import { OutputFailure } from "./output.ts";
@@ -20,7 +20,7 @@ export async function callVerb(
     const empty = EMPTY_MEANS_NOTHING.find(({ option }) => options[option] === "");
     if (empty !== undefined) throw await emptyFlag(empty.flag);
     const { run } = await verb.load();
-    return await run(args, options as never, options["color"] === false ? withoutColor(io) : io);
+    return await run(args, options as never, options["color"] === false ? changedIo(io, { color: false }) : io);
   } catch (error) {
     const service = serviceOf(verb.usage.split(" ")[0] ?? "", options["format"]);
     return await answerFailure(error, io, { json, plugin: verb.plugin === true, service });

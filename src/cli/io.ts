@@ -24,12 +24,13 @@ export interface Io {
   readonly endWithReader?: () => void;
 }
 
-/** The same process without colour. Nothing of it is asked for: streams and signal handlers are made on demand. */
-export function withoutColor(io: Io): Io {
-  const { out, err, outIsTerminal, errIsTerminal, errIsJournal = false, clock, env, endWithReader } = io;
+/** The same process but for `changes`. Nothing of it is asked for: streams and signal handlers are made on demand. */
+export function changedIo(io: Io, changes: Partial<Pick<Io, "out" | "err" | "color" | "errIsJournal">>): Io {
+  const { out, err, outIsTerminal, errIsTerminal, errIsJournal = false, color, clock, env, endWithReader } = io;
   return {
-    ...{ out, err, outIsTerminal, errIsTerminal, errIsJournal, clock, env, color: false },
+    ...{ out, err, outIsTerminal, errIsTerminal, errIsJournal, color, clock, env },
     ...(endWithReader === undefined ? {} : { endWithReader }),
+    ...changes,
     get stdin() {
       return io.stdin;
     },

@@ -4,6 +4,7 @@
  * that standard error is.
  */
 import { fstatSync } from "node:fs";
+import { changedIo } from "./io.ts";
 import type { Io } from "./io.ts";
 
 /** Priorities of syslog(3) as far as they are used here. */
@@ -25,33 +26,13 @@ export function isJournalStream(value: string | undefined, descriptor: number): 
 /** The same process, with every line to the journal marked; elsewhere `io` itself. */
 export function loggingIo(io: Io): Io {
   if (io.errIsJournal !== true) return io;
-  return {
-    out: io.out,
+  return changedIo(io, {
     err: (text) => {
       io.err(withPriority(text, priorityOf(text)));
     },
-    // Made on demand, or costly: asked for when a command does.
-    get stdin() {
-      return io.stdin;
-    },
-    get signal() {
-      return io.signal;
-    },
-    get columns() {
-      return io.columns;
-    },
-    get rows() {
-      return io.rows;
-    },
-    get cwd() {
-      return io.cwd;
-    },
-    outIsTerminal: io.outIsTerminal,
-    errIsTerminal: io.errIsTerminal,
-    color: io.color,
-    clock: io.clock,
-    env: io.env,
-  };
+    // Marked already.
+    errIsJournal: false,
+  });
 }
 
 /** Each line of `text` with its priority. */

@@ -2,7 +2,7 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { OutputFailure, inAscii, isNarrowLocale, openOutput } from "../../src/cli/output.ts";
-import { withoutColor } from "../../src/cli/io.ts";
+import { changedIo } from "../../src/cli/io.ts";
 import { recordingIo } from "./recording-io.ts";
 
 function failing(code: string): { readonly take: (octets: Uint8Array) => number; readonly tried: () => number } {
@@ -99,7 +99,7 @@ test("a process without colour is the same process, and none of its streams and 
     stdin: { get: () => (asked.push("stdin"), new PassThrough()) },
     cwd: { get: () => (asked.push("cwd"), "/somewhere") },
   });
-  const plain = withoutColor(io);
+  const plain = changedIo(io, { color: false });
   expect([plain.color, asked]).toEqual([false, []]);
   expect([plain.cwd, plain.columns, asked]).toEqual(["/somewhere", 100, ["cwd"]]);
 });
