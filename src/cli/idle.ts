@@ -1,5 +1,6 @@
 /** A pass of the driver with nothing to do. Light on purpose: an idle tick loads this and is over. */
 import { hasAlarms, isConfigurationBroken, repeatAlarms } from "../driver/alarms.ts";
+import type { Alarm } from "../driver/alarms.ts";
 import { isIdle } from "../driver/due.ts";
 import { isRetryDue } from "../driver/notify/retry.ts";
 import { isSignDue } from "../driver/notify/signs.ts";
@@ -16,10 +17,16 @@ export function isNothingDue(directory: string, options: FileOptions, io: Io): b
  * Repeats failures that have stood for a day, or all when `always`, tells what could not be told before, and gives signs
  * of life. False: a failure stands; it is still one, although there is nothing to do about it now.
  */
-export async function endIdly(directory: string, options: FileOptions, io: Io, always: boolean): Promise<boolean> {
+export async function endIdly(
+  directory: string,
+  options: FileOptions,
+  io: Io,
+  talk: { readonly always: boolean; readonly onStanding?: (alarm: Alarm) => void },
+): Promise<boolean> {
   const failed = hasAlarms(directory);
   const alarms = failed ? repeatAlarms(directory, io.clock()) : { due: [], standing: [], over: [] };
-  for (const { text } of always ? [...alarms.standing, ...alarms.due] : alarms.due) io.err(text);
+  for (const { text } of talk.always ? [...alarms.standing, ...alarms.due] : alarms.due) io.err(text);
+  for (const alarm of talk.always ? [] : alarms.standing) talk.onStanding?.(alarm);
   const now = io.clock();
   if (alarms.due.length > 0 || isSignDue(directory, now) || isRetryDue(directory, now)) {
     const { tellWhenIdle } = await import("./telling.ts");

@@ -37,6 +37,8 @@ export interface Talk {
   readonly onEvent: (entry: JournalEntry) => void;
   /** Told of failures that stand no more. */
   readonly onOver?: (alarm: EndedAlarm) => void;
+  /** Of failures that were said today and stand on. */
+  readonly onStanding?: (alarm: Alarm) => void;
   /** A person reads along: waits are announced, and there is a line for each certificate at the end. */
   readonly watched: boolean;
 }
@@ -152,6 +154,7 @@ async function tickOver(
 
 function sayAlarms(alarms: AlarmNews, io: Io, talk: Talk): void {
   for (const { text } of talk.always ? [...alarms.standing, ...alarms.due] : alarms.due) io.err(text);
+  for (const alarm of talk.always ? [] : alarms.standing) talk.onStanding?.(alarm);
   for (const alarm of alarms.over) talk.onOver?.(alarm);
 }
 

@@ -12,6 +12,7 @@ import {
   formatMoment,
   formatTime,
   painter,
+  plainTimes,
   row,
   shortenDigests,
 } from "./words.ts";
@@ -127,7 +128,7 @@ function entryLines(entry: ForecastEntry, before: ForecastEntry | undefined, lay
       ...entry.detail.split("; ").map((reason) => row("", shortenDigests(reason))),
     ];
   }
-  const text = shortenDigests(entry.detail === "" ? event : `${event}  ${entry.detail}`);
+  const text = plainTimes(shortenDigests(entry.detail === "" ? event : `${event}  ${entry.detail}`));
   return fold(text, 78 - textColumn).map((line, index) => {
     return `  ${(index === 0 ? when : "").padEnd(textColumn - 2)}${index === 0 ? "" : "  "}${line}`;
   });

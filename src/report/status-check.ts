@@ -77,13 +77,15 @@ export function checkStatus(report: StatusReport, thresholds: Thresholds): Check
   ];
   const state =
     GRAVITY.find((one) => findings.some((finding) => finding.state === one)) ?? (certificates.length === 0 ? 3 : 0);
-  const sorted = GRAVITY.flatMap((one) => findings.filter((finding) => finding.state === one));
+  const sorted = GRAVITY.flatMap((one) => findings.filter((finding) => finding.state === one)).filter(
+    ({ text }, index, all) => all.findIndex((other) => other.text === text) === index,
+  );
   const [first] = sorted;
   const more = sorted.length > 1 ? ` (and ${String(sorted.length - 1)} more)` : "";
   const summary = first === undefined ? wellText(certificates, at) : `${first.text}${more}`;
   const lines = [
     `DANEWARD ${STATES[state]} - ${clean(summary)} | ${performanceData(report, findings, thresholds).join(" ")}`,
-    ...sorted.map((finding) => clean(`${STATES[finding.state]}: ${finding.text}`)),
+    ...(sorted.length < 2 ? [] : sorted).map((finding) => clean(`${STATES[finding.state]}: ${finding.text}`)),
   ];
   return { state, text: `${lines.join("\n")}\n` };
 }

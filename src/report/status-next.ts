@@ -43,6 +43,9 @@ function ownStep(status: CertificateStatus): NextStep {
     case "stable":
       if (status.teardown !== null) return does("nothing: the records are withdrawn for good", null);
       if (detail.current === null) return does("take the first certificate over", until);
+      if (status.renewalNoted !== null && refusals.length === 0) {
+        return does("look at the renewal that was noted, at the next tick", null);
+      }
       if (refusals.length > 0) return does("mend what is named above, or follow when it is mended", until);
       return standing !== null && "renewal" in standing
         ? { by: "client", what: "the ACME client renews, probably around", at: standing.renewal }

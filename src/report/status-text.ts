@@ -258,19 +258,22 @@ function waitLines(refusals: readonly StandingRefusal[], at: Instant): readonly 
 
 /** Refusals that differ in their words alone share the line that says which, since when and until when. */
 function reasonGroups(refusals: readonly StandingRefusal[], at: Instant): readonly string[] {
-  const groups = new Map<string, { readonly why: string; readonly details: string[] }>();
-  for (const { gate, code, since, until, detail } of refusals) {
+  const groups = new Map<string, { readonly label: string; readonly why: string; readonly details: string[] }>();
+  for (const refusal of refusals) {
+    const { gate, code, since, until, detail } = refusal;
     const ends = until === null ? "" : `, until ${formatMoment(until, at)}`;
     const why = `[${gate}: ${code}, since ${formatMoment(since, at)}${ends}]`;
-    const group = groups.get(why) ?? { why, details: [] };
+    // No waiting lifts it.
+    const label = isAlarming(refusal) ? "trouble" : "waits";
+    const group = groups.get(why) ?? { label, why, details: [] };
     groups.set(why, group);
     if (!group.details.includes(detail)) group.details.push(detail);
   }
-  return [...groups.values()].flatMap(({ why, details }) => {
+  return [...groups.values()].flatMap(({ label, why, details }) => {
     const more = details.length - SHOWN_DETAILS;
     const shown = [...details.slice(0, SHOWN_DETAILS), ...(more > 0 ? [`and ${String(more)} more`] : [])];
     return shown.map((detail, index) =>
-      row(index === 0 ? "waits" : "", `${shortenDigests(detail)}${index === shown.length - 1 ? ` ${why}` : ""}`),
+      row(index === 0 ? label : "", `${shortenDigests(detail)}${index === shown.length - 1 ? ` ${why}` : ""}`),
     );
   });
 }

@@ -1,5 +1,6 @@
 /** Doctor without a network: what is wrong with files and folders, and what is to be typed. */
 import {
+  appendFileSync,
   chmodSync,
   lstatSync,
   mkdirSync,
@@ -304,6 +305,9 @@ describe("doctor", () => {
       "systemctl daemon-reload && systemctl enable --now daneward.timer",
     ]);
     await expect(doctor({ root: path.join(world.root, "none") })).rejects.toMatchObject({ code: "USAGE" });
+    // First that has to be mended.
+    appendFileSync(config, "bogus = 1\n");
+    expect(await typed()).toEqual([]);
   });
 
   test("says what to type to have Postfix read deployed files, by the line of the key too", async () => {

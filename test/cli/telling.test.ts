@@ -146,7 +146,7 @@ describe("notices", () => {
     expect(await tellAt(at, news, NOW)).toMatch(/^daneward: warning: \[notify\] exec: .*1 notice is kept/);
     const idle = async (minutes: number): Promise<string> => {
       const io = recordingIo({ clock: () => instant(NOW + minutes * 60_000) });
-      await endIdly(at.state, { config: at.main, stateDir: at.state }, io, false);
+      await endIdly(at.state, { config: at.main, stateDir: at.state }, io, { always: false });
       return io.said().err;
     };
     expect(await idle(1)).toBe("");

@@ -74,6 +74,14 @@ describe("the journal of systemd", () => {
     for (const line of lines) expect(line).toMatch(/^<5>mx: |^<3>(daneward|mx| )/);
   });
 
+  test("is reminded in one line of what stands on, so that systemctl status shows why it failed", async () => {
+    rmSync(path.join(world.root, "live"), { recursive: true });
+    expect(await call([], {}, { errIsJournal })).toMatch(/^<3>daneward: mx: /m);
+    const reminder = /^<3>daneward: mx: [A-Z_, ]+ still stands; daneward status says more\n$/;
+    expect(await call([], {}, { errIsJournal })).toMatch(reminder);
+    expect(await call([])).toBe("");
+  });
+
   test("is told nothing but failures when it is to be quiet", async () => {
     await lostFiles();
     expect(await call([], { force: true, quiet: true }, { errIsJournal })).not.toContain("<5>");

@@ -128,6 +128,13 @@ describe("check", () => {
     expect(check()).toMatchObject({ state: 3 });
   });
 
+  test("what is found at two names is said once, and one finding in one line", () => {
+    const twice = { ...TROUBLE, subject: "publish _465._tcp.mx.example.org." };
+    const { text } = check(known("mx", { troubles: [TROUBLE, twice] }));
+    expect(text.split("\n")).toHaveLength(2);
+    expect(text).not.toContain("more)");
+  });
+
   test("a freeze is a warning however well everything is", () => {
     const frozen = { at: after(-3600), by: "eve", because: "moving", damage: null };
     const report = checkStatus({ at: NOON, frozen, certificates: [known("mx")] }, THRESHOLDS);

@@ -627,6 +627,18 @@ describe("the next step", () => {
     expect(proven).toContain("  then     withdraw the old records: 2026-11-22 13:00:00Z (in 1h)\n");
   });
 
+  test("of a renewal that was noted is to look at it, not to wait for the next one", () => {
+    const calm = {
+      ...AGING,
+      phase: "stable",
+      detail: { phase: "stable", current: chain("a").id },
+      refusals: [],
+    } as const;
+    expect(step({ ...calm, next: null, renewalNoted: after(-2) })).toContain(
+      "  then     look at the renewal that was noted, at the next tick\n",
+    );
+  });
+
   test("of a hold offers to give up only what is under way", () => {
     const { hold } = HELD;
     if (hold === null) throw new Error("HELD is held");

@@ -130,7 +130,7 @@ export const ROLLOVER_CODES = {
   },
   DEPLOY_BYPASSED: {
     title: "a service reads the ACME client's own files, and so presents renewals before they are deployed",
-    hint: "point the service at the deployed files (daneward doctor names file and line), then daneward resume CERT",
+    hint: "point the service at the deployed files (daneward doctor prints the commands), then daneward tick CERT --force; of a service other than Postfix and Dovecot daneward resume CERT ends it",
   },
   FOREIGN_RECORD: {
     title: "a record that daneward did not publish",

@@ -78,7 +78,7 @@ async function examine(options: DoctorOptions, io: Io, flags: string): Promise<r
   const view = { mainFile, stateDirectory, configuration, now: io.clock(), node: process.versions.node };
   const tree = openTree(rootFolder(options.root, io), ownProgram(io));
   const starters = readStarters(tree);
-  return [
+  const findings = [
     checkNode(view.node),
     ...("configuration" in read ? configurationFindings(read, io) : [read]),
     ...attempt("configuration", () => checkConfigurationFiles(view)),
@@ -91,9 +91,14 @@ async function examine(options: DoctorOptions, io: Io, flags: string): Promise<r
     ...checkRenewals(configuration?.certificates ?? [], tree),
     ...checkAppArmor(view),
     ...(configuration === null || options.offline === true ? [] : await checkOutside(configuration, io)),
-    // What is to be typed for it comes last.
-    ...checkSchedule(view, starters, flags),
   ];
+  return withSchedule(findings, checkSchedule(view, starters, flags));
+}
+
+/** What is to be typed for the ticks comes last, and only when nothing else has to be mended before they begin. */
+function withSchedule(findings: readonly Finding[], schedule: readonly Finding[]): readonly Finding[] {
+  const isBroken = findings.some(({ grade }) => grade === "failure");
+  return [...findings, ...(isBroken ? schedule.map((finding) => ({ ...finding, type: [] })) : schedule)];
 }
 
 async function readSafely(mainFile: string): Promise<Reading | Finding> {

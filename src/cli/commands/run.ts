@@ -25,7 +25,7 @@ export async function run(_args: readonly string[], options: RunOptions, io: Io)
   const pass = async (): Promise<Instant | null> => {
     try {
       const directory = stateDirectoryOf(options, io);
-      if (isNothingDue(directory, options, io)) await endIdly(directory, options, loggingIo(io), false);
+      if (isNothingDue(directory, options, io)) await endIdly(directory, options, loggingIo(io), { always: false });
       else await tickCertificates([], options, io, talk);
       lastFailure = "";
       return waitingCertificates(directory, new Set(), 0).nextWakeAt;

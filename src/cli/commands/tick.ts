@@ -1,4 +1,5 @@
 /** `daneward tick`: one pass of the driver, for cron or a timer. With nothing due it ends before anything else is loaded. */
+import type { Alarm } from "../../driver/alarms.ts";
 import { EXIT } from "../exit.ts";
 import type { ExitCode } from "../exit.ts";
 import { stateDirectoryOf } from "../file-options.ts";
@@ -19,14 +20,26 @@ export interface TickOptions extends FileOptions {
 export async function run(args: readonly string[], options: TickOptions, io: Io): Promise<ExitCode> {
   const directory = stateDirectoryOf(options, io);
   const asked = args.length > 0 || options.force === true || options.dryRun === true || options.json === true;
-  if (!asked && isNothingDue(directory, options, io)) return endQuietly(directory, options, loggingIo(io));
+  if (!asked && isNothingDue(directory, options, io)) return endQuietly(directory, options, io);
   const { previewCertificates, talkTo, talkToLog, tickCertificates } = await import("../ticking.ts");
   if (options.dryRun === true) return previewCertificates(args, options, io);
   const watched = isWatched(options, io);
   // Somebody is looking, or asked for a look.
   const always = watched || io.errIsTerminal || args.length > 0 || options.force === true;
   const isLogged = io.errIsJournal === true && options.quiet !== true;
-  return tickCertificates(args, options, io, (isLogged ? talkToLog : talkTo)(io, { always, watched }));
+  const talk = (isLogged ? talkToLog : talkTo)(io, { always, watched });
+  return tickCertificates(args, options, io, { ...talk, ...sayingWhatStands(loggingIo(io), io.errIsJournal) });
+}
+
+/** The whole text is said once a day; `systemctl status` shows the last lines, which must not leave out why it failed. */
+function sayingWhatStands(io: Io, isJournal = false): { readonly onStanding?: (alarm: Alarm) => void } {
+  if (!isJournal) return {};
+  return {
+    onStanding: ({ certificate, key }) => {
+      const who = certificate === "" ? "" : `${certificate}: `;
+      io.err(`daneward: ${who}${key.split(" ").join(", ")} still stands; daneward status says more\n`);
+    },
+  };
 }
 
 /** Whether a person reads along. */
@@ -34,9 +47,11 @@ function isWatched(options: TickOptions, io: Io): boolean {
   return options.verbose === true || (io.errIsTerminal && options.quiet !== true);
 }
 
-async function endQuietly(directory: string, options: TickOptions, io: Io): Promise<ExitCode> {
+async function endQuietly(directory: string, options: TickOptions, plainIo: Io): Promise<ExitCode> {
+  const io = loggingIo(plainIo);
   const watched = isWatched(options, io);
-  const isWell = await endIdly(directory, options, io, watched || io.errIsTerminal);
+  const always = watched || io.errIsTerminal;
+  const isWell = await endIdly(directory, options, io, { always, ...sayingWhatStands(io, plainIo.errIsJournal) });
   if (watched) {
     const { notDueLines } = await import("../not-due.ts");
     io.err(notDueLines(directory, new Set(), io.clock()));

@@ -121,7 +121,7 @@ export const ROLLOVER_EXPLANATIONS = {
       "point the service at the deployed files, once. Of Postfix and Dovecot daneward sees it at its next look; for others say daneward resume CERT, or a later rollover shows it",
     meanwhile:
       "daneward goes on as well as it can; do not renew, and do not reload or restart that service by hand, before it is mended",
-    type: ["daneward doctor", "daneward resume CERT"],
+    type: ["daneward doctor", "daneward tick CERT --force"],
   },
   FOREIGN_RECORD: {
     why: "only what daneward published, octet for octet, is ever removed by it. This record is somebody else's, or from before its time",
