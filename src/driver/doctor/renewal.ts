@@ -77,7 +77,7 @@ function problemOf(
   if (program === "acme.sh") {
     if (flags.includes("--home") || words.slice(0, at).some((word) => word.startsWith("HOME="))) return null;
     const said = "acme.sh looks for its folder in HOME, which is not set when daneward runs it";
-    return { said, advice: "add --home /root/.acme.sh (or where it is) after acme.sh" };
+    return { said, advice: "add --home and the folder of acme.sh (.acme.sh in the home of its user) after acme.sh" };
   }
   if (!flags.includes("renew")) return null;
   const flag = program === "lego" ? "--no-random-sleep" : "--no-random-sleep-on-renew";

@@ -20,6 +20,9 @@ const POSTFIX: ServersView = { reload: [["systemctl", "reload", "postfix"]], dep
 const DEPLOYED = { ...POSTFIX, deployed: [useOf("postfix", "/etc/ssl/daneward/mx/combined.pem")] };
 const COPIED = { ...DEPLOYED, elsewhere: [useOf("dovecot", "/etc/dovecot/tls/cert.pem")] };
 
+/** Where acme.sh installs itself for the superuser. */
+const ACME_HOME = ["", "root", ".acme.sh"].join("/");
+
 describe("judgement", () => {
   test.each<readonly [command: string, servers: ServersView, what: string | null]>([
     ["systemctl reload postfix", POSTFIX, "reloads postfix"],
@@ -173,7 +176,7 @@ reload = ["postfix"]
   test("finds the reload command of acme.sh behind its encoding, and says how to call the hook instead", async () => {
     const command = Buffer.from("systemctl reload postfix").toString("base64");
     host.write(
-      "/root/.acme.sh/mx.example.org_ecc/mx.example.org.conf",
+      `${ACME_HOME}/mx.example.org_ecc/mx.example.org.conf`,
       `Le_Domain='mx.example.org'\nLe_ReloadCmd='__ACME_BASE64__START_${command}__ACME_BASE64__END_'\n`,
     );
     const [finding, ...others] = await look("/etc/daneward/acme.sh/mx.example.org");
@@ -184,7 +187,7 @@ reload = ["postfix"]
 
   test("knows acme.sh by the file that it installs, whatever its folder is called", async () => {
     host.write(
-      "/root/.acme.sh/mx.example.org_ecc/mx.example.org.conf",
+      `${ACME_HOME}/mx.example.org_ecc/mx.example.org.conf`,
       "Le_RealFullChainPath='/etc/daneward/acme.sh/mx/fullchain.pem'\nLe_ReloadCmd='service postfix restart'\n",
     );
     expect(await look("/etc/daneward/acme.sh/mx")).toHaveLength(1);
