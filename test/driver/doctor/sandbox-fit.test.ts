@@ -6,6 +6,9 @@ import type { UnitView } from "../../../src/driver/doctor/sandbox-fit.ts";
 import type { Needs } from "../../../src/driver/doctor/sandbox-needs.ts";
 import { parseUnit, sandboxOf } from "../../../src/driver/doctor/unit.ts";
 
+/** The home of the superuser. */
+const ROOT_HOME = "/root";
+
 const STRICT = ["ProtectSystem=strict", "ReadWritePaths=/etc/ssl/daneward", "CapabilityBoundingSet=CAP_CHOWN"];
 const NOTHING: Needs = { writes: [], reads: [], commands: [] };
 
@@ -129,20 +132,20 @@ describe("what a unit may write", () => {
 });
 
 describe("what a unit may read", () => {
-  const real = (file: string): string => file.replace("/etc/acme", "/root/.acme.sh");
+  const real = (file: string): string => file.replace("/etc/acme", `${ROOT_HOME}/.acme.sh`);
   test.each<readonly [what: string, lines: readonly string[], place: string, said: string, type: readonly string[]]>([
     [
       "a source in /root",
       ["ProtectHome=yes"],
-      "/root/.acme.sh/mx",
-      "daneward.service cannot read /root/.acme.sh/mx: the source of mx",
+      `${ROOT_HOME}/.acme.sh/mx`,
+      `daneward.service cannot read ${ROOT_HOME}/.acme.sh/mx: the source of mx`,
       dropIn("ProtectHome=read-only"),
     ],
     [
       "a link into /root",
       ["ProtectHome=yes"],
       "/etc/acme/mx",
-      "daneward.service cannot read /etc/acme/mx, which leads to /root/.acme.sh/mx: the source of mx",
+      `daneward.service cannot read /etc/acme/mx, which leads to ${ROOT_HOME}/.acme.sh/mx: the source of mx`,
       dropIn("ProtectHome=read-only"),
     ],
     [
@@ -166,7 +169,7 @@ describe("what a unit may read", () => {
   });
 
   test.each(["ProtectHome=read-only", "ProtectHome=no"])("%s lets it read", (line) => {
-    expect(judgeSandbox(viewOf([line]), reads("/root/.acme.sh/mx"))).toMatchObject([{ grade: "ok" }]);
+    expect(judgeSandbox(viewOf([line]), reads(`${ROOT_HOME}/.acme.sh/mx`))).toMatchObject([{ grade: "ok" }]);
   });
 });
 
@@ -185,8 +188,8 @@ describe("what fails within a sandbox", () => {
     ["ejabberdctl reload_config", STRICT, false],
     ["ejabberdctl reload_config", [...STRICT, CAPABLE], true],
     ["runuser -u acme -- /usr/local/bin/x", STRICT, false],
-    ["/root/bin/reload", [...STRICT, "ProtectHome=yes"], false],
-    ["/root/bin/reload", [...STRICT, "ProtectHome=read-only"], true],
+    [`${ROOT_HOME}/bin/reload`, [...STRICT, "ProtectHome=yes"], false],
+    [`${ROOT_HOME}/bin/reload`, [...STRICT, "ProtectHome=read-only"], true],
   ])("%s under %j: well is %s", (argv, lines, isWell) => {
     const [finding] = judgeSandbox(viewOf(lines), runs(...argv.split(" ")));
     expect(finding?.grade === "ok").toBe(isWell);

@@ -11,6 +11,9 @@ import { openTree } from "../../../src/driver/setup/tree.ts";
 import { makeHost } from "../setup/host.ts";
 import type { Host } from "../setup/host.ts";
 
+/** The home of the superuser. */
+const ROOT_HOME = "/root";
+
 const UNITS = path.resolve(import.meta.dirname, "../../../src/share/systemd");
 const STATE = "/var/lib/daneward";
 
@@ -104,10 +107,10 @@ describe("the shipped service", () => {
 
   test("sees no home where a drop-in forbids it", async () => {
     host.write("/etc/systemd/system/daneward.service.d/home.conf", "[Service]\nProtectHome=yes\n");
-    const [finding] = await examine(PLAIN.replace("/etc/letsencrypt/live/mx.example.org", "/root/.acme.sh/mx"));
+    const [finding] = await examine(PLAIN.replace("/etc/letsencrypt/live/mx.example.org", `${ROOT_HOME}/.acme.sh/mx`));
     expect(finding).toMatchObject({
       grade: "failure",
-      said: "daneward.service cannot read /root/.acme.sh/mx: the source of mx",
+      said: `daneward.service cannot read ${ROOT_HOME}/.acme.sh/mx: the source of mx`,
     });
     expect(finding?.type).toContain(
       "printf '%s\\n' '[Service]' ProtectHome=read-only >> /etc/systemd/system/daneward.service.d/zz-local.conf",

@@ -15,6 +15,9 @@ afterEach(() => {
   host.remove();
 });
 
+/** The home of the superuser. */
+const ROOT_HOME = "/root";
+
 function serviceOf(...lines: readonly string[]): Parameters<typeof sandboxOf>[0] {
   return { settings: parseUnit(["[Service]", ...lines].join("\n")) };
 }
@@ -85,7 +88,7 @@ describe("a sandbox", () => {
     [["ProtectSystem=strict", "StateDirectory=daneward nsd:old"], "/var/lib/nsd/x", "writable"],
     [["ProtectSystem=strict", "RuntimeDirectory=daneward"], "/run/daneward", "writable"],
     [["InaccessiblePaths=/srv", "ReadWritePaths=/srv/x"], "/srv/x", "hidden"],
-    [["ProtectHome=yes", "ReadWritePaths=/root"], "/root/x", "hidden"],
+    [["ProtectHome=yes", "ReadWritePaths=/root"], `${ROOT_HOME}/x`, "hidden"],
     [["ProtectHome=tmpfs"], "/home/acme", "hidden"],
     [["ProtectHome=read-only"], "/home/acme", "read-only"],
     [["ProtectHome=yes", "ProtectHome=read-only"], "/home/acme", "read-only"],

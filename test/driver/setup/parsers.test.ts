@@ -35,6 +35,9 @@ import {
 } from "./host.ts";
 import type { Host } from "./host.ts";
 
+/** The home of the superuser. */
+const ROOT_HOME = "/root";
+
 const NAMED_CONF = `// local zones
 include "/etc/bind/named.conf.local"; /* zone "no.example" { type primary; }; */
 zone "." { type hint; file "/usr/share/dns/root.hints"; };
@@ -289,7 +292,7 @@ describe("hooks of a client's own", () => {
     ["a line break ends no comment", "true\n[certificate.evil]", "true [certificate.evil]"],
   ])("%s", (_what, command, shown) => {
     const encoded = `${START}${Buffer.from(command).toString("base64")}__ACME_BASE64__END_`;
-    host.write("/root/.acme.sh/a.example/a.example.conf", `Le_ReloadCmd='${encoded}'\n`);
+    host.write(`${ROOT_HOME}/.acme.sh/a.example/a.example.conf`, `Le_ReloadCmd='${encoded}'\n`);
     const [lineage] = readLineages(openTree(host.root), "daneward");
     expect(lineage?.ownHook).toBe(shown);
     expect(parseCertbotRenewal(`[renewalparams]\nrenew_hook = ${command.split("\n")[0] ?? ""}\n`).hook).toBe(
