@@ -307,7 +307,7 @@ describe("doctor", () => {
     await expect(doctor({ root: path.join(world.root, "none") })).rejects.toMatchObject({ code: "USAGE" });
     // First that has to be mended.
     appendFileSync(config, "bogus = 1\n");
-    expect(await typed()).toEqual([]);
+    expect(await typed()).toEqual([`daneward doctor ${flags}`]);
   });
 
   test("says what to type to have Postfix read deployed files, by the line of the key too", async () => {

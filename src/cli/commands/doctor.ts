@@ -95,10 +95,13 @@ async function examine(options: DoctorOptions, io: Io, flags: string): Promise<r
   return withSchedule(findings, checkSchedule(view, starters, flags));
 }
 
-/** What is to be typed for the ticks comes last, and only when nothing else has to be mended before they begin. */
+/** What is to be typed for the ticks comes last; where something has to be mended before they begin, it is to look again. */
 function withSchedule(findings: readonly Finding[], schedule: readonly Finding[]): readonly Finding[] {
   const isBroken = findings.some(({ grade }) => grade === "failure");
-  return [...findings, ...(isBroken ? schedule.map((finding) => ({ ...finding, type: [] })) : schedule)];
+  return [
+    ...findings,
+    ...(isBroken ? schedule.map((finding) => ({ ...finding, type: ["daneward doctor"] })) : schedule),
+  ];
 }
 
 async function readSafely(mainFile: string): Promise<Reading | Finding> {
